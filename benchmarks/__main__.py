@@ -1,0 +1,74 @@
+"""All benchmarks, one table: `make bench`, or `python -m benchmarks [NAME …]`.
+
+Each is a ratio against a named baseline in one interleaved run; a benchmark's own docstring says what its
+baseline is. Photos are those of the real test set where CLEANPLATE_TEST_DATA names it, else the demo's. Needs
+a quiet machine: baselines with two threads collapse as soon as something else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import compose, detect_mtcnn, detect_yolov8, segment_unet, training_input
+from benchmarks.interleave import Row, table
+from pipeline.backends import cpu_has_bf16
+from pipeline.progress import say
+from pipeline.publish import write_json
+
+REPORT = Path("reports/benchmarks.json")
+FITTED = Path("build/segmenter")
+
+
+def material() -> tuple[list[Path], Path | None]:
+    """Photos, and the folder of weights where there is one."""
+    place = os.environ.get("CLEANPLATE_TEST_DATA")
+    folder = Path(place) / "realset/train/images" if place else Path("demo/data/train/images")
+    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    if not photos:
+        sys.exit(f"no photos in {folder}: run `dvc repro` first, or set CLEANPLATE_TEST_DATA")
+    return photos, Path(place).parent / "weights" if place else None
+
+
+def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[], dict[str, Any]]]:
+    """By name; those whose weights are not there are left out, with a sentence."""
+    fitted = FITTED if FITTED.exists() else None
+    found: dict[str, Callable[[], dict[str, Any]]] = {
+        "detect_mtcnn": lambda: detect_mtcnn.run(photos, 300),
+        "segment_unet": lambda: segment_unet.run(photos, fitted, 48),
+        "compose": lambda: compose.run(photos, 300),
+        "training_input": lambda: training_input.run(photos, 256),
+    }
+    yolo = weights / "yolov8n.pt" if weights else Path(".cache/weights/yolov8n.pt")
+    if yolo.exists():
+        found["detect_yolov8"] = lambda: detect_yolov8.run(photos, yolo, 168)
+    else:
+        say(f"detect_yolov8: left out, there is no {yolo}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help="which; all when none is named")
+    names = parser.parse_args().names
+    offered = benchmarks(*material())
+    if unknown := sorted(set(names) - set(offered)):
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(offered)}")
+    reports: dict[str, Any] = {"bf16": cpu_has_bf16()}
+    rows: list[Row] = []
+    for name in names or offered:
+        say(f"{name} …")
+        reports[name] = offered[name]()
+        rows += reports[name]["rows"]
+        print(table(reports[name]["rows"]), flush=True)
+        write_json(REPORT, reports)
+    print()
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

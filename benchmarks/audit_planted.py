@@ -1,0 +1,88 @@
+"""How soon each ranking finds planted errors: the audit's, and those that teams used.
+
+    python -m benchmarks.audit_planted TRUTH/planted.csv      (in a folder where `stages.audit` has run)
+
+All rankings look at the same features. Baselines: the loss of a model that learnt the photo in question; the
+share of ten models, each learnt on people drawn with replacement, that disagree with the label. One row per
+task and ranking, people as candidates.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import threadpoolctl
+
+from pipeline.audit.out_of_fold import asked, fitted
+from pipeline.audit.planted import judged
+from pipeline.audit.swaps import likely_swaps
+from pipeline.params import load_params
+from pipeline.seeds import generator
+from pipeline.tasks import TASKS
+from stages.audit import Evidence, gathered, photo_table
+from stages.command import Stage
+
+MODELS = 10
+
+
+def planted_people(path: Path) -> dict[str, set[str]]:
+    """People with a wrong gender, and with swapped masks, by task; both layouts of planted.csv."""
+    rows = pd.read_csv(path, dtype=str).fillna("")
+    if "field" in rows.columns:
+        return {task: set(rows.loc[rows["field"] == task, "person"]) for task in ("gender", "mask")}
+    kinds = {"gender": "wrong_gender", "mask": "swapped", "age": "drawn_old"}
+    return {task: set(rows.loc[rows["kind"] == kind, "person"]) for task, kind in kinds.items()}
+
+
+def rankings(evidence: Evidence, task: str, strength: float) -> dict[str, np.ndarray]:
+    """float64 [P] by name of the ranking: how suspicious each person is."""
+    photos, size = evidence.photos, TASKS[task].size
+    who = photos["who"].to_numpy()
+    people = int(who.max()) + 1
+    codes = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
+    rows = np.arange(len(codes))
+    model = fitted(evidence.components, codes, strength)
+    loss = -np.log(asked(model, evidence.components, size)[rows, codes])
+    votes = np.zeros(len(codes))
+    for k in range(MODELS):
+        drawn = generator(k, "benchmark: people").integers(0, people, people)
+        taken = np.repeat(rows, np.bincount(drawn, minlength=people)[who])
+        one = fitted(evidence.components[taken], codes[taken], strength)
+        votes += asked(one, evidence.components, size).argmax(axis=1) != codes
+    together = np.maximum.reduceat if task == "mask" else np.add.reduceat
+    order = np.argsort(who, kind="stable")
+    starts = np.unique(who[order], return_index=True)[1]
+    found = {"loss, seen in training": together(loss[order], starts)}
+    found[f"disagreement of {MODELS}"] = together(votes[order], starts)
+    if task == "mask":
+        found["audit"] = np.zeros(people)
+        for swap in likely_swaps(evidence.p["mask"], evidence.codes["mask"], who, 0.0):
+            found["audit"][who[swap.first]] = swap.confidence
+    else:
+        found["audit"] = 1 - evidence.p[task][np.arange(people), evidence.codes[task]]
+    return found
+
+
+def main(planted: Path) -> None:
+    stage = Stage("audit", load_params(Path("params.yaml")))
+    with threadpoolctl.threadpool_limits(1):
+        evidence = gathered(photo_table(stage), stage)
+        names = evidence.photos.drop_duplicates("who").sort_values("who")["person"].tolist()
+        print("task,ranking,average_precision,recall_first_5_percent,rows_to_90_percent,errors,people")
+        for task, errors in planted_people(planted).items():
+            wrong = {n for n in names if n in errors or n.split("_")[0] in errors}
+            for name, scores in rankings(evidence, task, stage.params.audit.strength).items():
+                ranking = [names[i] for i in np.lexsort((names, -np.round(scores, 9)))]
+                f = judged(ranking, wrong, len(names))
+                print(
+                    f"{task},{name!r},{f.average_precision:.3f},{f.recall_first:.2f},{f.rows_to_90},"
+                    f"{f.errors},{len(names)}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,171 @@
+"""segment with a U-Net: the torch loop that people write, against `pipeline/segmenters/unet.py`.
+
+    python -m benchmarks.segment_unet PHOTO_FOLDER… [--weights FOLDER] [--limit 48]
+
+Both sides do the whole stage: read a file, run the network, write a PNG at the photo's size. The baseline
+runs torch on one photo at a time with a thread per CPU, and PIL writes its PNG; ours sees it at its own
+size (full) or at half of it (working). Without --weights (a folder as fit_segmenter writes) the network is an
+untrained EfficientNet-b3 U-Net: right for the speed, while its mattes at half size mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.interleave import Row, compare, processes, table
+from pipeline.backends import cpu_has_bf16
+from pipeline.mattes import iou
+from pipeline.params.pixels import Segment
+
+# (size, precision): least ratio; least IoU by size
+TARGETS = {("full", "f32"): 3.3, ("full", "bf16"): 8.5, ("working", "f32"): 12.0, ("working", "bf16"): 26.0}
+LEAST_IOU = {"full": 0.99, "working": 0.97}
+LONGEST = 512  # px: the longest side of the photos; theirs, unpadded, must be multiples of 32
+
+
+def run(photos: list[Path], weights: Path | None = None, limit: int = 48) -> dict[str, Any]:
+    """Rows for both sizes and, where the CPU has it, bf16.
+
+    Args:
+        photos: files to choose from, evenly picked; sides must be multiples of 32.
+        weights: a folder with model.safetensors and config.json; None = an untrained EfficientNet-b3 U-Net.
+        limit: photos at most.
+    """
+    photos = [photos[i * len(photos) // limit] for i in range(limit)] if len(photos) > limit else photos
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        place = weights or untrained_b3(root / "untrained")
+        theirs = torch_loop(place, root / "theirs")
+        for (name, precision), target in TARGETS.items():
+            if precision == "bf16" and not cpu_has_bf16():
+                continue
+            size = LONGEST if name == "full" else LONGEST // 2
+            segment = section(place, size, precision)
+            prepare(segment, root)
+            with processes(functools.partial(matter, segment, root)) as ours:
+                row = compare(
+                    f"segment/unet {name} {precision}",
+                    theirs,
+                    ours,
+                    photos,
+                    agree=iou,
+                    target=target,
+                    least_agreement=LEAST_IOU[name] if weights or name == "full" else 0.0,
+                    blocks=4,
+                )
+            rows.append(row)
+    return {
+        "baseline": f"torch {encoder_of(weights)}, batch 1, {os.cpu_count()} threads, PNG by PIL",
+        "photos": len(photos),
+        "trained": weights is not None,
+        "rows": rows,
+    }
+
+
+def encoder_of(weights: Path | None) -> str:
+    from pipeline.unet.config import PEOPLE_B3, locate
+
+    return locate(weights)[1].encoder if weights else f"{PEOPLE_B3.encoder} (untrained)"
+
+
+def untrained_b3(folder: Path) -> Path:
+    """The network of the public people-segmentation U-Net, untrained but always the same."""
+    import torch
+
+    from pipeline.unet.architecture import build
+    from pipeline.unet.config import CONFIG, PEOPLE_B3, WEIGHTS, write_config
+    from pipeline.unet.weights import save_net
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    save_net(folder / WEIGHTS, build(PEOPLE_B3).eval())
+    write_config(folder / CONFIG, PEOPLE_B3)
+    return folder
+
+
+def section(weights: Path, size: int, precision: str) -> Segment:
+    """The params of our side."""
+    unet = {"weights": str(weights), "size": size, "precision": precision}
+    return Segment.model_validate({"method": "unet", "backend": "openvino", "unet": unet})
+
+
+def prepare(segment: Segment, root: Path) -> None:
+    from pipeline.segmenters import unet
+
+    unet.prepare(segment, root, root)
+
+
+def matter(segment: Segment, root: Path) -> Callable[[Path], np.ndarray]:
+    """Our side's work in one process."""
+    from pipeline.photo import encode_matte, read_photo
+    from pipeline.segmenters import unet
+
+    look = unet.create(segment, root, root)
+    out = root / f"ours-{os.getpid()}"
+    out.mkdir(exist_ok=True)
+
+    def work(path: Path) -> np.ndarray:
+        (alpha,) = look([read_photo(path)])
+        (out / f"{path.parent.name}-{path.stem}.png").write_bytes(encode_matte(alpha))
+        return alpha
+
+    return work
+
+
+def torch_loop(weights: Path, out: Path) -> Callable[[Sequence[Path]], list[np.ndarray]]:
+    """The baseline: PIL, numpy, torch, PIL."""
+    import torch
+    from PIL import Image
+
+    from pipeline.unet.config import IMAGENET_MEAN, IMAGENET_STD, locate
+    from pipeline.unet.weights import load_net
+
+    net = load_net(*locate(weights)).net.eval()
+    torch.set_num_threads(os.cpu_count() or 1)
+    out.mkdir()
+
+    def loop(paths: Sequence[Path]) -> list[np.ndarray]:
+        found: list[np.ndarray] = []
+        for path in paths:
+            pixels = np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255
+            normal = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+            with torch.inference_mode():
+                logits = net(torch.from_numpy(normal.transpose(2, 0, 1)[None].copy()))
+            alpha = (logits[0, 0].sigmoid().numpy() * 255 + 0.5).astype(np.uint8)
+            Image.fromarray(alpha).save(out / f"{path.parent.name}-{path.stem}.png")
+            found.append(alpha)
+        return found
+
+    return loop
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--limit", type=int, default=48)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    suffixes = {".jpg", ".jpeg", ".png"}
+    photos = sorted(p for folder in given.folders for p in folder.rglob("*") if p.suffix.lower() in suffixes)
+    report = run(photos, given.weights, given.limit)
+    print(f"baseline: {report['baseline']}; {report['photos']} photos")
+    print(table(report["rows"]))
+    if given.json:
+        given.json.write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What `cleanplate check` looks at. A check returns sentences about what is wrong; none decodes a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Problems, UserError, nearest
+from pipeline.params import Params
+
+if TYPE_CHECKING:
+    from pipeline.listing import Listing
+
+MOST_BYTES = 64 << 20
+
+
+def said(check: Callable[[], object]) -> list[str]:
+    """The error that `check` raises as one or several problems; [] where it raises none."""
+    try:
+        check()
+    except Problems as e:
+        return [*e.problems]
+    except UserError as e:
+        return ["; ".join(" ".join(line.split()) for line in str(e).splitlines())]
+    return []
+
+
+def network_problems(params: Params) -> list[str]:
+    """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
+    import pipeline.torchvision_ops  # noqa: F401
+    from pipeline.augment.recipe import Recipe
+    from pipeline.training.network import known_model
+
+    train = params.train
+    problems = said(lambda: known_model(train.model)) + said(lambda: Recipe(train.augment))
+    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+
+    optimizers = [str(name) for name in list_optimizers()]
+    if train.optimizer not in optimizers:
+        close = nearest(train.optimizer, optimizers)
+        problems.append(f"train.optimizer: timm has no `{train.optimizer}`; did you mean `{close}`?")
+    files = {
+        "train.pretrained": train.pretrained,
+        "fit_segmenter.encoder_weights": params.fit_segmenter.encoder_weights,
+    }
+    for param, value in files.items():
+        if isinstance(value, str) and not Path(value).is_file():
+            problems.append(f"{param}: there is no such file; got {value}")
+    if train.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            problems.append("train.device: cuda, but torch sees no GPU here")
+    return problems
+
+
+def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], list[str]]:
+    """Problems and notes about the weights that detect and segment want; nothing is fetched."""
+    from pipeline.weights import read_lock, sha256_of, weights_folder
+
+    wanted: dict[str, str] = {}
+    if params.detect.method == "yolov8":
+        wanted["detect.yolov8.weights"] = params.detect.yolov8.weights
+    if params.segment.method == "unet" and params.segment.unet.weights != "demo":
+        wanted["segment.unet.weights"] = params.segment.unet.weights
+    problems: list[str] = []
+    notes: list[str] = []
+    entries = read_lock(lock)
+    for param, name in wanted.items():
+        entry = entries.get(name)
+        if entry is None:
+            if not Path(name).expanduser().exists():
+                close = nearest(name, entries)
+                hint = f"; did you mean `{close}`?" if close else ""
+                problems.append(
+                    f"{param}: {name!r} is neither in weights.lock ({', '.join(entries)}) nor a file{hint}"
+                )
+            continue
+        place = weights_folder(root) / name
+        if not entry.sha256:
+            problems.append(f"{param}: the sha256 of {name} is not in weights.lock, so it will be refused")
+        elif not place.is_file():
+            notes.append(f"{name} will be fetched ({entry.bytes / 1e6:.1f} MB) from {entry.url}")
+        elif place.stat().st_size != entry.bytes or sha256_of(place) != entry.sha256:
+            notes.append(f"{place} is damaged; {name} will be fetched again ({entry.bytes / 1e6:.1f} MB)")
+    return problems, notes
+
+
+def listed(params: Params) -> tuple[Listing | None, list[str]]:
+    """What the data folder holds, and everything wrong with its names and tables."""
+    from pipeline.ingest import list_data
+
+    found: list[Listing] = []
+    problems = said(lambda: found.append(list_data(params.data, None)[1]))
+    return (found[0] if found else None), problems
+
+
+def drawn_later(root: Path, place: str) -> bool:
+    """Whether a stage, such as demo/dvc.yaml's, makes the folder `place`: it need not be there yet."""
+    from commands._tracked import made_paths
+
+    wanted = (root / place).resolve()
+    return any(wanted == made or made in wanted.parents for made in made_paths(root))
+
+
+def correction_problems(params: Params, listing: Listing) -> list[str]:
+    """Rows of the table of corrections that do not fit the data."""
+    import pandas as pd
+
+    from pipeline.corrections import read_corrections
+    from pipeline.safe_files import Unusable, read_regular
+
+    where = params.relabel.corrections
+    if not Path(where).exists():
+        return [f"relabel.corrections: there is no such file; got {where}"]
+    try:
+        data = read_regular(Path(where), MOST_BYTES)
+    except Unusable as e:
+        return [f"{where}: {e.reason}; {e.advice}"]
+    rows = [(p.image, p.person, p.gender, p.age, p.mask) for p in listing.photos if p.split == "train"]
+    labels = pd.DataFrame(rows, columns=["image", "person", "gender", "age", "mask"])
+    return said(lambda: read_corrections(data, where, labels))
+
+
+def segmenter_problems(params: Params, root: Path) -> list[str]:
+    """Folders that fit_segmenter reads and nobody makes."""
+    if params.segment.method != "unet" or params.segment.unet.weights != "demo":
+        return []
+    fit = params.fit_segmenter
+    folders = {"fit_segmenter.photos": fit.photos, "fit_segmenter.mattes": fit.mattes}
+    return [
+        f"{param}: the folder {place} is missing, and no stage makes it"
+        for param, place in folders.items()
+        if not Path(place).is_dir() and not drawn_later(root, place)
+    ]

@@ -1,0 +1,99 @@
+"""Looks at params, data folder, tables, corrections and weights before any work, in seconds.
+
+Says everything that is wrong at once, and what the run will take: time and disk. No photo is decoded: what is
+inside them is found by `dvc repro ingest`. Exit code 1 where something is wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
+
+DEFAULT_PHOTOS = 504  # of the demo, which is drawn by the run itself
+
+
+def main(
+    params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
+) -> None:
+    from pipeline.errors import Problems
+    from pipeline.params import load_params
+    from pipeline.progress import say
+
+    found = load_params(params)
+    problems, notes, photos = _everything(found)
+    for note in notes:
+        say(f"check: note: {note}")
+    problems += _estimate(found, photos)
+    if problems:
+        raise Problems("this cannot run as it is", problems)
+    say("check: nothing is wrong; `dvc repro` can start")
+
+
+def _everything(params: Params) -> tuple[list[str], list[str], int]:
+    """Problems, notes, and how many photos there are."""
+    from commands import _checks
+    from pipeline.progress import say
+
+    root = Path()
+    problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
+    problems += _checks.network_problems(params) + _checks.segmenter_problems(params, root)
+    if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
+        notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
+        return problems, notes, DEFAULT_PHOTOS
+    listing, wrong = _checks.listed(params)
+    problems += wrong
+    if listing is None:
+        return problems, notes, 0
+    photos = len(listing.photos)
+    aside = sum(a.counts for a in listing.aside)
+    if aside > params.ingest.max_quarantine * max(1, photos + aside):
+        problems += [f"{a.path}: {a.reason}; {a.fix}" for a in listing.aside if a.counts]
+    say(f"check: {photos} photos; {len(listing.aside)} other paths will be set aside")
+    notes += listing.notes[:5] + (
+        [f"… and {len(listing.notes) - 5} more notes"] if len(listing.notes) > 5 else []
+    )
+    return problems + _checks.correction_problems(params, listing), notes, photos
+
+
+def _main_root() -> Path:
+    import os
+
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def _estimate(params: Params, photos: int) -> list[str]:
+    """Prints what a run without any cache takes; returns problems with the room for it."""
+    from pipeline.disk import free_bytes, same_disk, size_text
+    from pipeline.process import worker_count
+    from stages.costs import run_costs
+    from stages.dvc_cache import cache_folder
+
+    workers = worker_count(params.machine.workers)
+    costs = run_costs(params, photos, workers)
+    print(f"a run over {photos} photos with nothing cached, on {workers} CPU cores and no GPU, roughly:")
+    for cost in costs:
+        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {size_text(cost.bytes):>10}")
+    seconds, needed = sum(c.seconds for c in costs), sum(c.bytes for c in costs)
+    print(f"  {'in all':<11} {_time(seconds):>9} {size_text(needed):>10}")
+    cache = cache_folder(Path())
+    places = {"outputs": Path("build")} | ({} if same_disk(cache, Path("build")) else {"DVC's cache": cache})
+    problems = []
+    for what, place in places.items():
+        free = free_bytes(place)
+        print(f"free for {what}: {size_text(free)}")
+        if free < needed:
+            problems.append(
+                f"the disk of {what} has {size_text(free)} free; the run needs about {size_text(needed)}"
+            )
+    return problems
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

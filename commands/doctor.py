@@ -1,0 +1,105 @@
+"""Names what killed runs, full disks and flipped bits left behind, and with --mend puts it right.
+
+Looked for: a detached HEAD and `-S` options that a killed `dvc exp run` left in params.yaml, half-written
+files, locks of DVC that nobody holds, and everything that `cleanplate verify` finds. Damaged files are moved
+to .cache/damaged/, never deleted; `dvc repro` then makes them again. Exit code 1 while anything is left.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from commands._integrity import Damage
+    from commands._leftovers import Ailment
+
+
+def main(
+    mend: Annotated[bool, typer.Option("--mend", help="Put it right; otherwise only name it.")] = False,
+    params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
+) -> None:
+    from commands._killed_experiment import killed_experiment
+    from commands._leftovers import at_work, half_written, stale_locks
+    from commands._tracked import require_repository
+    from pipeline.errors import UserError
+    from pipeline.progress import say
+
+    root = Path()
+    require_repository(root)
+    if busy := at_work(root):
+        raise UserError(
+            "a run is going on here, so that what looks broken may just be unfinished",
+            got=busy[0],
+            fix="wait for it or end it, then run this again",
+        )
+    left = 0
+    for ailment in (*killed_experiment(root), *stale_locks(root), *half_written(root)):
+        left += _treat(ailment, mend)
+    left += _treat_damage(root, params, mend)
+    if left and not mend:
+        say(f"doctor: {left} found; `cleanplate doctor --mend` puts right what can be")
+    elif left:
+        say(f"doctor: {left} left that only you can mend")
+    else:
+        say("doctor: all is well" if not mend else "doctor: nothing is left to mend; now run `dvc repro`")
+    raise typer.Exit(1 if left else 0)
+
+
+def _treat(ailment: Ailment, mend: bool) -> int:
+    """Names one thing and mends it if it may; returns 1 if it is still there."""
+    from pipeline.errors import printable
+
+    print(printable(ailment.what))
+    if mend and ailment.mend:
+        ailment.mend()
+        print(f"  done:  {ailment.remedy}")
+        return 0
+    print(f"  {'--mend' if ailment.mend else 'fix'}: {ailment.remedy}")
+    return 1
+
+
+def _treat_damage(root: Path, params: Path, mend: bool) -> int:
+    """Moves damaged files away so that stages make them again; returns how much is left."""
+    from commands._survey import survey
+    from commands._tracked import is_own
+    from pipeline.errors import printable
+
+    left = 0
+    for damage in survey(root, params).damage:
+        print(f"{damage.what}: {printable(str(damage.path))}")
+        own = all(is_own(root, path) for path in damage.remove)
+        if not own:
+            left += 1
+            print("  not touched: it is outside the project, or behind a link that leads out of it")
+        elif mend and damage.remove:
+            for path in damage.remove:
+                _put_aside(root, path)
+            print("  done:  moved to .cache/damaged/; `dvc repro` makes it again")
+        elif mend and _is_remade(damage):
+            print(f"  next:  {damage.fix}")
+        else:
+            left += 1
+            print(f"  fix: {damage.fix}")
+    return left
+
+
+def _is_remade(damage: Damage) -> bool:
+    return damage.fix.startswith(("`dvc checkout", "`dvc repro"))
+
+
+def _put_aside(root: Path, path: Path) -> None:
+    """Moves a file out of the way, under a name that says where it was; never one outside the project."""
+    import shutil
+
+    from commands._tracked import is_own
+    from pipeline.errors import UserError
+
+    if not is_own(root, path):
+        raise UserError("this is outside the project, so it is not touched", where=path)
+    folder = root / ".cache" / "damaged"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "__".join(part for part in path.parts if part not in ("/", "..", "."))
+    shutil.move(path, folder / name[-200:])

@@ -1,0 +1,1 @@
+"""What Cleanplate computes. Knows no DVC, no command line and no stage's file names."""

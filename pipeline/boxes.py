@@ -1,0 +1,91 @@
+"""Boxes `xyxy` in pixels of the upright photo: clip, overlap, and what stands in where nothing was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FOUND = "found"
+PERSON_MEDIAN = "person_median"
+WHOLE_FRAME = "whole_frame"
+NOT_ASKED = "not_asked"
+STATUSES = (FOUND, PERSON_MEDIAN, WHOLE_FRAME, NOT_ASKED)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a detector found in one photo.
+
+    Attributes:
+        box: `xyxy` in pixels of the upright photo, float32 [4].
+        score: the detector's own confidence, 0 to 1; not comparable between detectors.
+        landmarks: x, y of left eye, right eye, nose, left and right corner of the mouth, in pixels,
+            float32 [5, 2]; None where the detector knows none. Left is what is left in the picture.
+    """
+
+    box: np.ndarray
+    score: float
+    landmarks: np.ndarray | None = None
+
+
+def clip(box: np.ndarray, width: int, height: int) -> np.ndarray:
+    """`box` (xyxy, [..., 4]) cut off at the edges of a photo of width x height pixels; float32."""
+    limit = np.array([width, height, width, height], dtype=np.float32)
+    return np.clip(np.asarray(box, dtype=np.float32), 0, limit)
+
+
+def area(box: np.ndarray) -> np.ndarray:
+    """Area of boxes xyxy [..., 4] in square pixels, float64 [...]; 0 where a box is turned inside out."""
+    size = np.maximum(
+        np.asarray(box, dtype=np.float64)[..., 2:] - np.asarray(box, dtype=np.float64)[..., :2], 0
+    )
+    return size[..., 0] * size[..., 1]
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes xyxy [..., 4], float64 [...], 0 to 1; 0 where both are empty."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    corners = np.concatenate(
+        [np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])], axis=-1
+    )
+    shared = area(corners)
+    union = area(a) + area(b) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def stand_ins(
+    boxes: np.ndarray, sizes: np.ndarray, people: Sequence[str], found: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """A box for every photo: the one found, else the person's usual one, else the whole photo.
+
+    The usual one is the median, edge by edge, of the boxes found in the same person's other photos, in shares
+    of width and height, since photos of one person may differ in size.
+
+    Args:
+        boxes: float32 [N, 4] xyxy pixels; rows that are not `found` are not read.
+        sizes: width and height of each photo, int [N, 2].
+        people: whose photo it is; "" = nobody known (photos to predict).
+        found: bool [N].
+
+    Returns:
+        float32 [N, 4], clipped to the photo, and each row's status.
+    """
+    scale = np.concatenate([sizes, sizes], axis=1).astype(np.float64)
+    shares: dict[str, list[np.ndarray]] = {}
+    for i in np.flatnonzero(found).tolist():
+        shares.setdefault(people[i], []).append(boxes[i] / scale[i])
+    shares.pop("", None)
+    out = np.zeros((len(people), 4), dtype=np.float32)
+    statuses: list[str] = []
+    for i, person in enumerate(people):
+        if found[i]:
+            box, status = boxes[i], FOUND
+        elif person in shares:
+            box, status = np.median(np.stack(shares[person]), axis=0) * scale[i], PERSON_MEDIAN
+        else:
+            box, status = np.concatenate([[0, 0], sizes[i]]), WHOLE_FRAME
+        out[i] = clip(box, int(sizes[i][0]), int(sizes[i][1]))
+        statuses.append(status)
+    return out, statuses

@@ -1,0 +1,143 @@
+"""The square that is cut out of a photo, and cutting it: aspect kept, padded, antialiased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# ImageNet's mean colour. A network's input normalisation turns it into zeros, and being the same for every
+# photo it tells nothing about any of them, which the mean colour of a photo's own background would.
+NEUTRAL = (124, 116, 104)
+LEAST_BLUR = 1.2  # up to this reduction bilinear sampling alone sees every pixel: 48 dB and more
+BINOMIAL = 1.6  # from this reduction up the fixed filter [1 2 1] / 4 is near enough to the best Gaussian
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square in the pixels of an upright photo, `x1 <= x < x2`; it may reach beyond the photo."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def side(self) -> int:
+        """Length of a side in photo pixels."""
+        return self.x2 - self.x1
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the visible part of a square lies in the photo, and where in the output picture."""
+
+    photo: tuple[slice, slice]  # rows, columns of the photo
+    output: tuple[slice, slice]  # rows, columns of the output
+    shape: tuple[int, int]  # height, width of the visible part in the output; 0 where nothing is visible
+
+
+def square_around(box: tuple[float, float, float, float], margin: float) -> Square:
+    """The square around a box.
+
+    Args:
+        box: `xyxy` in photo pixels, with a positive area.
+        margin: share of the box's longer side that is added on every side, so the square's side is
+            `longer * (1 + 2 * margin)`. Side and corners are rounded to even numbers: halving a part of a
+            photo is exact, and fast, where it has an even number of pixels. The centre is the box's, within a
+            pixel.
+    """
+    x1, y1, x2, y2 = box
+    side = max(2, _even(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
+    left, top = _even((x1 + x2 - side) / 2), _even((y1 + y2 - side) / 2)
+    return Square(left, top, left + side, top + side)
+
+
+def _even(value: float) -> int:
+    return 2 * round(value / 2)
+
+
+def whole_frame(width: int, height: int) -> Square:
+    """The smallest centred square that holds the whole photo: no margin, padding on two sides only."""
+    side = max(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return Square(left, top, left + side, top + side)
+
+
+def placement(square: Square, width: int, height: int, size: int) -> Placement:
+    """How a square of a `width` x `height` photo comes to lie in a `size` x `size` picture.
+
+    Edges of the photo that lie inside the square fall on whole output pixels (at most half a pixel off), so
+    that no padding is mixed into the photo and the work does not grow with the padding.
+    """
+    rows = _axis(square.y1, square.side, height, size)
+    columns = _axis(square.x1, square.side, width, size)
+    shape = (rows[1].stop - rows[1].start, columns[1].stop - columns[1].start)
+    return Placement((rows[0], columns[0]), (rows[1], columns[1]), shape if min(shape) > 0 else (0, 0))
+
+
+def _axis(start: int, side: int, length: int, size: int) -> tuple[slice, slice]:
+    first, last = max(start, 0), min(start + side, length)
+    if last <= first:
+        return slice(0, 0), slice(0, 0)
+    low = round((first - start) * size / side)
+    high = round((last - start) * size / side)
+    low = min(low, size - 1)
+    return slice(first, last), slice(low, max(high, low + 1))
+
+
+def cut(image: np.ndarray, where: Placement, size: int, padding: int | tuple[int, int, int]) -> np.ndarray:
+    """Cuts a square out of a picture and brings it to size.
+
+    Args:
+        image: uint8 [H, W, 3] or [H, W].
+        where: from `placement`, for the same height and width.
+        size: pixels per side of the output.
+        padding: value of output pixels that lie beyond the photo.
+
+    Returns:
+        uint8 [size, size, 3] or [size, size].
+    """
+    colour = padding if isinstance(padding, tuple) else (padding,) * 3
+    if where.shape == (0, 0):
+        nothing = np.zeros((1, 1, *image.shape[2:]), np.uint8)
+        return cv2.copyMakeBorder(nothing, 0, size, 0, size, cv2.BORDER_CONSTANT, value=colour)[1:, 1:].copy()
+    seen = resized(image[where.photo], *where.shape)
+    if where.shape == (size, size):
+        return seen
+    rows, columns = where.output
+    edges = (rows.start, size - rows.stop, columns.start, size - columns.stop)
+    return cv2.copyMakeBorder(seen, *edges, cv2.BORDER_CONSTANT, value=colour)
+
+
+def inside(where: Placement, size: int) -> np.ndarray:
+    """uint8 [size, size]: 255 where an output pixel shows the photo, 0 where it is padding."""
+    out = np.zeros((size, size), np.uint8)
+    out[where.output] = 255
+    return out
+
+
+def resized(image: np.ndarray, height: int, width: int, *, smooth: bool = True) -> np.ndarray:
+    """Antialiased resize of uint8 [H, W, 3] or [H, W].
+
+    Reducing: halved by averaging while it is to become less than half as large, then a small Gaussian and
+        bilinear
+    sampling. With `sigma = 0.4 r - 0.07` for a reduction by r this comes as close to PIL's antialiased
+    bilinear filter as cv2's INTER_AREA does or closer (41 to 53 dB on real photos), at a third of its time.
+    Enlarging: bicubic.
+    Without `smooth` no Gaussian: twice as fast, for pictures whose finest detail does not matter.
+    """
+    reduction = max(image.shape[0] / height, image.shape[1] / width)
+    if reduction <= 1:
+        if image.shape[:2] == (height, width):
+            return image.copy()
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    while reduction >= 2:
+        half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+        reduction /= 2
+    if smooth and reduction > LEAST_BLUR:
+        sigma = 0 if reduction >= BINOMIAL else 0.4 * reduction - 0.07  # 0: [1 2 1] / 4, three times as fast
+        image = cv2.GaussianBlur(image, (3, 3), sigma)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,58 @@
+"""ROOT/eval/info.csv: which photos to predict, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.csv_reading import Row
+from pipeline.listing import Candidate, Listing, with_position
+from pipeline.safe_files import name_problem
+from pipeline.train_table import rows_of
+
+TABLE = "eval/info.csv"
+FOLDER = "eval/images"
+
+
+def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limit: int | None = None) -> None:
+    """Puts the eval photos into the table's order, or by name where there is no table; adds both to
+    `listing`.
+
+    A row twice, or one that points outside the folder, is a problem. A row whose photo is missing stays,
+    without a photo. A photo without a row is set aside.
+    """
+    rows = rows_of(root, TABLE, ("ImageID",), ("ans",), listing)
+    by_name = {PurePosixPath(p.image).name: p for p in photos}
+    if rows is None:
+        wanted = list(by_name)
+    else:
+        wanted = _wanted(rows, listing)
+        for name in sorted(set(by_name) - set(wanted)):
+            listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")
+    known_aside = {a.path for a in listing.aside}
+    for position, name in enumerate(wanted[:limit] if limit else wanted):
+        photo = by_name.get(name)
+        listing.eval_rows.append((name, photo.image if photo else ""))
+        if photo:
+            listing.photos.append(with_position(photo, position))
+        elif f"{FOLDER}/{name}" not in known_aside:
+            reason = f"listed in {TABLE}, but there is no such photo"
+            listing.set_aside(
+                f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
+            )
+            listing.notes.append(f"{FOLDER}/{name}: {reason}")
+
+
+def _wanted(rows: Sequence[Row], listing: Listing) -> list[str]:
+    lines: dict[str, int] = {}
+    for row in rows:
+        name, place = row["ImageID"], f"{TABLE} line {row.line}"
+        if not name:
+            listing.problems.append(f"{place}: ImageID is empty")
+        elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):
+            listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo in {FOLDER}")
+        elif name in lines:
+            listing.problems.append(f"{place}: ImageID {name!r} is in line {lines[name]} too")
+        else:
+            lines[name] = row.line
+    return list(lines)

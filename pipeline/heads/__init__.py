@@ -1,0 +1,7 @@
+"""One file = one way to ask for the 18 classes = one name for `train.heads`.
+
+Each offers
+    build(backbone)                        -> Module to outputs [B, K]; backbone(n) makes a timm net
+    loss(outputs, target, params, loss_of) -> scalar
+    probabilities(outputs, params)         -> float32 [B, 18], rows sum to 1
+"""

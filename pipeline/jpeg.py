@@ -1,0 +1,126 @@
+"""A JPEG's markers, read without a decoder: size, components, EXIF orientation, number of scans."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
+ORIENTATION = 0x0112
+MOST_MARKERS = 10_000  # a crafted file may hold millions; a photo has dozens
+USUAL_SCANS = 50
+NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # within a scan's data
+
+
+@dataclass(frozen=True)
+class JpegHeader:
+    """Size as stored (not upright), EXIF orientation 1-8, components 1, 3 or 4, number of scans.
+
+    `scans` is an upper bound while it is small: a thumbnail's may be among them.
+    """
+
+    width: int
+    height: int
+    components: int
+    orientation: int
+    scans: int
+
+
+def read_jpeg_header(data: bytes) -> JpegHeader:
+    """Walks the markers up to the first scan.
+
+    Raises:
+        ValueError: the markers are broken or cut off.
+    """
+    at, frame, orientation = 2, None, 1
+    for _ in range(MOST_MARKERS):
+        marker, at = _next_marker(data, at)
+        if marker in ALONE:
+            continue
+        if marker == EOI:
+            raise ValueError("the JPEG holds no picture")
+        if at + 2 > len(data):
+            raise ValueError("the JPEG is cut off in its header")
+        length = int.from_bytes(data[at : at + 2], "big")
+        body = data[at + 2 : at + length]
+        if length < 2 or len(body) != length - 2:
+            raise ValueError("the JPEG is cut off in its header")
+        if marker == SOS:
+            break
+        if marker in SOF:
+            frame = _frame(body)
+        elif marker == APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
+            orientation = exif_orientation(body[6:])
+        at += length
+    else:
+        raise ValueError(f"the JPEG has more than {MOST_MARKERS} markers")
+    if frame is None:
+        raise ValueError("the JPEG has no frame header")
+    width, height, components = frame
+    return JpegHeader(width, height, components, orientation, _scans(data, at))
+
+
+def _scans(data: bytes, at: int) -> int:
+    """Scans from the first one's header at `at` to the end of the picture; whatever is appended has none."""
+    found = data.count(b"\xff\xda")
+    if found <= USUAL_SCANS:
+        return found
+    found = 1
+    while found < MOST_MARKERS:
+        at += int.from_bytes(data[at : at + 2], "big")
+        marker = NEXT_MARKER.search(data, at)
+        if marker is None or marker.group()[1] == EOI:
+            break
+        found += marker.group()[1] == SOS
+        at = marker.end()
+    return found
+
+
+def _next_marker(data: bytes, at: int) -> tuple[int, int]:
+    """The marker at or after `at` and the offset behind it; fill bytes (0xFF) may come before it."""
+    if data[at : at + 1] != b"\xff":
+        raise ValueError("the JPEG is broken or cut off in its header")
+    for _ in range(MOST_MARKERS):
+        if data[at : at + 1] != b"\xff":
+            break
+        at += 1
+    if at >= len(data):
+        raise ValueError("the JPEG is cut off in its header")
+    return data[at], at + 1
+
+
+def _frame(body: bytes) -> tuple[int, int, int]:
+    if len(body) < 6:
+        raise ValueError("the JPEG's frame header is broken")
+    precision, height, width, components = struct.unpack(">BHHB", body[:6])
+    if precision != 8:
+        raise ValueError(f"the JPEG has {precision} bits a channel; only 8 can be read")
+    if width == 0 or height == 0 or components not in (1, 3, 4):
+        raise ValueError(f"the JPEG's frame header is broken ({width} x {height}, {components} components)")
+    return width, height, components
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """The orientation 1-8 in EXIF data (a TIFF header and its first directory); 1 where there is none.
+
+    Broken EXIF counts as none: it says nothing about the picture. Nothing else of it is read.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
+        return 1
+    start = struct.unpack(order + "I", tiff[4:8])[0]
+    if start + 2 > len(tiff):
+        return 1
+    entries = struct.unpack(order + "H", tiff[start : start + 2])[0]
+    for k in range(entries):
+        entry = tiff[start + 2 + 12 * k : start + 14 + 12 * k]
+        if len(entry) < 12:
+            break
+        tag, kind, _count = struct.unpack(order + "HHI", entry[:8])
+        if tag == ORIENTATION:
+            value = struct.unpack(order + ("H" if kind == 3 else "I"), entry[8 : 10 if kind == 3 else 12])[0]
+            return value if 1 <= value <= 8 else 1
+    return 1

@@ -1,0 +1,1 @@
+"""One file = one loss = one name for `train.loss`; it offers `loss(logits, target, weight, task, params)`."""

@@ -1,0 +1,40 @@
+"""What one can ask of a matte: an alpha, uint8 [H, W], 0 = background, 255 = person; opaque is above 127."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+OPAQUE = 127
+EMPTY = 0.01  # a matte that covers less of its photo has most probably lost the person
+
+
+def opaque(alpha: np.ndarray) -> np.ndarray:
+    """bool [H, W]: where `alpha` is more person than background."""
+    return alpha > OPAQUE
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of the opaque parts of two alphas of one size; 1.0 when both are empty.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"two alphas of one size are needed, got {a.shape} and {b.shape}")
+    one, two = opaque(a), opaque(b)
+    union = np.count_nonzero(one | two)
+    return np.count_nonzero(one & two) / union if union else 1.0
+
+
+def coverage(alpha: np.ndarray) -> float:
+    """Share of the photo that `alpha` keeps: its mean, in [0, 1]."""
+    return float(alpha.mean(dtype=np.float64)) / 255.0
+
+
+def resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
+    """`alpha` at another size: by area where it shrinks, bilinear where it grows."""
+    if alpha.shape == (height, width):
+        return alpha
+    shrinks = height <= alpha.shape[0] and width <= alpha.shape[1]
+    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,0 +1,129 @@
+"""params.yaml read and checked: every mistake at once, with the nearest right name."""
+
+from __future__ import annotations
+
+import reprlib
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import Problems, UserError, nearest
+from pipeline.kinds import kind_names
+from pipeline.params.schema import Params
+
+SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases: never all of it
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
+FIX = "correct params.yaml, or the -S option that set this value"
+
+
+def load_params(path: Path) -> Params:
+    """Reads and validates params.yaml.
+
+    Raises:
+        UserError: the file is missing or is no YAML.
+        Problems: unknown keys (with the nearest known), wrong types, values not allowed, impossible
+            combinations.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as e:
+        raise UserError("the params file is missing", where=path, fix="run in the repository's root") from e
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+        raise UserError("the params file is not readable YAML", where=path, got=str(e), fix=FIX) from e
+    if not isinstance(raw, dict):
+        raise UserError("the params file holds no sections", where=path, got=type(raw).__name__, fix=FIX)
+    params = read_params(raw, str(path))
+    problems = combination_problems(params)
+    if problems:
+        raise Problems(f"{path} asks for what cannot be", problems, fix=FIX)
+    return params
+
+
+def read_params(raw: dict[str, Any], where: str, fix: str = FIX) -> Params:
+    """Validates what a params file holds, key by key; what cannot be had together is not looked at.
+
+    Raises:
+        Problems: unknown keys (with the nearest known), wrong types, values not allowed.
+    """
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as e:
+        raise Problems(f"{where} is not valid", [_sentence(dict(row)) for row in e.errors()], fix=fix) from e
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    loc: tuple[Any, ...] = error["loc"]
+    name = ".".join(str(part) for part in loc)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(loc[:-1])
+        close = nearest(str(loc[-1]), known)
+        hint = f"; did you mean `{close}`?" if close else ""
+        return f"{name}: no such param{hint} Known here: {', '.join(known)}"
+    return f"{name}: {error['msg']}; got {SHORT.repr(error.get('input'))}"
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = Params
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        inner = field and _model_in(field.annotation)
+        if not inner:
+            return []
+        model = inner
+    return [f.alias or n for n, f in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple):
+        for part in typing.get_args(annotation):
+            if found := _model_in(part):
+                return found
+    return None
+
+
+def combination_problems(params: Params) -> list[str]:
+    """What cannot be had together though each value is allowed, and values that name no file of a kind."""
+    problems = [
+        _name_problem("data.layout", "layout", params.data.layout),
+        _name_problem("detect.method", "detectors", params.detect.method),
+        _name_problem("segment.method", "segmenters", params.segment.method),
+        _name_problem("compose.fill", "fills", params.compose.fill),
+        _name_problem("synthesize.backgrounds", "backgrounds", params.synthesize.backgrounds),
+        _name_problem("train.loss", "losses", params.train.loss),
+    ]
+    if params.split.validation_fold >= params.split.folds:
+        problems.append(
+            f"split.validation_fold: got {params.split.validation_fold}, "
+            f"allowed 0 to {params.split.folds - 1} with split.folds {params.split.folds}"
+        )
+    if params.segment.method == "none":
+        if params.compose.fill != "keep":
+            problems.append(
+                f"compose.fill: {params.compose.fill} needs mattes, but segment.method is none; "
+                "set compose.fill: keep or segment.method: unet"
+            )
+        if params.synthesize.copies > 0:
+            problems.append(
+                f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
+                "set synthesize.copies: 0 or segment.method: unet"
+            )
+    if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
+        problems.append(
+            "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"
+        )
+    return [p for p in problems if p]
+
+
+def _name_problem(param: str, kind: str, name: str) -> str:
+    known = kind_names(kind)
+    if name in known:
+        return ""
+    close = nearest(name, known)
+    hint = f"; did you mean `{close}`?" if close else ""
+    return f"{param}: got {name!r}{hint} Allowed (files in pipeline/{kind}/): {', '.join(known)}"

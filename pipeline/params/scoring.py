@@ -1,0 +1,26 @@
+"""`evaluate` and `predict`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.params.section import Section
+
+
+class Inference(Section):
+    """How a trained model is asked."""
+
+    batch_size: int = Field(default=64, ge=1)
+    tta_flip: bool = False  # also ask about the mirrored picture, and average
+    tta_scales: tuple[float, ...] = (1.0,)  # also ask at other sizes, as shares of train.size
+
+
+class Evaluate(Inference):
+    """Scores on people that the model has not seen."""
+
+    bootstrap: int = Field(default=1000, ge=100)  # resamples of people behind each interval
+    seed: int = 0
+
+
+class Predict(Inference):
+    """Answers for photos without labels."""

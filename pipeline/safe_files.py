@@ -1,0 +1,108 @@
+"""Reading below a folder that somebody else filled: links that lead out, pipes and devices are never
+opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+AGAIN = "copy the file itself to this place"
+# A photo that DVC keeps may be a link into its cache, where files lie under their md5.
+DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?$")
+
+
+class Unusable(Exception):
+    """A path that must not or cannot be read: one phrase each of reason and advice."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.reason, self.advice = reason, advice
+
+    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str]]:
+        return type(self), (self.reason, self.advice)
+
+
+def name_problem(name: str) -> str:
+    """Why a file's name cannot be used ("" if it can): every name goes into UTF-8 tables, one line each."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    if any(ord(c) < 32 or ord(c) == 127 for c in name):
+        return "its name holds a line break or another control character"
+    return ""
+
+
+def checked_path(root: Path, relative: str) -> Path:
+    """`root/relative`, if that is a regular file, itself or by a link that stays below `root`.
+
+    Args:
+        root: a folder, already resolved.
+        relative: with `/`, as found by listing `root` or as written in a table.
+
+    Raises:
+        Unusable: missing, outside, a folder, a pipe, a device, a broken or circular link.
+    """
+    if relative.startswith("/") or ".." in relative.replace("\\", "/").split("/"):
+        raise Unusable("it points outside the data folder", "write a path below the data folder")
+    path = root / relative
+    try:
+        real = os.path.realpath(path, strict=True)
+        mode = Path(real).stat().st_mode
+    except FileNotFoundError as e:
+        missing = "a link to a file that does not exist" if path.is_symlink() else "there is no such file"
+        raise Unusable(missing, AGAIN) from e
+    except OSError as e:
+        circular = "a link that leads to itself" if path.is_symlink() else f"it cannot be read ({e.strerror})"
+        raise Unusable(circular, AGAIN) from e
+    if real != str(path) and not _below(real, root) and not DVC_CACHE.search(real):
+        raise Unusable("a link that leads out of the data folder", AGAIN)
+    if not stat.S_ISREG(mode):
+        raise Unusable(f"{_kind(mode)}, not a file", "remove it")
+    return path
+
+
+def _below(real: str, root: Path) -> bool:
+    return os.path.commonpath([real, root]) == str(root)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The bytes of a regular file of at most `most` bytes; never waits on a pipe that took its place.
+
+    Raises:
+        Unusable: not a regular file, not readable, or larger.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as f:
+            facts = os.fstat(f.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise Unusable(f"{_kind(facts.st_mode)}, not a file", "remove it")
+            if facts.st_size > most:
+                reason = f"it has {facts.st_size} bytes, more than {most}"
+                raise Unusable(reason, "save it smaller")
+            return f.read(most + 1)
+    except PermissionError as e:
+        raise Unusable("it may not be read (permission denied)", "make it readable: chmod u+r") from e
+    except OSError as e:
+        raise Unusable(f"it cannot be read ({e.strerror})", "copy it again") from e
+
+
+def checked_folder(root: Path, relative: str) -> Path:
+    """`root/relative`, if that is a folder that lies below `root`.
+
+    Raises:
+        OSError: missing, unreadable, or a link that leads out of `root`.
+    """
+    path = root / relative
+    real = os.path.realpath(path, strict=True)
+    if not _below(real, root) and not DVC_CACHE.search(real):
+        raise OSError(0, "a link that leads out of the data folder", str(path))
+    return path

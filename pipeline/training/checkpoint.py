@@ -1,0 +1,65 @@
+"""Where a training stands, on disk after every epoch, so that an interrupted one goes on.
+
+Kept outside the stage's outputs, which are removed before it runs again. What random numbers a step uses
+follows from seed, epoch and picture alone, so no generator's state has to be kept.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.publish import published_file
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass
+class Best:
+    """The best epoch so far: highest validation macro-F1, at a tie the lower loss."""
+
+    score: float = -1.0
+    loss: float = float("inf")
+    epoch: int = -1
+    state: State = field(default_factory=dict)
+
+    def beaten_by(self, score: float, loss: float) -> bool:
+        return (score, -loss) > (self.score, -self.loss)
+
+
+@dataclass
+class Progress:
+    """Everything that the next epoch depends on.
+
+    Args:
+        epoch: epochs that are done.
+        parts: state dicts of network, optimiser, schedule, and averaged weights and gradient scaler if used.
+        best: the best epoch and its weights.
+        history: one row of curves for each epoch done.
+        finished: the training ended (all epochs, or early stopping).
+    """
+
+    epoch: int = 0
+    parts: dict[str, Any] = field(default_factory=dict)
+    best: Best = field(default_factory=Best)
+    history: list[dict[str, float]] = field(default_factory=list)
+    finished: bool = False
+
+    def save(self, path: Path) -> None:
+        """Replaces `path` in one go."""
+        whole = {**vars(self), "best": vars(self.best)}
+        with published_file(path) as part:
+            torch.save(whole, part)
+
+    @staticmethod
+    def load(path: Path) -> Progress | None:
+        """What `save` wrote, or None where there is nothing that can be read."""
+        try:
+            whole = torch.load(path, map_location="cpu", weights_only=True)
+            return Progress(**{**whole, "best": Best(**whole["best"])})
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
+            return None

@@ -1,0 +1,133 @@
+"""One function over many items, on several processes, results in the order of the items."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from pipeline.errors import UserError
+from pipeline.process import die_with_parent, keep_freed_memory, worker_count
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AHEAD = 4  # chunks in flight per worker: enough to hide the hand-over, few enough to bound memory
+
+_work: Callable[[Any], Any] | None = None
+_slot: int = -1
+_slots: Any = None
+
+
+def run_parallel(
+    factory: Callable[[], Callable[[Item], Result]],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    chunk: int = 8,
+    name: Callable[[Item], str] = str,
+) -> Iterator[Result]:
+    """Yields `factory()(item)` for each item, in order, whatever the number of workers.
+
+    Args:
+        factory: picklable; called once in each worker process to load what it needs (a network, a table).
+        items: picklable work orders, small (paths, rows), not pixels.
+        workers: processes; None = one per usable CPU, 1 = in this process.
+        chunk: items handed over at a time.
+        name: how to call an item in an error.
+
+    Raises:
+        UserError: a worker process was killed; names the items that were being worked on.
+        Exception: whatever `factory()(item)` raises.
+    """
+    count = min(worker_count(workers), max(1, -(-len(items) // chunk)))
+    if count == 1:
+        work = factory()
+        yield from (work(item) for item in items)
+        return
+    keep_freed_memory()
+    context = multiprocessing.get_context("spawn")
+    slots = context.Array("q", [-1] * count)
+    taken = context.Value("i", 0)
+    threads = {k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(threads, "1"))  # N processes x 1 thread beat 1 x N
+    try:
+        with ProcessPoolExecutor(count, context, _start, (factory, slots, taken)) as pool:
+            try:
+                yield from _in_order(pool, items, chunk, count * AHEAD)
+            except BrokenProcessPool as e:
+                raise _worker_lost([name(items[i]) for i in slots if i >= 0]) from e
+            except KeyboardInterrupt:
+                for process in list(pool._processes.values()):
+                    process.kill()
+                raise
+            except BaseException:
+                # waits for the chunks at hand: one whose pool vanishes while it starts prints a traceback
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    finally:
+        for key, value in threads.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _in_order(pool: ProcessPoolExecutor, items: Sequence[Any], chunk: int, ahead: int) -> Iterator[Any]:
+    waiting: deque[Future[list[Any]]] = deque()
+    for start in range(0, len(items), chunk):
+        with _no_interrupts():
+            waiting.append(pool.submit(_run, start, list(items[start : start + chunk])))
+        if len(waiting) >= ahead:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Lets processes started meanwhile never see Ctrl-C: they would each print a traceback.
+
+    They inherit the blocked signal; this process gets it afterwards, and kills them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(factory: Callable[[], Callable[[Any], Any]], slots: Any, taken: Any) -> None:
+    global _work, _slot, _slots
+    die_with_parent()
+    _slots = slots
+    with taken.get_lock():
+        _slot = taken.value
+        taken.value += 1
+    _work = factory()
+
+
+def _run(start: int, items: list[Any]) -> list[Any]:
+    assert _work is not None
+    results = []
+    for i, item in enumerate(items, start):
+        _slots[_slot] = i
+        results.append(_work(item))
+    _slots[_slot] = -1
+    return results
+
+
+def _worker_lost(names: list[str]) -> UserError:
+    return UserError(
+        "a worker process was killed, probably because memory ran out",
+        where=", ".join(names) or "while it was starting",
+        fix="look at these photos, free memory, or lower `machine.workers` in params.yaml",
+    )

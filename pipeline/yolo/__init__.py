@@ -1,0 +1,1 @@
+"""YOLOv8 for one question: where is the best person box?"""

@@ -1,0 +1,68 @@
+"""Writes docs/dependencies.md: what each dependency is for (requirements.in) and its licence (its metadata).
+
+    .venv/bin/python setup/licences.py
+
+Run by `make lock`, in the environment that the new lock made.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+
+import lockfile
+
+_DOCUMENT = lockfile.ROOT / "docs" / "dependencies.md"
+_NOT_HERE = "not installed on the machine that wrote this"
+_HEAD = """# Dependencies and their licences
+
+Made by `make lock` from `requirements.in` (the reasons) and from the packages' own metadata (the licences);
+versions and hashes are in `requirements.lock`. Cleanplate itself is AGPL-3.0-or-later, because ultralytics is
+AGPL-3.0. No package is shipped with Cleanplate: `make setup` fetches each from the index that pip names.
+
+`setup/overrides.txt` says which wishes of these packages are overruled, and why.
+
+On Linux, torch comes as a CPU build (`+cpu`) or as a CUDA build that needs the `nvidia-*`, `cuda-*` and
+`triton` packages. `make setup` installs the CPU build where pip's settings (index, extra indexes, find-links)
+offer it and no NVIDIA driver is loaded, else the CUDA build; `make setup TORCH=cpu` and `TORCH=cuda` choose.
+"""
+
+
+def reasons() -> dict[str, str]:
+    """Package name to reason, in the order of requirements.in."""
+    found: dict[str, str] = {}
+    for line in (lockfile.ROOT / "requirements.in").read_text(encoding="utf-8").splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)[^#]*#\s*(.+)", line)
+        if match:
+            found[match.group(1).lower()] = match.group(2)
+    return found
+
+
+def licence(name: str) -> str:
+    """The licence by the package's metadata: SPDX expression, else the text's title, else classifiers."""
+    try:
+        facts = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return "NVIDIA proprietary" if lockfile.is_cuda(name) and name != "triton" else _NOT_HERE
+    declared = facts.json.get("license_expression") or facts.json.get("license") or ""
+    title = str(declared).strip().partition("\n")[0]  # some packages put the whole text there
+    if title and title.upper() != "UNKNOWN":
+        return title
+    names = [text.rpartition(" :: ")[2] for text in facts.json.get("classifier", []) if "License ::" in text]
+    return "; ".join(names) or "see its own files"
+
+
+def main() -> None:
+    """Writes the document."""
+    why = reasons()
+    lines = [_HEAD, "## What Cleanplate imports", "", "| package | for | licence |", "|---|---|---|"]
+    lines += [f"| {name} | {reason} | {licence(name)} |" for name, reason in why.items()]
+    names = {entry.name for entry in lockfile.entries(lockfile.LOCK.read_text(encoding="utf-8"))}
+    lines += ["", "## What those need", "", "| package | licence |", "|---|---|"]
+    lines += [f"| {name} | {licence(name)} |" for name in sorted(names - set(why))]
+    _DOCUMENT.parent.mkdir(exist_ok=True)
+    _DOCUMENT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The lock as text: its entries, and the requirements that one machine installs from it.
+
+Standard library only, and no syntax newer than Python 3.8: this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+
+_ENTRY = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Entry:
+    """One pinned package: its name, version, hashes and the lines it has in the lock."""
+
+    def __init__(self, name: str, version: str, text: str) -> None:
+        self.name = name
+        self.version = version
+        self.text = text
+
+    @property
+    def hashes(self) -> list[str]:
+        """`sha256:` and 64 hex digits, one per file that may be installed."""
+        return sorted(set(_HASH.findall(self.text)))
+
+
+def entries(text: str) -> list[Entry]:
+    """The entries of a lock, in order; a name comes twice where its version depends on the Python."""
+    found: list[Entry] = []
+    for line in text.splitlines(keepends=True):
+        start = _ENTRY.match(line)
+        if start:
+            found.append(Entry(start.group(1), start.group(2), line))
+        elif found and line.startswith(" "):
+            found[-1].text += line
+    return found
+
+
+def entry(text: str, name: str) -> Entry:
+    """The first entry called `name`; KeyError when the lock has none."""
+    for candidate in entries(text):
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)
+
+
+def is_cuda(name: str) -> bool:
+    """Whether a package serves only the CUDA build of torch (nvidia-ml-py just reads a GPU's load)."""
+    return name == "triton" or (name.startswith(("nvidia-", "cuda-")) and name != "nvidia-ml-py")
+
+
+def requirements(text: str, torch_local: str) -> str:
+    """The lock as this machine installs it: every entry with its hashes, torch pinned to one build.
+
+    `torch_local` is "+cpu" for PyTorch's CPU build, whose CUDA libraries are then left out, or "" for the
+    package index's own build. `==2.13.0` would also match `2.13.0+cpu`, which outranks it, and uv looks
+    the hashes up by the exact version; `===` names just the one file.
+    """
+    kept: list[str] = []
+    for item in entries(text):
+        if torch_local and is_cuda(item.name):
+            continue
+        pin = item.text
+        if item.name == "torch":
+            pin = pin.replace("torch==", "torch===", 1)
+            pin = pin.replace(item.version, item.version + torch_local, 1)
+        elif item.name == "torchvision":
+            pin = pin.replace("torchvision==", "torchvision===", 1)
+        kept.append(pin)
+    return "".join(kept)

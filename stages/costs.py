@@ -1,0 +1,66 @@
+"""What a run takes, roughly: time and disk of each stage, for `cleanplate check` and for refusing in time.
+
+The rates are of one CPU core (float32, photos of 384 x 512), from the measurements in this project's plan;
+docs/reliability.md says how far to trust them. A GPU is some tens of times faster at what networks do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.params import Params
+
+PHOTO_PIXELS = 384 * 512
+SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
+DETECT_SECONDS = {"mtcnn": 0.025, "yolov8": 0.055, "none": 0.0}
+SEGMENT_SECONDS = {"demo": 0.02, "people-unet-b3": 0.23}
+TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
+TRAINED_AT = 224
+ASKED_SHARE = 0.35  # of a training step: forwards only
+COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
+OTHER_COMPOSED_BYTES = 0.5
+MATTE_BYTES = 0.12 * PHOTO_PIXELS
+ROW_BYTES = 300.0
+MODEL_BYTES = 100e6  # a medium backbone, per fold: the best and the last checkpoint
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of wall-clock time and bytes of output of one stage."""
+
+    stage: str
+    seconds: float
+    bytes: float
+
+
+def stage_bytes(name: str, params: Params, photos: int) -> float:
+    """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
+    size = params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
+    folds = params.split.folds if params.train.folds == "all" else 1
+    known = {
+        "ingest": 2 * ROW_BYTES * photos,
+        "segment": 0.0 if params.segment.method == "none" else MATTE_BYTES * photos,
+        "compose": size * photos,
+        "synthesize": params.compose.size**2 * OTHER_COMPOSED_BYTES * photos * params.synthesize.copies,
+        "train": MODEL_BYTES * folds,
+    }
+    return known.get(name, ROW_BYTES * photos)
+
+
+def run_costs(params: Params, photos: int, workers: int) -> list[Cost]:
+    """What each stage costs where nothing is cached, in the order of the run."""
+    seen = (params.train.size / TRAINED_AT) ** 2 * TRAIN_SECONDS
+    folds = params.split.folds if params.train.folds == "all" else 1
+    learnt = photos * (1 + params.synthesize.copies) * params.train.epochs * folds
+    segment = SEGMENT_SECONDS.get(params.segment.unet.weights, SEGMENT_SECONDS["people-unet-b3"])
+    seconds = {
+        "ingest": SECONDS["ingest"] * photos,
+        "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())) * photos,
+        "segment": 0.0 if params.segment.method == "none" else segment * photos,
+        "compose": SECONDS["compose"] * photos,
+        "synthesize": SECONDS["synthesize"] * photos * params.synthesize.copies,
+        "train": seen * learnt,
+        "evaluate": seen * ASKED_SHARE * photos,
+        "predict": seen * ASKED_SHARE * photos,
+    }
+    return [Cost(name, s / workers, stage_bytes(name, params, photos)) for name, s in seconds.items()]

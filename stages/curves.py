@@ -1,0 +1,45 @@
+"""The curves of a training, where `dvc plots show` finds them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+OnEpoch = Callable[[list[dict[str, float]]], None]
+
+
+@contextmanager
+def curves(folder: Path, several: bool) -> Iterator[Callable[[int], OnEpoch]]:
+    """Writes one table per curve, `plots/metrics/train/loss.tsv` and so on, after every epoch.
+
+    Args:
+        folder: of the curves; what an earlier run left there goes, since it may be linked into DVC's cache.
+        several: more than one fold is trained; each then has its own folder below plots/metrics.
+
+    Yields:
+        A function from a fold to what is called after each of its epochs, with all its rows so far; rows that
+        are written already are not written again.
+    """
+    from dvclive.live import Live
+
+    shutil.rmtree(folder, ignore_errors=True)
+    # the defaults would rewrite dvc.yaml in the middle of a run and save an experiment
+    with Live(dir=str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False) as live:
+
+        def of(fold: int) -> OnEpoch:
+            prefix = f"fold{fold}/" if several else ""
+            written = 0
+
+            def write(history: list[dict[str, float]]) -> None:
+                nonlocal written
+                for live.step in range(written, len(history)):
+                    for name, value in history[live.step].items():
+                        live.log_metric(f"{prefix}{name}", value)
+                    live.make_summary()
+                written = len(history)
+
+            return write
+
+        yield of

@@ -1,0 +1,71 @@
+"""Finds the face or the person in every photo, and says what stands in where nothing was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
+from pipeline.detection import Order, detect_photos
+from pipeline.item_cache import prune
+from pipeline.progress import say
+from pipeline.publish import write_json
+from pipeline.tables import read_table, write_table
+from stages.command import Stage, stage_command
+
+COLUMNS = ("image", "person", "split", "width", "height", "sha256")
+
+
+def run(stage: Stage) -> None:
+    photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", COLUMNS))
+    detect, machine = stage.params.detect, stage.params.machine
+    folder = Path(stage.params.data.root)
+    columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
+    orders = [Order(folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
+    background = stage.params.ingest.background
+    root = stage.item_cache.parent.parent
+    result = detect_photos(orders, detect, root, stage.item_cache, machine.workers, background)
+    found = [result.found[order.sha256] for order in orders]
+    if result.asked:
+        say("detect: " + result.line(len(orders), sum(f is not None for f in found)))
+        prune(stage.item_cache, machine.cache_gb)
+    table = box_table(photos, found, result.asked)
+    write_table(stage.out("build/boxes.parquet"), table)
+    write_json(stage.out("reports/detect.json"), counts(table["status"], photos["split"]))
+
+
+def box_table(photos: pd.DataFrame, found: list[Found | None], asked: bool) -> pd.DataFrame:
+    """build/boxes.parquet, in the order of `photos`; see docs/contracts.md."""
+    sizes = photos[["width", "height"]].to_numpy(dtype=np.int64)
+    boxes = np.array([f.box if f else np.zeros(4) for f in found], dtype=np.float32).reshape(-1, 4)
+    is_found = np.array([f is not None for f in found], dtype=bool)
+    boxes, statuses = stand_ins(boxes, sizes, list(photos["person"]), is_found)
+    marks = [[] if f is None or f.landmarks is None else f.landmarks.ravel().tolist() for f in found]
+    table = pd.DataFrame({"image": photos["image"].to_numpy()})
+    for n, name in enumerate(("x1", "y1", "x2", "y2")):
+        table[name] = boxes[:, n]
+    table["score"] = np.array([f.score if f else np.nan for f in found], dtype=np.float32)
+    table["status"] = statuses if asked else NOT_ASKED
+    # typed, or a table without any landmarks would get a column of type null
+    table["landmarks"] = pd.Series(marks, dtype=pd.ArrowDtype(pa.list_(pa.float32())))
+    return table
+
+
+def counts(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:
+    """reports/detect.json: photos by status, in all and by split, and the share found."""
+    report: dict[str, object] = {"photos": len(statuses), **_by_status(statuses)}
+    report["found_share"] = round(float((statuses == FOUND).mean()), 6) if len(statuses) else 0.0
+    for split in ("train", "eval"):
+        report[split] = _by_status(statuses[splits.to_numpy() == split])
+    return report
+
+
+def _by_status(statuses: pd.Series) -> dict[str, int]:
+    return {status: int((statuses == status).sum()) for status in STATUSES}
+
+
+if __name__ == "__main__":
+    stage_command("detect", run, __doc__ or "")

@@ -1,0 +1,84 @@
+"""Score the trained model on people that it has not seen.
+
+Reads build/model, build/images, build/labels.parquet and build/folds.parquet; writes reports/metrics.json,
+reports/predictions.parquet and reports/confusion. Every photo is asked about by the model that did not learn
+its person, and scored against its true class, whatever rules shaped the training target; synthetic pictures
+never are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import bootstrap, metrics
+from pipeline.errors import UserError
+from pipeline.labels import CLASSES
+from pipeline.progress import say
+from pipeline.publish import published_folder, write_json
+from pipeline.tables import read_table, write_csv, write_table
+from pipeline.tasks import TASKS
+from stages.command import Stage, stage_command
+from stages.model import asked, read_config
+
+LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
+METRICS, PREDICTIONS = "reports/metrics.json", "reports/predictions.parquet"
+CONFUSION = "reports/confusion"
+
+
+def run(stage: Stage) -> None:
+    """Predicts, scores and publishes."""
+    predictions = predict_unseen(stage)
+    truth, predicted = predictions["true_class"].to_numpy(), predictions["predicted"].to_numpy()
+    by_person = metrics.confusion_by_person(truth, predicted, predictions["person"].to_numpy())
+    evaluate = stage.params.evaluate
+    found = bootstrap.score_intervals(by_person, evaluate.bootstrap, evaluate.seed)
+    table: dict[str, Any] = bootstrap.nested(found)
+    table |= {"people": len(by_person), "photos": len(predictions)}
+    write_table(stage.out(PREDICTIONS), predictions)
+    write_confusions(stage.out(CONFUSION), truth, predicted)
+    write_json(stage.out(METRICS), table)
+    for name in ("macro_f1", "mask.macro_f1", "gender.macro_f1", "age.macro_f1"):
+        score = found[name]
+        say(f"evaluate: {name} {score['value']:.3f} (95 % {score['low']:.3f} to {score['high']:.3f})")
+    say(f"evaluate: {len(by_person)} people, {len(predictions)} photos, none of them learnt from")
+
+
+def predict_unseen(stage: Stage) -> pd.DataFrame:
+    """One row per validation photo, by image: `image, person, fold, true_class, predicted, p0 … p17`."""
+    labels = read_table(LABELS, "relabel", ["image", "person", "true_class"])
+    folds = read_table(FOLDS, "split", ["person", "fold"])
+    photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
+    config = read_config()
+    parts = []
+    for fold in config.folds:
+        own = photos.loc[photos["fold"] == fold, ["image", "person", "fold", "true_class"]]
+        own = own[own["person"].isin(list(own["person"].drop_duplicates())[: stage.limit])]
+        p = asked(config, [fold], list(own["image"]), stage, stage.params.evaluate)
+        answers = pd.DataFrame({f"p{c}": p[:, c] for c in range(CLASSES)}, index=own.index)
+        parts.append(pd.concat([own.assign(predicted=p.argmax(axis=1).astype(np.int64)), answers], axis=1))
+    predictions = pd.concat(parts).sort_values("image", ignore_index=True)
+    if predictions.empty:
+        raise UserError(
+            "nobody is in the folds that the model did not learn",
+            where=FOLDS,
+            got=f"folds {config.folds}",
+            fix="run `dvc repro evaluate`",
+        )
+    return predictions.astype({"fold": np.int64, "true_class": np.int64})
+
+
+def write_confusions(folder: Path, truth: np.ndarray, predicted: np.ndarray) -> None:
+    """One table `actual,predicted` per task, a row per photo, for DVC's confusion plots; words, not codes."""
+    with published_folder(folder) as part:
+        for name, task in TASKS.items():
+            words = np.array(task.values)
+            rows = {"actual": words[task.code_of(truth)], "predicted": words[task.code_of(predicted)]}
+            write_csv(part / f"{name}.csv", pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    stage_command("evaluate", run, __doc__ or "")

@@ -1,0 +1,183 @@
+"""Looks at the data: labels, ages next to the bounds, quality, duplicates, and what backgrounds give away.
+
+Reads the raw photos, build/photos.parquet, build/labels.parquet, build/folds.parquet and build/mattes; writes
+reports/explore.json, and figures and contact sheets of every class in reports/explore. How well the
+background alone tells a task, on people that the probe has not learnt, says whether removing it can help.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.labels import CLASSES
+from pipeline.photo import encode_jpeg, read_photo
+from pipeline.progress import say
+from pipeline.publish import published_folder, verified_folder, write_json
+from pipeline.seeds import seed_of
+from pipeline.sheet import chosen
+from pipeline.tables import read_table
+from pipeline.tasks import TASKS
+from stages.command import Stage, stage_command
+
+if TYPE_CHECKING:
+    from pipeline.explore.look import Looks
+
+BUILD, MATTES = Path("build"), Path("build/mattes")
+PROBED = ("age", "gender", "mask")
+LISTED = 100  # near-duplicate pairs named in the report
+LEAST_PHOTOS = 20  # of the tables' photos must show background, or nothing is probed
+
+
+def run(stage: Stage) -> None:
+    """Runs the stage."""
+    photos = read_table(BUILD / "photos.parquet", "ingest", ("image", "person", "split", "width", "height"))
+    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "gender", "age", "mask", "true_class"))
+    folds = read_table(BUILD / "folds.parquet", "split", ("person", "fold"))
+    photos = limited(photos, stage.limit)
+    facts = labels.merge(folds, on="person", validate="many_to_one").drop(columns="person")
+    train = photos.reset_index(names="row").merge(facts, on="image").sort_values("image")
+    import threadpoolctl
+
+    from pipeline.explore.distributions import counted, summary
+
+    with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
+        looks = looked_at(photos, stage)
+        duplicates = duplicates_of(photos, looks, stage)
+        probes = probes_of(train, looks, stage)
+    report: dict[str, Any] = {
+        "labels": counted(train),
+        "quality": {
+            "brightness": summary(looks.brightness),
+            "sharpness": summary(looks.sharpness),
+            "sizes": sizes_of(photos),
+        },
+        "background": probes,
+        "duplicates": duplicates,
+    }
+    write_json(stage.out("reports/explore.json"), report)
+    draw(report, looks, train, stage)
+    for task in PROBED if probes["probes"] else ():
+        probe = probes["probes"][task]
+        score = probe["balanced_accuracy"]
+        say(
+            f"explore: the background alone tells {task} with balanced accuracy {score['value']:.2f} "
+            f"(95 % {score['low']:.2f} to {score['high']:.2f}, chance {probe['chance']:.2f})"
+        )
+    if probes["note"]:
+        say(f"explore: {probes['note']}")
+
+
+def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """Photos of the first `limit` people, and as many photos to predict; all of them without a limit."""
+    photos = photos.reset_index(drop=True)
+    if not limit:
+        return photos
+    people = sorted(set(photos.loc[photos["split"] == "train", "person"]))[:limit]
+    evals = photos[photos["split"] != "train"].head(limit)
+    return pd.concat([photos[photos["person"].isin(people)], evals]).reset_index(drop=True)
+
+
+def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
+    """What every photo looks like, in the order of `photos`."""
+    from pipeline.explore.look import Order, look_at
+
+    root, mattes = Path(stage.params.data.root), verified_folder(MATTES, "segment")
+    orders = []
+    for image in photos["image"]:
+        matte = mattes / Path(image).with_suffix(".png")
+        orders.append(Order(root / image, matte if matte.is_file() else None))
+    return look_at(orders, stage.params.ingest.background, stage.params.machine.workers)
+
+
+def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
+    """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
+    from pipeline.audit.out_of_fold import reduced
+    from pipeline.explore.probe import probed
+
+    explore = stage.params.explore
+    seen = looks.background[train["row"]]
+    kept = seen.any(axis=1)
+    used, features = train[kept], seen[kept]
+    found: dict[str, Any] = {"photos": len(used), "left_out": int((~kept).sum()), "note": "", "probes": {}}
+    if len(used) < LEAST_PHOTOS or used["fold"].nunique() < 2:
+        found["note"] = (
+            "too few photos with a matte, so the background was not probed; set segment.method: unet"
+        )
+        return found
+    components = reduced(features, seed_of(explore.seed, "components"))
+    who = np.unique(used["person"].to_numpy(dtype=str), return_inverse=True)[1]
+    for name in PROBED:
+        codes = TASKS[name].code_of(used["true_class"].to_numpy(np.int64))
+        found["probes"][name] = probed(
+            components,
+            codes,
+            who,
+            used["fold"].to_numpy(),
+            TASKS[name].size,
+            explore.strength,
+            explore.bootstrap,
+            explore.seed,
+        )
+    return found
+
+
+def duplicates_of(photos: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
+    """Pairs of photos that show the same, of two people, or on both sides of train and eval."""
+    from pipeline.audit.duplicates import near_duplicates
+    from pipeline.audit.out_of_fold import reduced
+
+    explore = stage.params.explore
+    # nobody knows who is who among the photos to predict: there, no two are compared
+    owners = photos["person"].where(photos["split"] == "train", "").tolist()
+    components = reduced(looks.features, seed_of(explore.seed, "features"))
+    twins = near_duplicates(looks.hashes, components, owners, explore.hash_bits, explore.cosine)
+    images = photos["image"].tolist()
+    pairs = [(images[t.first], images[t.second]) for t in twins]
+    mixed = [bool(owners[t.first]) != bool(owners[t.second]) for t in twins]
+    return {
+        "between_people": mixed.count(False),
+        "between_train_and_eval": mixed.count(True),
+        "pairs": [list(pair) for pair in pairs[:LISTED]],
+    }
+
+
+def sizes_of(photos: pd.DataFrame) -> dict[str, int]:
+    """How many photos have which size, most frequent first, twenty at most."""
+    words = [f"{w}x{h}" for w, h in zip(photos["width"], photos["height"], strict=True)]
+    counts = {word: words.count(word) for word in sorted(set(words))}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:20])
+
+
+def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage) -> None:
+    """Publishes reports/explore: figures, and sheets/<class>.jpg."""
+    from pipeline.explore import plots
+    from pipeline.explore.contact import contact_sheet
+
+    explore, root = stage.params.explore, Path(stage.params.data.root)
+    with published_folder(stage.out("reports/explore")) as folder:
+        plots.draw_labels(report["labels"], folder / "labels.png")
+        plots.draw_ages(report["labels"], folder / "ages.png")
+        columns = {"brightness": looks.brightness, "log10 of sharpness": np.log10(looks.sharpness + 1)}
+        if np.isfinite(looks.person).any():
+            columns["share of the photo that is person"] = looks.person
+        plots.draw_quality(columns, folder / "quality.png")
+        if report["background"]["probes"]:
+            plots.draw_background(report["background"]["probes"], folder / "background.png")
+        (folder / "sheets").mkdir()
+        for code in range(CLASSES):
+            own = train[train["true_class"] == code]
+            known = [
+                (image, person, False) for image, person in zip(own["image"], own["person"], strict=True)
+            ]
+            shown = chosen(known, explore.sheet_photos, explore.seed)
+            if shown:
+                sheet = contact_sheet([read_photo(root / i, stage.params.ingest.background) for i in shown])
+                (folder / "sheets" / f"{code:02d}.jpg").write_bytes(encode_jpeg(sheet))
+
+
+if __name__ == "__main__":
+    stage_command("explore", run, __doc__ or "")

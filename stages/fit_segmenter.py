@@ -1,0 +1,106 @@
+"""Fits a small U-Net to photos with true mattes and scores it on people that it did not see.
+
+For mattes of your own: set `fit_segmenter.photos` and `fit_segmenter.mattes` to two folders with the same
+relative names (mattes are .png, white = person), then `segment.unet.weights: demo` uses what was fitted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import Problems, UserError
+from pipeline.mattes import iou
+from pipeline.params.pixels import FitSegmenter
+from pipeline.progress import say, track
+from pipeline.publish import published_folder, write_json
+from pipeline.unet.config import CONFIG, WEIGHTS, UnetConfig, write_config
+from pipeline.unet.matte_pairs import Background, Pair, find_pairs, read_pair, split_people
+from pipeline.weights import sha256_of
+from stages.command import Stage, stage_command
+
+if TYPE_CHECKING:
+    from pipeline.unet.architecture import MatteNet
+    from pipeline.unet.fitting import Sample
+
+
+def run(stage: Stage) -> None:
+    # before torch starts: threads that wait by spinning take the CPU from whatever else runs
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from pipeline.unet.architecture import build
+    from pipeline.unet.fitting import DECODER, fit_net, set_seed
+    from pipeline.unet.weights import load_encoder, save_net
+
+    params, background = stage.params.fit_segmenter, stage.params.ingest.background
+    pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
+    train, unseen = split_people(pairs, params.seed)
+    config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER, size=params.size)
+    set_seed(params.seed)
+    net = build(config)
+    if params.encoder_weights:
+        found = load_encoder(net, Path(params.encoder_weights))
+        say(f"fit_segmenter: {found} tensors of the encoder from {params.encoder_weights}")
+    samples = read_samples(pairs, params.size, background)
+    fitted = fit_net(
+        net,
+        config,
+        params,
+        [samples[p.name] for p in train],
+        [samples[p.name] for p in unseen],
+        lambda epoch, loss, score: say(
+            f"fit_segmenter: epoch {epoch}/{params.epochs}, loss {loss:.3f}, IoU {score:.4f} on unseen people"
+        ),
+    )
+    report = scores(fitted, params, background, train, unseen)
+    with published_folder(stage.out("build/segmenter")) as out:
+        save_net(out / WEIGHTS, fitted.net)
+        write_config(out / CONFIG, config.model_copy(update={"sha256": sha256_of(out / WEIGHTS)}))
+    write_json(stage.out("reports/segmenter.json"), report)
+    say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of people that it did not see")
+
+
+def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> dict[str, Sample]:
+    """Every pair at the network's size, by name; reports all that cannot be read at once."""
+    from pipeline.unet.fitting import sample_of
+
+    samples: dict[str, Sample] = {}
+    problems: list[str] = []
+    for pair in track(pairs, len(pairs), "fit_segmenter: reading"):
+        try:
+            samples[pair.name] = sample_of(pair.name, *read_pair(pair, background), size)
+        except UserError as e:
+            problems.append(str(e))
+    if problems:
+        raise Problems(
+            "some photos and mattes cannot be used", problems, fix="mend them or take the matte away"
+        )
+    return samples
+
+
+def scores(
+    net: MatteNet, params: FitSegmenter, background: Background, train: Sequence[Pair], unseen: Sequence[Pair]
+) -> dict[str, float | int]:
+    """reports/segmenter.json: IoU at the photos' own size, through the path that the segmenter takes."""
+    from pipeline.unet.torch_net import TorchNet
+
+    look = TorchNet(net, params.size)
+    found: list[float] = []
+    for pair in unseen:
+        photo, alpha = read_pair(pair, background)
+        found.append(iou(look([photo])[0], alpha))
+    return {
+        "iou": float(np.mean(found)),
+        "worst_iou": float(np.min(found)),
+        "photos": len(unseen),
+        "people": len({p.person for p in unseen}),
+        "train_photos": len(train),
+        "train_people": len({p.person for p in train}),
+    }
+
+
+if __name__ == "__main__":
+    stage_command("fit_segmenter", run, __doc__ or "")

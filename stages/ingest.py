@@ -1,0 +1,45 @@
+"""Finds the photos and their raw labels; what cannot be used goes to the quarantine with its reason."""
+
+from __future__ import annotations
+
+from pipeline.errors import printable
+from pipeline.ingest import Taken, list_data, open_photos, refuse_many
+from pipeline.progress import say
+from pipeline.tables import write_csv, write_table
+from stages.command import Stage, stage_command
+
+NOTES = 20  # shown; more are counted
+
+
+def run(stage: Stage) -> None:
+    """Writes build/index.parquet, build/photos.parquet, build/eval.parquet and build/quarantine.csv."""
+    params = stage.params
+    root, listing = list_data(params.data, stage.limit)
+    taken = open_photos(root, listing, params.ingest, params.machine.workers)
+    quarantine = stage.out("build/quarantine.csv")
+    write_csv(quarantine, taken.quarantine)
+    tell(taken)
+    if stage.limit is None:  # a quick look at a few people says little about shares
+        refuse_many(taken, params.ingest.max_quarantine, quarantine)
+    write_table(stage.out("build/index.parquet"), taken.index)
+    write_table(stage.out("build/photos.parquet"), taken.photos)
+    write_table(stage.out("build/eval.parquet"), taken.eval)
+
+
+def tell(taken: Taken) -> None:
+    """One line of what came in and what was set aside, after whatever deserves a look."""
+    for note in taken.notes[:NOTES]:
+        say(f"ingest: note: {printable(note)}")
+    if len(taken.notes) > NOTES:
+        say(f"ingest: note: … and {len(taken.notes) - NOTES} more")
+    train = taken.index[taken.index["split"] == "train"]
+    others = len(taken.quarantine) - len(taken.refused)
+    say(
+        f"ingest: {len(train)} photos of {train['person'].nunique()} people to train on, "
+        f"{len(taken.index) - len(train)} of {len(taken.eval)} to predict; "
+        f"set aside: {len(taken.refused)} photo files, {others} other paths"
+    )
+
+
+if __name__ == "__main__":
+    stage_command("ingest", run, __doc__ or "")

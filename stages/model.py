@@ -1,0 +1,86 @@
+"""The trained model as `evaluate` and `predict` use it: its settings, and its answers for photos."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from pipeline.errors import UserError
+from pipeline.params.scoring import Inference
+from pipeline.params.training import Train
+from pipeline.publish import verified_folder
+from stages.command import Stage
+
+MODEL, IMAGES = Path("build/model"), Path("build/images")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What build/model/config.json says.
+
+    Args:
+        train: the `train` section that the model was trained with.
+        folds: the folds held out, each with a model of its own.
+        class_counts: photos of each class 0-17 that could be learnt from.
+    """
+
+    train: Train
+    folds: list[int]
+    class_counts: list[int]
+
+
+def read_config() -> ModelConfig:
+    """The settings of the trained model.
+
+    Raises:
+        UserError: there is none, or it was written by another version.
+    """
+    verified_folder(MODEL, "train")
+    try:
+        raw = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
+        folds = sorted(int(fold) for fold in raw["folds"])
+        return ModelConfig(Train.model_validate(raw["train"]), folds, list(raw["class_counts"]))
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as e:
+        fix = "run `dvc repro --force train`"
+        raise UserError(
+            "the model's settings cannot be read", where=MODEL / "config.json", got=str(e), fix=fix
+        ) from e
+
+
+def asked(
+    config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
+) -> np.ndarray:
+    """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`.
+
+    Args:
+        images: keys of photos; their pictures are below build/images.
+    """
+    from pipeline.inference import load_model, probabilities
+    from pipeline.training.data import Pictures
+    from pipeline.training.decoded import decoded
+
+    machine = stage.params.machine
+    array, _ = decoded(
+        verified_folder(IMAGES, "compose"),
+        [Path(image).with_suffix(".jpg").as_posix() for image in images],
+        config.train.size,
+        stage.item_cache.parent / "decoded",
+        cache_gb=machine.cache_gb,
+        workers=machine.workers,
+    )
+    total = np.zeros((len(images), 18))
+    for fold in folds:
+        model = load_model(MODEL, config.train, fold)
+        total += probabilities(
+            model,
+            Pictures((array,)),
+            config.train,
+            batch_size=how.batch_size,
+            flip=how.tta_flip,
+            scales=how.tta_scales,
+        )
+    return total / len(folds)

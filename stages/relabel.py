@@ -1,0 +1,55 @@
+"""Corrects labels from the table of corrections, and derives the true class and the training target of
+each photo.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.corrections import COLUMNS, read_corrections
+from pipeline.errors import UserError
+from pipeline.progress import say
+from pipeline.relabel import relabelled
+from pipeline.safe_files import Unusable, read_regular
+from pipeline.tables import read_table, write_csv, write_table
+from stages.command import Stage, stage_command
+
+MOST_BYTES = 64 << 20
+NEEDED = ["image", "split", "person", "gender", "age", "mask"]
+
+
+def run(stage: Stage) -> None:
+    """Reads build/index.parquet and the corrections; writes build/labels.parquet and build/relabel.csv."""
+    rules = stage.params.relabel
+    index = read_table(Path("build/index.parquet"), "ingest", NEEDED)
+    train = index[index["split"] == "train"]
+    corrections = read_corrections(_bytes(Path(rules.corrections)), rules.corrections, train)
+    people = stage.first(train[["person"]].drop_duplicates().sort_values("person"))["person"]
+    labels, changes = relabelled(train, corrections, rules)
+    labels, changes = (t[t["person"].isin(people)].reset_index(drop=True) for t in (labels, changes))
+    write_table(stage.out("build/labels.parquet"), labels)
+    write_csv(stage.out("build/relabel.csv"), changes)
+    say(f"relabel: {len(labels)} photos of {labels['person'].nunique()} people; {_summary(changes)}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return read_regular(path, MOST_BYTES)
+    except Unusable as e:
+        raise UserError(
+            "the table of corrections cannot be read",
+            where=path,
+            got=e.reason,
+            fix=f"`git checkout {path}`, or make a file with just the line {','.join(COLUMNS)}",
+        ) from e
+
+
+def _summary(changes: pd.DataFrame) -> str:
+    counts = changes["field"].value_counts().sort_index()
+    return ", ".join(f"{n} {field} changed" for field, n in counts.items()) or "nothing changed"
+
+
+if __name__ == "__main__":
+    stage_command("relabel", run, __doc__ or "")

@@ -1,0 +1,197 @@
+"""Writes reports/report.html: one file that shows what a run did and found, and needs no network.
+
+Reads what the other stages wrote, tables and pictures; computes nothing that they did not.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel
+
+from pipeline.errors import UserError
+from pipeline.labels import MIDDLE_FROM, OLD_FROM
+from pipeline.overrides import flat as flat_params
+from pipeline.overrides import set_options
+from pipeline.photo import read_photo
+from pipeline.progress import say
+from pipeline.publish import verified_folder, write_text
+from pipeline.report import chart, scores, tables
+from pipeline.report.page import as_source, render, thumbnail
+from pipeline.tables import read_table
+from pipeline.tasks import TASKS
+from stages.command import Stage, stage_command
+
+BUILD, REPORTS = Path("build"), Path("reports")
+REPORT = "reports/report.html"
+MISTAKES = 12
+SECTIONS = {
+    "data": "Data", "labels": "Label changes", "stages": "Stages", "balance": "Balance", "curves": "Curves",
+    "metrics": "Scores", "confusion": "Confusion", "calibration": "Calibration", "ages": "Ages",
+    "mistakes": "Mistakes", "background": "Background", "reproduce": "Reproduce",
+}  # fmt: skip
+
+
+def run(stage: Stage) -> None:
+    """Runs the stage."""
+    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "age", "true_class", "train_class"))
+    made = read_table(BUILD / "synthetic/synthetic.parquet", "synthesize", ("train_class",))
+    predictions = read_table(REPORTS / "predictions.parquet", "evaluate", ("image", "person", "p17"))
+    explored = REPORTS / "explore.json"
+    facts: dict[str, Any] = data_facts() | score_facts(predictions, labels) | params_facts(stage)
+    facts |= {
+        "sections": SECTIONS.items(),
+        "balance": scores.balance(labels, made),
+        "curves": curve_charts(BUILD / "live"),
+        "background": read_json(REPORTS / "background.json", "reliance")["background"],
+        "stages_png": picture(REPORTS / "stages.png", "sheet"),
+        "gradcam_png": picture(REPORTS / "gradcam.png", "reliance"),
+        "distribution": predicted(),
+        "explored": tables.flat(read_json(explored, "explore")) if explored.is_file() else [],
+    }
+    text = render(facts)
+    write_text(stage.out(REPORT), text)
+    say(f"report: {stage.out(REPORT)}, {len(text) / 1e6:.1f} MB")
+
+
+def data_facts() -> dict[str, Any]:
+    """What came in and what was changed."""
+    columns = ("image", "split", "person", "sha256", "width", "height")
+    index = read_table(BUILD / "index.parquet", "ingest", columns)
+    detect = read_json(REPORTS / "detect.json", "detect")
+    split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
+    return {
+        "data": tables.came_in(index, read_csv(BUILD / "quarantine.csv", "ingest")),
+        "changes": tables.changes(read_csv(BUILD / "relabel.csv", "relabel")),
+        "detected": [
+            {"split": name, "counts": [(s.replace("_", " "), n) for s, n in counts.items() if n]}
+            for name, counts in split
+        ],
+    }
+
+
+def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Any]:
+    """Everything that is told about answers."""
+    metrics = read_json(REPORTS / "metrics.json", "evaluate")
+    rows = [("macro-F1, 18 classes", metrics["macro_f1"]), ("accuracy, 18 classes", metrics["accuracy"])]
+    rows += [
+        (f"{title}, {task}", metrics[task][key])
+        for key, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
+        for task in ("mask", "gender", "age")
+    ]
+    calibrations = []
+    for name, task in TASKS.items():
+        found = scores.calibration(predictions, task)
+        drawn = chart.reliability(
+            found["confidence"], found["accuracy"], found["photos"], f"Calibration, {name}"
+        )
+        calibrations.append({"task": name, "ece": found["ece"], "chart": drawn})
+    ages = scores.errors_by_age(predictions, labels.set_index("image")["age"])
+    bounds = (MIDDLE_FROM, OLD_FROM)
+    mistakes = scores.worst(predictions, MISTAKES)
+    images = verified_folder(BUILD / "images", "compose")
+    for row in mistakes:
+        file = images / PurePosixPath(row["image"]).with_suffix(".jpg")
+        row["picture"] = thumbnail(read_photo(file))
+    return {
+        "metrics": metrics,
+        "scores": rows,
+        "confusions": scores.confusions(predictions),
+        "calibrations": calibrations,
+        "ages_chart": chart.bars(
+            ages["age"].tolist(), ages["wrong"].tolist(), ages["photos"].tolist(), bounds
+        ),
+        "mistakes": mistakes,
+    }
+
+
+def curve_charts(live: Path) -> list[dict[str, Any]]:
+    """Loss and validation F1 of each fold that was trained, from the tables that `train` left."""
+    folds: dict[str, dict[str, Path]] = {}
+    metrics = live / "plots" / "metrics"
+    for file in sorted(metrics.rglob("*.tsv")):
+        *fold, side, name = file.relative_to(metrics).with_suffix("").parts  # e.g. fold0/valid/loss
+        folds.setdefault("".join(f", {part.replace('fold', 'fold ')}" for part in fold), {})[
+            f"{side}/{name}"
+        ] = file
+    charts: list[dict[str, Any]] = []
+    for fold, curves in folds.items():
+        scored = [name for name in curves if name.endswith("macro_f1")]
+        for title, names, edges in (
+            ("Loss", ["train/loss", "valid/loss"], None),
+            ("Validation macro-F1", scored, (0.0, 1.0)),
+        ):
+            found = [curve(name, curves[name]) for name in names if name in curves]
+            if found:
+                charts.append({"title": title + fold, "chart": chart.lines(found, title, "epoch", edges)})
+    if not charts:
+        raise UserError("there are no training curves", where=live, fix="run `dvc repro train`")
+    return charts
+
+
+def curve(name: str, file: Path) -> chart.Line:
+    """A curve from a table `step, value`; epochs count from 1."""
+    rows = pd.read_csv(file, sep="\t")
+    said = name.removeprefix("valid/").replace("_", " ") if "macro_f1" in name else name.replace("/", " ")
+    return chart.Line(said, (rows["step"] + 1).tolist(), rows.iloc[:, 1].tolist())
+
+
+def params_facts(stage: Stage) -> dict[str, Any]:
+    """The params, every one that an output depends on, as YAML and as the command that sets them."""
+    params = stage.params
+    shown: dict[str, BaseModel] = {
+        "data": params.data, "ingest": params.ingest, "relabel": params.relabel, "split": params.split,
+        "detect": params.detect, "fit_segmenter": params.fit_segmenter, "segment": params.segment,
+        "compose": params.compose, "synthesize": params.synthesize, "train": params.train,
+        "evaluate": params.evaluate, "predict": params.predict, "reliance": params.reliance,
+    }  # fmt: skip
+    values = {name: section.model_dump(mode="json", by_alias=True) for name, section in shown.items()}
+    options = set_options(values, flat_params(values))
+    command = "dvc exp run report" + "".join(f" \\\n  -S {shell(option)}" for option in options)
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    return {"params": params, "params_yaml": text, "command": command}
+
+
+def shell(text: str) -> str:
+    """`text` as one word of a POSIX shell."""
+    import shlex
+
+    return shlex.quote(text)
+
+
+def predicted() -> dict[str, Any] | None:
+    """What `predict` tells about the photos without labels; None where there are none."""
+    found = read_json(REPORTS / "predict.json", "predict")
+    return found if found["photos"] else None
+
+
+def read_json(path: Path, stage: str) -> dict[str, Any]:
+    """A JSON file that `stage` wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError(
+            "an input file cannot be read", where=path, got=str(e), fix=f"run `dvc repro {stage}`"
+        ) from e
+
+
+def read_csv(path: Path, stage: str) -> pd.DataFrame:
+    """A CSV table for people that `stage` wrote; all text."""
+    if not path.is_file():
+        raise UserError("an input table is missing", where=path, fix=f"run `dvc repro {stage}`")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def picture(path: Path, stage: str) -> str:
+    """A picture that `stage` drew, as a data URI."""
+    if not path.is_file():
+        raise UserError("an input picture is missing", where=path, fix=f"run `dvc repro {stage}`")
+    return as_source(path.read_bytes())
+
+
+if __name__ == "__main__":
+    stage_command("report", run, __doc__ or "")

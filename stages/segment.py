@@ -1,0 +1,96 @@
+"""Gives every photo its matte: which pixels are person, at the photo's own size.
+
+Writes build/mattes (`<image>.png`, 8-bit gray) and reports/segment.json. Photos that a network has looked at
+before, under whatever name, come from the item cache.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.item_cache import ItemCache, prune
+from pipeline.kinds import load_kind
+from pipeline.matte_pass import Order, Pass, matte_name, matte_photos
+from pipeline.mattes import EMPTY
+from pipeline.progress import say
+from pipeline.publish import published_folder, write_json
+from pipeline.tables import read_table
+from stages.command import Stage, stage_command
+
+FITTED = Path("build/segmenter")
+
+
+def run(stage: Stage) -> None:
+    segment = stage.params.segment
+    columns = ("image", "split", "width", "height", "sha256")
+    photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", columns))
+    with published_folder(stage.out("build/mattes")) as out:
+        result = Pass() if segment.method == "none" else _matted(stage, photos, out)
+    write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
+    if segment.method != "none":
+        say(f"segment: {result.line()}")
+    empty = [image for image, share in result.coverage.items() if share < EMPTY]
+    if empty:
+        shown = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
+        say(
+            f"segment: warning: {len(empty)} mattes are (almost) empty; these photos become all background: "
+            f"{shown}; reports/segment.json lists them"
+        )
+
+
+def _matted(stage: Stage, photos: pd.DataFrame, out: Path) -> Pass:
+    segment, background = stage.params.segment, stage.params.ingest.background
+    module = load_kind("segmenters", segment.method)
+    root = stage.item_cache.parent.parent
+    chosen = (segment, root, FITTED)
+    identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
+    orders = [
+        Order(
+            row.image,
+            Path(stage.params.data.root) / row.image,
+            row.sha256,
+            int(row.width),
+            int(row.height),
+            out / matte_name(row.image),
+        )
+        for row in photos.itertuples()
+    ]
+
+    def prepare() -> int:
+        running = module.prepare(*chosen)
+        say(f"segment: {running.about}")
+        return running.batch
+
+    cache = ItemCache(stage.item_cache, "segment", identity)
+    result = matte_photos(
+        orders, prepare, partial(module.create, *chosen), cache, background, stage.params.machine.workers
+    )
+    prune(stage.item_cache, stage.params.machine.cache_gb)
+    return result
+
+
+def report_of(photos: pd.DataFrame, result: Pass, method: str) -> dict[str, object]:
+    """What reports/segment.json holds, for all photos and by split."""
+    shares = photos["image"].map(result.coverage).astype(float)
+    groups = {"all": shares, **{str(split): shares[photos["split"] == split] for split in ("train", "eval")}}
+    return {
+        "method": method,
+        **{name: _summary(group.dropna().to_numpy()) for name, group in groups.items()},
+        "empty_mattes": sorted(image for image, share in result.coverage.items() if share < EMPTY),
+    }
+
+
+def _summary(shares: np.ndarray) -> dict[str, float | int | None]:
+    return {
+        "mattes": len(shares),
+        "mean_coverage": round(float(shares.mean()), 6) if len(shares) else None,
+        "empty": int(np.count_nonzero(shares < EMPTY)),
+    }
+
+
+if __name__ == "__main__":
+    stage_command("segment", run, __doc__ or "")

@@ -1,0 +1,71 @@
+"""Draws reports/stages.png: twelve photos, a row each, raw → box → matte → composed → synthetic.
+
+Reads the raw photos, build/photos.parquet, build/boxes.parquet, build/mattes/, build/images/ and
+build/synthetic/. Which photos: those with synthetic copies first, many people, in the order of a hash; labels
+are not looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.photo import read_matte, read_photo
+from pipeline.progress import say
+from pipeline.publish import published_file
+from pipeline.sheet import Row, boxed, chosen, sheet
+from pipeline.tables import read_table
+from stages.command import Stage, stage_command
+
+TITLES = ("raw", "box", "matte", "composed", "synthetic")
+ROWS = 12
+COLOURS = 256  # of the picture's palette: a third of the bytes in a README
+BUILD = Path("build")
+
+
+def run(stage: Stage) -> None:
+    """Runs the stage."""
+    photos = read_table(BUILD / "photos.parquet", "ingest", ("image", "person"))
+    table = photos[["image", "person"]].merge(read_table(BUILD / "boxes.parquet", "detect"), on="image")
+    squares = read_table(BUILD / "images/images.parquet", "compose")
+    table = table.merge(squares, on="image", suffixes=("", "_square")).set_index("image")
+    synthetic = read_table(BUILD / "synthetic/synthetic.parquet", "synthesize", ("file", "image"))
+    copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
+    known = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
+    images = chosen(known, stage.limit or ROWS, seed=0)
+    root = Path(stage.params.data.root)
+    rows = [row_of(image, table.loc[image], copies.get(image), root, stage) for image in images]
+    whole = Image.fromarray(sheet(TITLES, rows))
+    palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+    picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    with published_file(stage.out("reports/stages.png")) as part:
+        picture.save(part, "PNG", optimize=True)
+    say(f"sheet: {len(rows)} photos in {stage.out('reports/stages.png')}")
+
+
+def row_of(image: str, facts: Any, copy: str | None, root: Path, stage: Stage) -> Row:
+    """The five cells of one photo."""
+    photo = read_photo(root / image, stage.params.ingest.background)
+    status = str(facts["status"])
+    box, square = ([float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2")] for end in ("", "_square"))
+    found = boxed(photo, (*box,), (*square,), status, list(facts["landmarks"]))  # type: ignore[arg-type]
+    matte = BUILD / "mattes" / PurePosixPath(image).with_suffix(".png")
+    cells: list[np.ndarray | str] = [
+        photo,
+        "not asked" if status == "not_asked" else found,
+        np.dstack([read_matte(matte)] * 3) if matte.exists() else "not asked",
+        read_photo(BUILD / "images" / PurePosixPath(image).with_suffix(".jpg")),
+        read_photo(BUILD / "synthetic" / copy)
+        if copy
+        else "no copy"
+        if stage.params.synthesize.copies
+        else "not asked",
+    ]
+    return Row(f"{image} · {status.replace('_', ' ')}", cells)
+
+
+if __name__ == "__main__":
+    stage_command("sheet", run, __doc__ or "")

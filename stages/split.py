@@ -1,0 +1,91 @@
+"""Deals people into folds, so that nobody is ever on both sides; a person's fold never changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.folds import STRATA, best_seed, chi_square, folds_of, people_per_cell, person_hashes, strata_of
+from pipeline.params.labels import Split
+from pipeline.progress import say
+from pipeline.publish import write_json
+from pipeline.tables import read_table, write_table
+from stages.command import Instead, Stage, stage_command
+
+SUGGEST = "`python -m stages.split --suggest-seed` finds a better balanced split.seed"
+
+
+def run(stage: Stage) -> None:
+    """Reads build/labels.parquet; writes build/folds.parquet and reports/split.json."""
+    split = stage.params.split
+    people = stage.first(_people())
+    fold = folds_of(person_hashes(list(people["person"])), split.folds, split.seed)
+    cells = people_per_cell(people["stratum"].to_numpy(), fold, split.folds)
+    if stage.limit is None:
+        _refuse_empty(cells, split)
+    _warn(cells, split)
+    write_table(stage.out("build/folds.parquet"), people[["person"]].assign(fold=fold))
+    write_json(stage.out("reports/split.json"), _report(cells, split))
+    say(f"split: {len(people)} people in {split.folds} folds of {', '.join(map(str, cells.sum(axis=0)))}")
+
+
+def suggest(stage: Stage) -> None:
+    """Prints the best balanced seed; writes nothing."""
+    people, split = _people(), stage.params.split
+    strata = people["stratum"].to_numpy()
+    seed, cells = best_seed(list(people["person"]), strata, split.folds)
+    now = people_per_cell(
+        strata, folds_of(person_hashes(list(people["person"])), split.folds, split.seed), split.folds
+    )
+    print(pd.DataFrame(cells, STRATA, [f"fold {k}" for k in range(split.folds)]).to_string())
+    print(
+        f"split.seed: {seed}    # chi-square {chi_square(cells):.2f}; {split.seed} has {chi_square(now):.2f}"
+    )
+    print("Write it into params.yaml before the first experiment, then keep it: another seed moves people.")
+
+
+def _people() -> pd.DataFrame:
+    return strata_of(read_table(Path("build/labels.parquet"), "relabel", ["person", "gender", "age"]))
+
+
+def _refuse_empty(cells: np.ndarray, split: Split) -> None:
+    sizes = cells.sum(axis=0)
+    chosen = int(sizes[split.validation_fold])
+    if chosen == 0 or chosen == sizes.sum():
+        side = "nobody is left to train on" if chosen else "the validation fold has no people"
+        raise UserError(
+            f"{side}",
+            where=f"split.validation_fold {split.validation_fold}",
+            got=f"{sizes.sum()} people in folds of {', '.join(map(str, sizes))}",
+            fix=f"lower split.folds, add people, or change split.seed: {SUGGEST}",
+        )
+
+
+def _warn(cells: np.ndarray, split: Split) -> None:
+    """Tells of strata that the validation fold cannot score."""
+    absent = [
+        name for name, row in zip(STRATA, cells, strict=True) if row.sum() and not row[split.validation_fold]
+    ]
+    if absent:
+        who = f"nobody in validation fold {split.validation_fold} is {', '.join(absent)}"
+        say(f"split: warning: {who}; {SUGGEST}")
+
+
+def _report(cells: np.ndarray, split: Split) -> dict[str, object]:
+    return {
+        "people": int(cells.sum()),
+        "validation_people": int(cells[:, split.validation_fold].sum()),
+        "people_per_fold": [int(n) for n in cells.sum(axis=0)],
+        "strata": {name: [int(n) for n in row] for name, row in zip(STRATA, cells, strict=True)},
+        "chi_square": round(chi_square(cells), 6),
+        "degrees_of_freedom": int((cells.sum(axis=1) > 0).sum()) * (split.folds - 1),
+    }
+
+
+if __name__ == "__main__":
+    stage_command(
+        "split", run, __doc__ or "", Instead("--suggest-seed", "Print the best balanced split.seed.", suggest)
+    )

@@ -1,0 +1,198 @@
+"""Extra training pictures: each person once more, on other backgrounds.
+
+Reads the raw photos, the squares in build/images/images.parquet, build/mattes/, labels and folds; writes
+build/synthetic/ (JPEG and synthetic.parquet). Only photos that are trained on get copies; a copy has its
+photo's person, fold and training target. Background photos of the set come from the same fold and another
+person, so whichever fold validates, no pixel of it reaches training.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from pipeline.backgrounds import Candidate, Choose, Sources
+from pipeline.balance import copies_per_photo
+from pipeline.composite import composite, shows_person
+from pipeline.crop import NEUTRAL, Square, cut, inside, placement
+from pipeline.errors import UserError
+from pipeline.kinds import load_kind
+from pipeline.pace import pace
+from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.progress import say, track
+from pipeline.publish import published_folder, verified_folder
+from pipeline.seeds import generator, seed_of
+from pipeline.tables import read_table, write_table
+from pipeline.workers import run_parallel
+from stages.command import Stage, stage_command
+
+COLUMNS = {
+    "file": "str",
+    "image": "str",
+    "person": "str",
+    "fold": "int64",
+    "donor": "str",
+    "train_class": "int64",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for all pictures."""
+
+    sources: Sources
+    backgrounds: str
+    out: Path
+    size: int
+    seed: int
+
+
+class Job(NamedTuple):
+    """One photo, with all its copies."""
+
+    image: str
+    square: Square
+    files: list[str]
+    donors: list[str]
+
+
+class Made(NamedTuple):
+    """What a worker tells of a photo's copies."""
+
+    seconds: tuple[float, float, float]  # reading, computing, writing
+    person: bool  # False: the matte shows nobody, so nothing was written
+
+
+def run(stage: Stage) -> None:
+    """Runs the stage."""
+    synthesize, size = stage.params.synthesize, stage.params.compose.size
+    if synthesize.copies == 0:
+        with published_folder(stage.out("build/synthetic")) as out:
+            write_table(out / "synthetic.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        return
+    sources = Sources(
+        photos=Path(stage.params.data.root),
+        mattes=verified_folder(Path("build/mattes"), "segment"),
+        folder=Path(synthesize.folder) if synthesize.folder else None,
+        behind=stage.params.ingest.background,
+        workers=stage.params.machine.workers,
+    )
+    people = trained_people()
+    choose = load_kind("backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
+    photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
+    count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
+    jobs, table = planned(photos, count, choose, synthesize.seed)
+    with published_folder(stage.out("build/synthetic")) as out:
+        recipe = Recipe(sources, synthesize.backgrounds, out, size, synthesize.seed)
+        nobody = written(recipe, jobs, stage.params.machine.workers)
+        write_table(out / "synthetic.parquet", table[~table["image"].isin(nobody)].reset_index(drop=True))
+
+
+def trained_people() -> pd.DataFrame:
+    """Labelled photos: `image, person, train_class, fold, x1, y1, x2, y2`, sorted by image."""
+    labels = read_table(Path("build/labels.parquet"), "relabel", ("image", "person", "train_class"))
+    folds = read_table(Path("build/folds.parquet"), "split", ("person", "fold"))
+    squares = read_table(Path("build/images/images.parquet"), "compose", ("image", "x1", "y1", "x2", "y2"))
+    table = labels[["image", "person", "train_class"]].merge(folds, on="person", how="left")
+    table = table.merge(squares, on="image", how="left").sort_values(
+        "image", kind="stable", ignore_index=True
+    )
+    lacking = table[table[["fold", "x1"]].isna().any(axis=1)]
+    if len(lacking):
+        raise UserError(
+            f"{len(lacking)} labelled photos have no fold or no square",
+            where="build/folds.parquet, build/images/images.parquet",
+            got=str(lacking["image"].iloc[0]),
+            fix="run `dvc repro split compose`",
+        )
+    return table.astype(dict.fromkeys(["fold", "x1", "y1", "x2", "y2"], "int64"))
+
+
+def candidates(people: pd.DataFrame) -> list[Candidate]:
+    """Each labelled photo as somebody else's background."""
+    columns = (people[c].tolist() for c in ("image", "person", "fold"))
+    return [Candidate(*row) for row in zip(*columns, strict=True)]
+
+
+def planned(
+    photos: pd.DataFrame, count: np.ndarray, choose: Choose, seed: int
+) -> tuple[list[Job], pd.DataFrame]:
+    """The jobs, one per photo with copies, and the rows of synthetic.parquet, in the order of `photos`."""
+    jobs: list[Job] = []
+    rows: list[tuple[str, str, str, int, str, int]] = []
+    columns = ("image", "person", "fold", "train_class", "x1", "y1", "x2", "y2")
+    for copies, image, person, fold, target, *square in zip(
+        count.tolist(), *(photos[c].tolist() for c in columns), strict=True
+    ):
+        stem = PurePosixPath(image).with_suffix("").as_posix()
+        files = [f"{stem}__{k}.jpg" for k in range(copies)]
+        me = Candidate(image, person, fold)
+        donors = [choose(me, seed_of(seed, "donor", image, k)) for k in range(copies)]
+        rows += [
+            (file, image, person, fold, donor, target) for file, donor in zip(files, donors, strict=True)
+        ]
+        if copies:
+            jobs.append(Job(image, Square(*square), files, donors))
+    return jobs, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
+    """Draws and writes all pictures; returns the photos that got none because their matte shows nobody."""
+    started, spent, nobody, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
+    for folder in sorted({(recipe.out / job.image).parent for job in jobs}):
+        folder.mkdir(parents=True, exist_ok=True)
+    done = run_parallel(partial(synthesizer, recipe), jobs, workers=workers, name=_name)
+    for job, made in zip(jobs, track(done, len(jobs), "synthesize"), strict=True):
+        spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
+        count += len(job.files) if made.person else 0
+        nobody += [] if made.person else [job.image]
+    if nobody:
+        some = ", ".join(nobody[:5]) + (" …" if len(nobody) > 5 else "")
+        say(f"synthesize: the matte of {len(nobody)} photos shows no person, so they get no copies: {some}")
+    say(pace("synthesize", count, "pictures", time.monotonic() - started, spent))
+    return nobody
+
+
+def synthesizer(recipe: Recipe) -> Callable[[Job], Made]:
+    """Makes the function that draws and writes all copies of one photo."""
+    cv2.setNumThreads(1)  # the processes share the CPUs
+    backgrounds = load_kind("backgrounds", recipe.backgrounds)
+    sources, size = recipe.sources, recipe.size
+
+    def synthesize(job: Job) -> Made:
+        start = time.perf_counter()
+        photo = read_photo(sources.photos / job.image, sources.behind)
+        alpha = read_matte(sources.mattes / PurePosixPath(job.image).with_suffix(".png"))
+        read = time.perf_counter() - start
+        where = placement(job.square, photo.shape[1], photo.shape[0], size)
+        crop, matte = cut(photo, where, size, NEUTRAL), cut(alpha, where, size, 0)
+        if not shows_person(matte):
+            return Made((read, 0.0, 0.0), person=False)
+        known = inside(where, size)
+        write = 0.0
+        for file, donor in zip(job.files, job.donors, strict=True):
+            rng = generator(recipe.seed, "background", file)
+            behind = backgrounds.picture(sources, donor, size, rng)
+            picture = composite(crop, matte, behind, known)
+            before = time.perf_counter()
+            (recipe.out / file).write_bytes(encode_jpeg(picture))
+            write += time.perf_counter() - before
+        return Made((read, time.perf_counter() - start - read - write, write), person=True)
+
+    return synthesize
+
+
+def _name(job: Job) -> str:
+    return job.image
+
+
+if __name__ == "__main__":
+    stage_command("synthesize", run, __doc__ or "")

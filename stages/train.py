@@ -1,0 +1,109 @@
+"""Train the classifier on the composed and the synthetic pictures.
+
+Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and
+build/boxes.parquet where `train.mix_boxes` is eyes); writes build/model and the curves in build/live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.params import Params
+from pipeline.progress import say
+from pipeline.publish import published_folder, write_json
+from stages.command import Stage, stage_command
+from stages.curves import curves
+from stages.training_set import examples_of, sides, training_table
+
+if TYPE_CHECKING:
+    from pipeline.training.checkpoint import Progress
+
+MODEL, LIVE = "build/model", "build/live"
+
+
+def run(stage: Stage) -> None:
+    """Trains one fold, or each in turn, and publishes the models and their curves."""
+    table = training_table(stage)  # complaints about the tables come before seconds of importing torch
+    examples, digest = examples_of(table, stage)
+    from pipeline.training.loop import fit
+
+    params = stage.params
+    folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
+    checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, digest)
+    done: dict[int, Progress] = {}
+    with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
+        for fold in folds:
+            learn, valid = sides(table, examples, fold)
+            checkpoint = checkpoints / f"fold{fold}.pt"
+            if params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
+                in_processes(stage, fold, checkpoint)
+            done[fold] = fit(learn, valid, params.train, fold, checkpoint, on_epoch(fold))
+    publish(stage, table, done)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def in_processes(stage: Stage, fold: int, checkpoint: Path) -> None:
+    """Trains one fold on `train.processes` processes."""
+    from pipeline.training.device import device_of
+    from pipeline.training.processes import launch
+
+    cpu = device_of(stage.params.train).type == "cpu"
+    launch(share, (stage, fold, checkpoint), stage.params.train.processes, cpu)
+
+
+def share(order: tuple[Stage, int, Path]) -> None:
+    """What each of several processes does: the same fold, each its share of every batch."""
+    from pipeline.training.loop import fit
+
+    stage, fold, checkpoint = order
+    table = training_table(stage)
+    learn, valid = sides(table, examples_of(table, stage)[0], fold)
+    fit(learn, valid, stage.params.train, fold, checkpoint, lambda _: None)
+
+
+def checkpoint_key(params: Params, digest: str) -> str:
+    """Names a training: the same params on the same pictures and labels by the same torch."""
+    import torch
+
+    folds = params.split.folds if params.train.folds == "all" else params.split.validation_fold
+    what = [params.train.model_dump(mode="json"), folds, digest, torch.__version__]
+    return hashlib.blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
+
+
+def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Progress]) -> None:
+    """Writes build/model: the best epoch of each fold, and what is needed to use it."""
+    from safetensors.torch import save_file
+
+    usable = table[table["train_class"] >= 0]
+    real = usable[~usable["synthetic"]]
+    config: dict[str, Any] = {
+        "train": stage.params.train.model_dump(mode="json"),
+        "folds": {
+            str(fold): {
+                "best_epoch": p.best.epoch + 1,
+                "macro_f1": p.best.score,
+                "epochs": len(p.history),
+                "pictures": int((usable["fold"] != fold).sum()),
+            }
+            for fold, p in done.items()
+        },
+        "class_counts": np.bincount(real["train_class"], minlength=18).tolist(),
+    }
+    with published_folder(stage.out(MODEL)) as folder:
+        for fold, progress in done.items():
+            (folder / f"fold{fold}").mkdir()
+            save_file(progress.best.state, folder / f"fold{fold}" / "model.safetensors")
+        write_json(folder / "config.json", config)
+    for fold, progress in done.items():
+        say(f"train: fold {fold}: best epoch {progress.best.epoch + 1}, macro-F1 {progress.best.score:.3f}")
+
+
+if __name__ == "__main__":
+    stage_command("train", run, __doc__ or "")

@@ -1,0 +1,137 @@
+"""What `train` learns from: every picture with its labels and fold, and the two sides of a fold."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.params import Params
+from pipeline.publish import verified_folder
+from pipeline.tables import read_table
+from stages.command import Stage
+
+if TYPE_CHECKING:
+    from pipeline.training.data import Examples
+
+IMAGES, SYNTHETIC = Path("build/images"), Path("build/synthetic")
+LABELS, FOLDS, BOXES = Path("build/labels.parquet"), Path("build/folds.parquet"), Path("build/boxes.parquet")
+
+
+def training_table(stage: Stage) -> pd.DataFrame:
+    """One row per picture: `file, image, person, fold, true_class, train_class, age, synthetic`.
+
+    Photos first, then synthetic pictures, each sorted by file. `file` is below the folder that the row is of.
+    """
+    labels = read_table(LABELS, "relabel", ["image", "person", "age", "true_class", "train_class"])
+    folds = read_table(FOLDS, "split", ["person", "fold"])
+    made = read_table(SYNTHETIC / "synthetic.parquet", "synthesize", ["file", "image"])
+    people = labels.merge(folds, on="person", how="left", validate="many_to_one").sort_values("image")
+    if people["fold"].isna().any():
+        lost = people.loc[people["fold"].isna(), "person"].iloc[0]
+        raise UserError("a person has no fold", where=FOLDS, got=lost, fix="run `dvc repro split`")
+    if stage.limit:
+        people = people[people["person"].isin(first_people(people, stage.limit))]
+    photos = people.assign(
+        file=[Path(i).with_suffix(".jpg").as_posix() for i in people["image"]], synthetic=False
+    )
+    facts = people[["image", "person", "fold", "age", "true_class", "train_class"]]
+    copies = made[["file", "image"]].sort_values("file").merge(facts, on="image").assign(synthetic=True)
+    columns = ["file", "image", "person", "fold", "true_class", "train_class", "age", "synthetic"]
+    table = pd.concat([photos[columns], copies[columns]], ignore_index=True)
+    return table.astype({"fold": np.int64})
+
+
+def first_people(people: pd.DataFrame, limit: int) -> set[str]:
+    """The first `limit` people of every fold: a quick look needs both sides."""
+    names = people.drop_duplicates("person").sort_values("person")
+    return set(names.groupby("fold").head(limit)["person"])
+
+
+def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
+    """All pictures of the table with their training targets, and a digest of everything that they are."""
+    from pipeline.training.data import Examples, Pictures, keys_of
+    from pipeline.training.decoded import decoded
+    from pipeline.training.objective import years_to_learn
+
+    params, arrays, digest = stage.params, [], hashlib.blake2b(digest_size=16)
+    for synthetic, folder, maker in ((False, IMAGES, "compose"), (True, SYNTHETIC, "synthesize")):
+        files = list(table.loc[table["synthetic"] == synthetic, "file"])
+        array, content = decoded(
+            verified_folder(folder, maker),
+            files,
+            params.train.size,
+            stage.item_cache.parent / "decoded",
+            cache_gb=params.machine.cache_gb,
+            workers=params.machine.workers,
+        )
+        arrays.append(array)
+        digest.update(content.encode())
+    eyes = eyes_of(table, params)
+    digest.update(table.to_csv(index=False).encode("utf-8", "surrogateescape") + eyes.tobytes())
+    classes = table["train_class"].to_numpy(np.int64)
+    names = [
+        f"{'synthetic' if s else 'photo'}/{f}" for f, s in zip(table["file"], table["synthetic"], strict=True)
+    ]
+    examples = Examples(
+        pictures=Pictures(tuple(arrays)),
+        rows=np.arange(len(table)),
+        classes=classes,
+        years=years_to_learn(table["age"].to_numpy(np.int64), classes),
+        keys=keys_of(names, params.train.seed),
+        eyes=eyes,
+    )
+    return examples, digest.hexdigest()
+
+
+def eyes_of(table: pd.DataFrame, params: Params) -> np.ndarray:
+    """float32 [n, 4]: the box around the eyes in each picture, NaN where nobody asks or no face was found."""
+    from pipeline.mix import eyes_box
+
+    if params.train.mix not in ("cutmix", "both") or params.train.mix_boxes != "eyes":
+        return np.full((len(table), 4), np.nan, np.float32)
+    boxes = read_table(BOXES, "detect", ["image", "landmarks"])[["image", "landmarks"]]
+    crops = read_table(IMAGES / "images.parquet", "compose", ["image", "x1", "y1", "x2", "y2"])
+    both = boxes.merge(crops[["image", "x1", "y1", "x2", "y2"]], on="image").set_index("image")
+    known = {
+        image: eyes_box(list(landmarks), crop)
+        for image, landmarks, crop in zip(
+            both.index, both["landmarks"], both[["x1", "y1", "x2", "y2"]].to_numpy().tolist(), strict=True
+        )
+    }
+    found = np.array([known.get(i, (np.nan,) * 4) for i in table["image"]], np.float32).reshape(-1, 4)
+    if np.isnan(found).all():
+        raise UserError(
+            "no photo has eyes to cut out",
+            where="train.mix_boxes",
+            got="eyes",
+            allowed="random, upper_half",
+            fix="set detect.method: mtcnn, the detector that finds eyes",
+        )
+    return found
+
+
+def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples, Examples]:
+    """What fold `fold` learns from, and the photos of its people with their true classes."""
+    held = (table["fold"] == fold).to_numpy()
+    learn = subset(examples, ~held & (table["train_class"] >= 0).to_numpy())
+    valid = subset(examples, held & ~table["synthetic"].to_numpy())
+    for name, side in (("train on", learn), ("validate on", valid)):
+        if len(side) < 2:
+            fix = "take more people, fewer split.folds, or another split.validation_fold"
+            raise UserError(
+                f"there are too few photos to {name}", where=f"fold {fold}", got=len(side), fix=fix
+            )
+    truth = table["true_class"].to_numpy(np.int64)[valid.rows]
+    return learn, dataclasses.replace(valid, classes=truth)
+
+
+def subset(examples: Examples, keep: np.ndarray) -> Examples:
+    """The examples where bool `keep` [n] holds; the pictures stay where they are."""
+    arrays = {name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes")}
+    return dataclasses.replace(examples, **arrays)

@@ -1,0 +1,1 @@
+"""What users, machines and strangers will do to it, done to it."""

@@ -1,0 +1,169 @@
+"""A small project in a git and DVC repository of its own, with the real code and the real dvc.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from tests.conftest import ROOT
+from tests.pixel_project import make_project
+
+STAGES = ("ingest", "relabel", "split", "compose", "synthesize")
+BIN = Path(sys.executable).parent
+OUTPUTS = ("build", "reports")
+
+
+def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = True) -> Path:
+    """A repository below `folder` whose `dvc repro` runs five stages on drawn people in some seconds.
+
+    Boxes and mattes are there from the start, as plain files: no network is needed. `git` False leaves out
+    git and DVC.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    make_project(folder, people, photos)
+    for table in ("photos", "labels", "folds"):
+        (folder / f"build/{table}.parquet").unlink()
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "weights.lock", folder / "weights.lock")
+    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    header = "person,image,field,old,new,reason,source\n"
+    (folder / "corrections.csv").write_text(header, encoding="utf-8")
+    write_params(folder)
+    if git:
+        graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        text = yaml.safe_dump({"stages": {name: graph[name] for name in STAGES}}, sort_keys=False)
+        (folder / "dvc.yaml").write_text(text, encoding="utf-8")
+        _commit(folder)
+    return folder
+
+
+def write_params(folder: Path, **changes: Any) -> None:
+    """params.yaml: the small set's, with `section__param=value` changed."""
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw["data"]["root"] = "data"
+    raw["relabel"]["corrections"] = "corrections.csv"
+    raw["split"] |= {"folds": 2}
+    raw["compose"] |= {"size": 64, "fill": "noise"}
+    raw["machine"]["workers"] = 2
+    for key, value in changes.items():
+        section, param = key.split("__")
+        raw[section][param] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+
+
+def _commit(folder: Path) -> None:
+    (folder / ".gitignore").write_text(
+        "/build/\n/reports/\n/data/\n/.cache/\n__pycache__/\n", encoding="utf-8"
+    )
+    (folder / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
+    (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+    (folder / ".dvcignore").write_text("__pycache__\n.cache\n.git\n", encoding="utf-8")
+    git = ("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "a start")):
+        subprocess.run([*git, *command], cwd=folder, check=True, capture_output=True)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a command in the small project sees: this Python first, one thread, quiet."""
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "PYTEST"))},
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_AUTHOR_NAME": "T",
+        "GIT_AUTHOR_EMAIL": "t@example.org",
+        "GIT_COMMITTER_NAME": "T",
+        "GIT_COMMITTER_EMAIL": "t@example.org",
+        **more,
+    }
+
+
+def start(folder: Path, *command: str, **env: str) -> subprocess.Popen[str]:
+    """A command in the small project, in a session of its own; its output is read with `communicate`."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(**env),
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def run(folder: Path, *command: str, timeout: float = 120, **env: str) -> tuple[int, str]:
+    """Exit code and all output of a command in the small project."""
+    with start(folder, *command, **env) as process:
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return process.returncode, said
+
+
+def dvc(*arguments: str) -> tuple[str, ...]:
+    """The command line of DVC."""
+    return (sys.executable, "-m", "dvc", *arguments)
+
+
+def cleanplate(*arguments: str) -> tuple[str, ...]:
+    """The command line of Cleanplate's own commands, from this checkout."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from stages.cli import app; app()"
+    return (sys.executable, "-P", "-c", code, *arguments)
+
+
+def stage(name: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of a stage."""
+    return (sys.executable, "-m", f"stages.{name}", *arguments)
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A copy of a small project with its hard links and times, so that DVC takes it for the same."""
+    subprocess.run(["cp", "-a", str(folder), str(to)], check=True)
+    return to
+
+
+def flip(path: Path) -> None:
+    """Changes one bit in the middle of a file, and neither its size, its time nor its mode."""
+    facts = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as f:
+        f.write(content)
+    path.chmod(facts.st_mode)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def tree_hash(folder: Path) -> str:
+    """sha256 over names and bytes of all outputs, temporary names included."""
+    digest = hashlib.sha256()
+    for top in OUTPUTS:
+        for path in sorted((folder / top).rglob("*")):
+            if path.is_file():
+                digest.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def at_work(folder: Path) -> list[psutil.Process]:
+    """Living processes whose current folder is the small project."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder.resolve()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

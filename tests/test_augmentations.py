@@ -1,0 +1,73 @@
+"""The contact sheet of augmentations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from pipeline.augment.recipe import OPERATIONS, recipe_names
+from pipeline.augmentation_sheet import CELL, defaults, drawn, fitted, strips, words
+from pipeline.params.training import Train
+from pipeline.photo import read_photo
+from stages import augmentations, compose
+from tests.pixel_project import make_project, stage
+
+EYES = np.array([[0.3, 0.3, 0.7, 0.5]] * 4, np.float32)
+
+
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(30, 220, (4, 32, 32, 3)).astype(np.uint8)
+
+
+def test_everything_that_can_be_chosen_is_on_it_and_does_something() -> None:
+    params = Train.model_validate({"augment": "flip_affine", "size": 32})
+    rows = {row.name.split(" · ")[0]: row for row in strips(pictures(), EYES, params)}
+    assert set(rows) >= {*recipe_names(), *OPERATIONS, "mixup", "cutmix random", "cutmix eyes"}
+    assert np.array_equal(rows["none"].pictures, pictures())
+    for name in {*OPERATIONS, "mixup", "cutmix random", "cutmix upper_half", "cutmix eyes"}:
+        changed = (rows[name].pictures != pictures()).any(axis=(1, 2, 3))
+        # random strengths may be near nothing, and this noise is autocontrasted already
+        assert changed.sum() >= 2, name
+    assert np.array_equal(rows["flip"].pictures, pictures()[:, :, ::-1])
+    half = rows["cutmix upper_half"].pictures
+    assert np.array_equal(half[0, 16:], pictures()[0, 16:])
+    assert np.array_equal(half[0, :16], pictures()[3, :16])
+
+
+def test_settings_are_told_and_the_chosen_one_is_marked() -> None:
+    assert "degrees 10" in defaults("affine")
+    assert defaults("flip") == "no settings"
+    assert "flip 50%" in words("flip_affine")
+    assert "shear 8" in words("flip_affine_blur")
+    params = Train.model_validate({"augment": ["blur", "noise"], "mix": "cutmix", "mix_boxes": "eyes"})
+    marked = [row.name.split(" · ")[0] for row in strips(pictures(), EYES, params) if " · " in row.name]
+    assert sorted(marked) == ["blur", "cutmix eyes", "noise"]
+
+
+def test_long_settings_end_in_an_ellipsis() -> None:
+    font = ImageFont.load_default(12)
+    text = fitted("one two three " * 30, font, 200)
+    assert text.endswith(" …")
+    assert font.getlength(text) <= 200
+    assert fitted("short", font, 200) == "short"
+
+
+def test_stage_draws_the_same_sheet_each_time(project: Path) -> None:
+    make_project(project)
+    compose.run(stage("compose"))
+    augmentations.run(stage("augmentations", train__size=32))
+    sheet = Path("reports/augmentations.png")
+    first = sheet.read_bytes()
+    assert read_photo(sheet).shape[0] > 15 * CELL
+    augmentations.run(stage("augmentations", train__size=32))
+    assert sheet.read_bytes() == first
+
+
+def test_the_drawing_holds_every_picture() -> None:
+    params = Train.model_validate({"size": 32})
+    rows = list(strips(np.full((2, 32, 32, 3), (255, 0, 0), np.uint8), EYES[:2], params))[:3]
+    red = (drawn(rows) == (255, 0, 0)).all(axis=2).sum()
+    assert red == pytest.approx(len(rows) * 2 * CELL**2, rel=0.02)

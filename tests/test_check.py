@@ -1,0 +1,111 @@
+"""`cleanplate check`: everything wrong at once, before any work, in seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from commands import check
+from pipeline.errors import Problems, UserError
+from tests.conftest import ROOT
+from tests.data_folder import ANNA, BERT, add_person
+
+
+@pytest.fixture
+def ready(project: Path) -> Path:
+    """A project with two people, in which nothing is wrong."""
+    add_person(project / "photos", ANNA)
+    add_person(project / "photos", BERT)
+    shutil.copy(ROOT / "weights.lock", project / "weights.lock")
+    (project / "data/corrections.csv").write_text("person,image,field,old,new,reason,source\n")
+    change(data={"root": "photos"}, segment={"method": "none"}, synthesize={"copies": 0})
+    return project
+
+
+def change(**sections: dict[str, Any]) -> None:
+    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    for name, values in sections.items():
+        raw[name] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+
+
+def problems() -> str:
+    with pytest.raises(UserError) as refused:
+        check.main(Path("params.yaml"))
+    return str(refused.value)
+
+
+def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check.main(Path("params.yaml"))
+    out, err = capsys.readouterr()
+    assert "a run over 14 photos" in out
+    assert "in all" in out
+    assert "free for outputs" in out
+    assert "nothing is wrong" in err
+    assert not (ready / "build").exists()
+
+
+def test_everything_wrong_is_told_at_once(ready: Path) -> None:
+    add_person(ready / "photos", "000003_femail_Asian_20")
+    change(
+        train={"model": "resnet81", "optimizer": "adamv", "augment": "flipp", "pretrained": "gone.pth"},
+        detect={"method": "yolov8", "yolov8": {"weights": "yolov8m.pth"}},
+    )
+    text = problems()
+    for said in ("resnet81", "adamv", "flipp", "gone.pth", "yolov8m.pth", "000003_femail_Asian_20"):
+        assert said in text, said
+    assert "did you mean `resnet18`" in text
+
+
+def test_corrections_are_checked_against_the_data(ready: Path) -> None:
+    rows = f"{ANNA},,gender,male,female,,\nnobody,,age,3,4,,\n"
+    with (ready / "data/corrections.csv").open("a") as f:
+        f.write(rows)
+    text = problems()
+    assert "line 2" in text
+    assert "line 3" in text
+    (ready / "data/corrections.csv").unlink()
+    assert "there is no such file" in problems()
+
+
+def test_unusable_files_above_the_limit_are_named(ready: Path) -> None:
+    (ready / "photos/train/images" / ANNA / "normal.png").write_bytes(b"x")
+    assert "the same photo name as" in problems()
+
+
+def test_wrong_params_stop_it_first(ready: Path) -> None:
+    change(compose={"fil": "black"}, train={"epochs": 0})
+    with pytest.raises(Problems) as refused:
+        check.main(Path("params.yaml"))
+    assert len(refused.value.problems) == 2
+
+
+def test_too_small_a_disk_is_a_problem(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.disk.free_bytes", lambda _path: 1000)
+    assert "the run needs about" in problems()
+
+
+def test_data_that_a_stage_will_draw_need_not_be_there(
+    ready: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(data={"root": "demo/data"}, segment={"method": "unet"})
+    assert "the data folder is missing" in problems()
+    (ready / "demo").mkdir()
+    shutil.copy(ROOT / "demo/dvc.yaml", ready / "demo/dvc.yaml")
+    check.main(Path("params.yaml"))
+    assert "`dvc repro` makes it" in capsys.readouterr().err
+
+
+def test_the_command_exits_with_1_and_no_traceback(ready: Path) -> None:
+    change(train={"model": "resnet81"})
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from stages.cli import app; app()"
+    done = subprocess.run([sys.executable, "-c", code, "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "resnet81" in done.stderr
+    assert "Traceback" not in done.stderr

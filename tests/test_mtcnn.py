@@ -1,0 +1,250 @@
+"""The cascade finds what facenet-pytorch finds."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.mtcnn.boxes import nms, nms_contained
+from pipeline.mtcnn.cascade import WEIGHTS_SHA256, Mtcnn
+from pipeline.mtcnn.faces import Faces
+from pipeline.mtcnn.nets import Backend
+from pipeline.mtcnn.pyramid import Pyramid
+from pipeline.mtcnn.weights import NETWORKS, read_weights, weights_file
+from pipeline.photo import read_photo
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Any]:
+    import pipeline.torchvision_ops  # noqa: F401  # isort: skip
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch.load, which facenet-pytorch calls the old way
+        from facenet_pytorch import MTCNN
+
+        yield MTCNN(keep_all=True)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def every_scale() -> Mtcnn:
+    return Mtcnn(adaptive=False)
+
+
+@pytest.fixture(scope="module")
+def adaptive() -> Mtcnn:
+    return Mtcnn(adaptive=True)
+
+
+def drawn(width: int, height: int, *faces: tuple[int, int, int]) -> np.ndarray:
+    """A photo of cartoon faces (x, y, radius) that the networks take for real ones."""
+    import cv2
+
+    image = np.full((height, width, 3), (96, 110, 130), np.uint8)
+
+    def oval(
+        x: float, y: float, wide: float, high: float, colour: tuple[int, int, int], turn: int = 0
+    ) -> None:
+        """The part of an ellipse from `turn` degrees to a full circle."""
+        axes = (int(wide), int(high))
+        cv2.ellipse(image, (int(x), int(y)), axes, 0, turn, 360, colour, -1)
+
+    for x, y, r in faces:
+        oval(x, y, 0.75 * r, r, (224, 180, 150))
+        oval(x, y - 0.75 * r, 0.75 * r, 0.4 * r, (50, 35, 25), 180)
+        for eye in (x - 0.3 * r, x + 0.3 * r):
+            oval(eye, y - 0.15 * r, 0.15 * r, 0.08 * r, (250, 250, 250))
+            oval(eye, y - 0.15 * r, 0.07 * r, 0.07 * r, (40, 25, 20))
+            oval(eye, y - 0.32 * r, 0.18 * r, 0.05 * r, (60, 40, 30), 180)
+        oval(x, y + 0.2 * r, 0.1 * r, 0.1 * r, (190, 140, 115))
+        oval(x, y + 0.45 * r, 0.28 * r, 0.08 * r, (170, 70, 70))
+    return cv2.GaussianBlur(image, (0, 0), 1.0)
+
+
+def assert_same(library: Any, ours: Faces, image: np.ndarray) -> int:
+    """All faces of the library, in its order, to a thousandth of a pixel; returns how many."""
+    boxes, scores, landmarks = library.detect(image, landmarks=True)
+    if boxes is None:
+        assert len(ours) == 0
+        return 0
+    np.testing.assert_allclose(ours.boxes, boxes.astype(np.float32), atol=2e-3)
+    np.testing.assert_allclose(ours.scores, scores.astype(np.float32), atol=1e-5)
+    np.testing.assert_allclose(ours.landmarks, landmarks.astype(np.float32), atol=2e-3)
+    return len(boxes)
+
+
+@pytest.fixture(scope="module")
+def real_photos(test_data: Path) -> list[np.ndarray]:
+    files = sorted(test_data.glob("realset/train/images/*/*"))[::160][:10]
+    files += sorted(test_data.glob("person_masks/photos/*"))[::20][:10]
+    assert len(files) == 20
+    return [read_photo(file) for file in files]
+
+
+def test_drawn_faces_are_those_of_the_library(library: Any, every_scale: Mtcnn) -> None:
+    pictures = [
+        drawn(201, 260, (100, 130, 80)),
+        drawn(320, 241, (90, 120, 60), (240, 120, 28)),
+        drawn(97, 64, (20, 30, 29)),
+    ]
+    found = [assert_same(library, every_scale.detect(picture), picture) for picture in pictures]
+    assert sum(found) >= 2, found  # or nothing was compared
+
+
+def test_real_faces_are_those_of_the_library(
+    library: Any, every_scale: Mtcnn, real_photos: list[np.ndarray]
+) -> None:
+    found = [assert_same(library, every_scale.detect(photo), photo) for photo in real_photos]
+    assert sum(n > 0 for n in found) >= 12, found
+
+
+def test_adaptive_picks_the_same_face(
+    every_scale: Mtcnn, adaptive: Mtcnn, real_photos: list[np.ndarray]
+) -> None:
+    for photo in real_photos:
+        one, other = every_scale.best(photo), adaptive.best(photo)
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            np.testing.assert_allclose(other.box, one.box, atol=0.02 * (one.box[2] - one.box[0]))
+
+
+def test_adaptive_goes_on_to_small_faces(every_scale: Mtcnn, adaptive: Mtcnn) -> None:
+    picture = drawn(260, 240, (120, 120, 42))  # the coarse levels alone find it 3 pixels off
+    small = every_scale.best(picture)
+    assert small is not None
+    assert small.box[2] - small.box[0] < 79
+    again = adaptive.best(picture)
+    assert again is not None
+    np.testing.assert_array_equal(again.box, small.box)
+
+
+def test_best_is_what_the_library_crops(library: Any, adaptive: Mtcnn) -> None:
+    picture = drawn(420, 260, (90, 130, 60), (290, 130, 90))
+    boxes, scores, points = library.detect(picture, landmarks=True)
+    picked, _, _ = library.select_boxes(boxes, scores, points, picture, method=library.selection_method)
+    face = adaptive.best(picture)
+    assert face is not None
+    np.testing.assert_allclose(face.box, picked[0].astype(np.float32), atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (19, 400), (400, 19), (20, 20), (20, 21), (29, 300)])
+@pytest.mark.parametrize("mode", ["adaptive", "every_scale"])
+def test_tiny_photos_hold_no_face(size: tuple[int, int], mode: str, request: pytest.FixtureRequest) -> None:
+    mtcnn: Mtcnn = request.getfixturevalue(mode)
+    faces = mtcnn.detect(np.full((*size, 3), 128, np.uint8))
+    assert (faces.boxes.shape, faces.scores.shape, faces.landmarks.shape) == ((0, 4), (0,), (0, 5, 2))
+    assert mtcnn.best(np.zeros((*size, 3), np.uint8)) is None
+
+
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+def test_batch_is_one_by_one(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [
+        drawn(200, 220, (100, 110, 70)),
+        np.zeros((5, 9, 3), np.uint8),
+        drawn(260, 180, (100, 90, 60)),
+    ]
+    alone = [Mtcnn(backend=backend).detect(picture) for picture in pictures]
+    # the second time, each photo size gets networks of its own
+    monkeypatch.setattr("pipeline.mtcnn.openvino_nets.HOT", 1)
+    together = Mtcnn(backend=backend).detect_batch(pictures * 3)
+    for faces, one in zip(together, alone * 3, strict=True):
+        np.testing.assert_array_equal(faces.boxes, one.boxes)
+        np.testing.assert_array_equal(faces.scores, one.scores)
+        np.testing.assert_array_equal(faces.landmarks, one.landmarks)
+    assert len(alone[0]) > 0
+
+
+@pytest.mark.parametrize("shape", [(700, 421), (707, 433), (75, 2000)])
+def test_bands_of_a_large_level_join_without_a_seam(shape: tuple[int, int], every_scale: Mtcnn) -> None:
+    level = np.random.default_rng(3).uniform(0, 255, (3, *shape)).astype(np.float32)
+    whole = Mtcnn(backend="torch").nets.pnet(level)
+    np.testing.assert_allclose(every_scale.nets.pnet(level), whole, atol=1e-4)
+
+
+def test_backends_agree(every_scale: Mtcnn) -> None:
+    picture = drawn(220, 240, (110, 120, 75))
+    one, other = every_scale.detect(picture), Mtcnn(backend="torch", adaptive=False).detect(picture)
+    assert len(one) > 0
+    np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-3)
+    np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(37, 61), (512, 384), (3000, 2900)])  # the last is too large for int32 sums
+def test_levels_are_torch_area(size: tuple[int, int]) -> None:
+    import torch
+    from torch.nn.functional import interpolate
+
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    pyramid, pixels = Pyramid(image), torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    for scale in (0.6, 0.3, 0.07):
+        height, width = int(size[0] * scale + 1), int(size[1] * scale + 1)
+        theirs = interpolate(pixels, size=(height, width), mode="area")[0].numpy()
+        np.testing.assert_allclose(pyramid.level(height, width) / 255, theirs / 255, atol=1e-5)
+
+
+def test_crops_are_torch_area() -> None:
+    import torch
+    from torch.nn.functional import interpolate
+
+    image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    windows = np.array([[0, 0, 120, 90], [5, 7, 6, 8], [10, 20, 23, 71], [100, 60, 120, 90]], np.int32)
+    for side in (24, 48):
+        crops = Pyramid(image).crops(windows, side)
+        for crop, (x1, y1, x2, y2) in zip(crops, windows, strict=True):
+            theirs = interpolate(pixels[:, :, y1:y2, x1:x2], size=(side, side), mode="area")[0].numpy()
+            np.testing.assert_allclose(crop / 255, theirs / 255, atol=1e-5)
+
+
+def test_nms_is_that_of_the_library() -> None:
+    import pipeline.torchvision_ops  # noqa: F401  # isort: skip
+    import torch
+    from facenet_pytorch.models.utils.detect_face import nms_numpy
+    from torchvision.ops import nms as their_nms
+
+    rng = np.random.default_rng(2)
+    corner, size = rng.integers(0, 60, (2, 150, 2))
+    boxes = np.concatenate([corner, corner + size], 1).astype(np.float32)
+    scores = rng.permutation(150).astype(np.float32) / 150
+    for threshold in (0.3, 0.5, 0.7):
+        theirs = their_nms(torch.from_numpy(boxes), torch.from_numpy(scores), threshold).numpy()
+        np.testing.assert_array_equal(nms(boxes, scores, threshold), theirs)
+        contained = nms_numpy(boxes, scores, threshold, "Min")
+        np.testing.assert_array_equal(nms_contained(boxes, scores, threshold), contained)
+    assert nms(boxes[:0], scores[:0], 0.5).shape == (0,)
+    half = np.array([[0, 0, 30, 10], [10, 0, 40, 10]], np.float32)  # IoU exactly 0.5
+    assert len(nms(half, scores[:2], 0.5)) == 2
+    assert len(nms(half, scores[:2], 0.49)) == 1
+
+
+def test_weights_read_without_torch_are_torchs() -> None:
+    import torch
+
+    digest = hashlib.sha256()
+    for network in NETWORKS:
+        digest.update(weights_file(network).read_bytes())
+        theirs = torch.load(weights_file(network), weights_only=True)
+        ours = read_weights(network)
+        assert list(ours) == list(theirs)
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name].numpy())
+    assert WEIGHTS_SHA256() == digest.hexdigest()
+
+
+def test_a_worker_on_openvino_never_imports_torch() -> None:
+    code = (
+        "import sys, numpy; from pipeline.mtcnn.cascade import Mtcnn;"
+        "Mtcnn().detect(numpy.zeros((64, 64, 3), 'u1')); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

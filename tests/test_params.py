@@ -1,0 +1,96 @@
+"""params.yaml: refused before any work, all mistakes at once, with the nearest right name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.errors import Problems, UserError
+from pipeline.params import load_params
+
+
+def edited(project: Path, changes: dict[str, Any]) -> Path:
+    path = project / "params.yaml"
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        section = values
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def refused(project: Path, changes: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as caught:
+        load_params(edited(project, changes))
+    return str(caught.value)
+
+
+def test_the_committed_file_is_valid(project: Path) -> None:
+    assert load_params(project / "params.yaml").detect.method == "mtcnn"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("compose.margn", 0.2, "margin"),
+        ("detect.method", "yolov9", "yolov8"),
+        ("compose.fill", "blak", "black"),
+        ("segment.method", "unett", "unet"),
+        ("synthesize.backgrounds", "other", "others"),
+        ("train.epochs", "many", "train.epochs"),
+        ("train.epochs", 0, "greater than or equal to 1"),
+        ("split.validation_fold", 5, "0 to 4"),
+        ("relabel.age_rules", [{"from": 59, "too": 60}], "relabel.age_rules"),
+        ("data.layout", "folder", "folders"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, value: Any, said: str) -> None:
+    text = refused(project, {key: value})
+    assert key.rsplit(".", 1)[0] in text
+    assert said in text
+
+
+def test_all_mistakes_are_listed_at_once(project: Path) -> None:
+    text = refused(project, {"compose.margn": 1, "train.epochs": -1, "split.folds": 1})
+    assert all(name in text for name in ("compose.margn", "train.epochs", "split.folds"))
+
+
+def test_impossible_combinations_are_refused(project: Path) -> None:
+    text = refused(project, {"segment.method": "none", "compose.fill": "black", "synthesize.copies": 1})
+    assert "compose.fill" in text
+    assert "synthesize.copies" in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"detect.method": "none", "segment.method": "none", "synthesize.copies": 0},
+        {"segment.method": "none", "synthesize.copies": 0},
+        {"detect.method": "none", "compose.fill": "black"},
+        {"compose.fill": "black", "relabel.age_rules": [{"from": 59, "to": 60}]},
+    ],
+)
+def test_the_variants_of_the_teams_are_each_a_matter_of_params(
+    project: Path, changes: dict[str, Any]
+) -> None:
+    load_params(edited(project, changes))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "data: [", "\tdata:"])
+def test_a_file_that_is_no_params_file_is_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        load_params(path)
+    with pytest.raises(UserError, match="missing"):
+        load_params(tmp_path / "none.yaml")
+
+
+def test_problems_are_a_user_error() -> None:
+    assert issubclass(Problems, UserError)

@@ -1,0 +1,247 @@
+"""The environment: the lock is complete and neutral, git and DVC are told what to leave alone."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib.util
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import bootstrap
+import install
+import lockfile
+import pip_settings
+
+ROOT = Path(__file__).parent.parent
+LOCK = lockfile.LOCK.read_text(encoding="utf-8")
+ENTRIES = lockfile.entries(LOCK)
+
+
+def wanted() -> list[Requirement]:
+    """The lines of requirements.in."""
+    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line.partition("#")[0]) for line in lines if line.partition("#")[0].strip()]
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs git in the checkout."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_requirement_is_pinned_within_its_bounds() -> None:
+    pinned = {entry.name: entry.version for entry in ENTRIES}
+    for requirement in wanted():
+        version = pinned.get(requirement.name.lower())
+        assert version, f"{requirement.name} is not in requirements.lock: run `make lock`"
+        assert requirement.specifier.contains(version), (
+            f"{requirement}, but the lock has {version}: run `make lock`"
+        )
+
+
+def test_every_pin_has_hashes() -> None:
+    assert [entry.name for entry in ENTRIES if not entry.hashes] == []
+    assert len(ENTRIES) > 150
+
+
+def test_the_lock_is_what_runs_here() -> None:
+    """Whatever is installed and locked has one of the locked versions."""
+    versions: dict[str, set[str]] = {}
+    for entry in ENTRIES:
+        versions.setdefault(entry.name, set()).add(entry.version)
+    for name, allowed in versions.items():
+        try:
+            version = metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            continue  # for another platform
+        assert version in allowed, f"{name} {version} is installed, the lock has {sorted(allowed)}"
+
+
+def test_the_lock_names_no_index_and_no_path() -> None:
+    assert not re.search(r"://|--(extra-)?index|--find-links|(^|\s)/\w|file:", LOCK)
+
+
+def test_every_requirement_says_why_and_has_its_licence_listed() -> None:
+    table = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    for requirement in wanted():
+        assert f"\n| {requirement.name.lower()} | " in table, f"{requirement.name}: run `make lock`"
+
+
+def test_cpu_build_is_pinned_exactly_and_leaves_cuda_out() -> None:
+    cpu = {entry.name: entry for entry in ENTRIES}
+    names = [entry.name for entry in ENTRIES]
+    text = lockfile.requirements(LOCK, "+cpu")
+    assert f"\ntorch==={cpu['torch'].version}+cpu \\\n" in text
+    assert f"\ntorchvision==={cpu['torchvision'].version} \\\n" in text
+    assert not re.search(r"^(triton|cuda-\w+|nvidia-cudnn\S*)==", text, re.MULTILINE)
+    assert re.search(r"^nvidia-ml-py==", text, re.MULTILINE)
+    left_out = [name for name in names if lockfile.is_cuda(name)]
+    assert len(left_out) > 10
+    assert len(re.findall(r"^\S+==", text, re.MULTILINE)) == len(names) - len(left_out)
+
+
+def test_default_build_keeps_every_entry() -> None:
+    text = lockfile.requirements(LOCK, "")
+    assert f"\ntorch==={lockfile.entry(LOCK, 'torch').version} \\\n" in text
+    assert len(re.findall(r"^\S+==", text, re.MULTILINE)) == len(ENTRIES)
+
+
+def test_pip_places_reach_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("pip") is None:
+        pytest.skip("no pip here: this environment was not made by `make setup`")
+    for variable in ("UV_FIND_LINKS", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INSECURE_HOST", "SSL_CERT_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    config = tmp_path / "pip.conf"
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    config.write_text(
+        f"[global]\nfind-links = /nowhere\n"
+        f"extra-index-url = https://a.invalid/simple\n  https://b.invalid/simple\n"
+        f"[install]\nfind-links = {wheels}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://c.invalid/simple")
+    monkeypatch.setenv("PIP_CERT", "/etc/cert.pem")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    settings = pip_settings.read(sys.executable)
+    arguments = " ".join(pip_settings.uv_arguments(settings))
+    assert "--default-index https://c.invalid/simple" in arguments
+    assert f"--find-links {wheels}" in arguments
+    assert "--index https://a.invalid/simple --index https://b.invalid/simple" in arguments
+    assert "a.invalid" not in " ".join(pip_settings.uv_arguments(settings, extra_indexes=False))
+    assert pip_settings.uv_environment(settings)["SSL_CERT_FILE"] == "/etc/cert.pem"
+
+
+def test_what_uv_was_told_itself_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mine.invalid/simple")
+    assert "--default-index" not in pip_settings.uv_arguments({"index-url": "https://c.invalid/simple"})
+
+
+def test_a_missing_folder_of_wheels_is_said_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--find-links" not in pip_settings.uv_arguments({"find-links": "/nowhere/wheels"})
+    assert "/nowhere/wheels" in capsys.readouterr().err
+
+
+def test_an_old_python_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 18, "final", 0))
+    monkeypatch.setattr(bootstrap, "version_of", lambda _: (3, 9))
+    with pytest.raises(SystemExit, match=r"Python 3\.9 is too old"):
+        bootstrap.base_python()
+
+
+def test_setup_scripts_start_on_an_older_python() -> None:
+    """They must get far enough to say so: nothing newer than Python 3.8 in their syntax."""
+    for script in sorted((ROOT / "setup").glob("*.py")):
+        ast.parse(script.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_install_is_stale_when_the_lock_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp = tmp_path / ".installed"
+    monkeypatch.setattr(install, "_STAMP", stamp)
+    monkeypatch.setattr(bootstrap, "venv_program", lambda _: sys.executable)
+    assert not install.installed("auto")
+    facts = f'{{"digest": "{install.digest()}", "venv": "{bootstrap.VENV}", "torch": "cpu"}}'
+    stamp.write_text(facts, encoding="utf-8")
+    assert install.installed("auto")
+    assert not install.installed("cuda")
+    changed = tmp_path / "requirements.lock"
+    changed.write_text(LOCK + "\n", encoding="utf-8")
+    monkeypatch.setattr(lockfile, "LOCK", changed)
+    assert not install.installed("auto")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "build/index.parquet",
+        "build/images/train/images/a/mask1.jpg",
+        "build/live/plots/metrics/loss.tsv",
+        "reports/metrics.json",
+        "quick/build/index.parquet",
+        "demo/data/train/train.csv",
+        "demo/truth/labels.csv",
+        "demo/mattes/a.png",
+        "weights/yolov8n.pt",
+        "yolov8n.pt",
+        ".cache/items/ab/cd",
+        ".venv/bin/python",
+        ".dvc/tmp/lock",
+        ".dvc/cache/files/md5/00",
+        "pipeline/__pycache__/labels.cpython-311.pyc",
+    ],
+)
+def test_outputs_are_ignored_by_git(path: str) -> None:
+    assert git("check-ignore", "-q", "--no-index", path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/corrections.csv",
+        "data/reviewed.csv",
+        "dvc.lock",
+        "dvc.yaml",
+        "demo/dvc.yaml",
+        "demo/dvc.lock",
+        "params.yaml",
+        "weights.lock",
+        "requirements.lock",
+        ".dvc/config",
+        ".ci/run",
+        "docs/stages.png",
+    ],
+)
+def test_sources_are_not_ignored_by_git(path: str) -> None:
+    assert git("check-ignore", "-q", "--no-index", path).returncode == 1
+
+
+def test_every_output_of_every_stage_is_ignored_by_git() -> None:
+    """DVC would add a line to a .gitignore otherwise, and dirty the checkout."""
+    files = [path for path in (ROOT / "dvc.yaml", ROOT / "demo" / "dvc.yaml") if path.exists()]
+    assert files, "there is no dvc.yaml"
+    for path in files:
+        for name, stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items():
+            base = path.parent / stage.get("wdir", ".")
+            for kind in ("outs", "metrics", "plots"):
+                for out in stage.get(kind, []):
+                    place = base / (out if isinstance(out, str) else next(iter(out)))
+                    inside = str(place.resolve().relative_to(ROOT))
+                    assert git("check-ignore", "-q", "--no-index", inside).returncode == 0, (name, inside)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("cache.type", "hardlink,symlink,copy"),
+        ("core.analytics", "false"),
+        ("core.check_update", "false"),
+    ],
+)
+def test_dvc_config(option: str, value: str) -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".dvc" / "config", encoding="utf-8")
+    section, _, name = option.partition(".")
+    told = config[section][name].strip('"')
+    assert told == value
+
+
+def test_dvc_ignores_bytecode() -> None:
+    assert "__pycache__" in (ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_cleanplate_command_is_installed() -> None:
+    """`make setup` puts it beside this Python."""
+    command = Path(sys.prefix) / "bin" / "cleanplate"
+    if not command.exists() or not (Path(sys.prefix) / ".installed").exists():
+        pytest.skip("this environment was not made by `make setup`")
+    done = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
