@@ -20,22 +20,49 @@ from pipeline.disk import disk_full, is_full
 from pipeline.errors import UserError
 
 MANIFEST = "MANIFEST.json"
+_workshop: Path | None = None
+
+
+def work_in(folder: Path) -> None:
+    """Makes `folder` the place of temporary names in this process, and empties it.
+
+    What a killed stage leaves half-written then lies outside the folders of results: DVC may bring the
+    results back from its cache without running the stage, and nobody would clear them up there.
+    """
+    global _workshop
+    _remove(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _workshop = folder
+
+
+def _prepared(path: Path) -> Path:
+    """The name to write under, in a folder that exists."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        if is_full(e, path.parent):
+            raise disk_full(path) from e
+        raise
+    return _temporary(path)
 
 
 def _temporary(path: Path) -> Path:
+    """A name in the workshop where a rename from there to `path` is possible, else beside `path`."""
+    if _workshop and _workshop.stat().st_dev == path.parent.stat().st_dev:
+        place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
+        return _workshop / f".{place}-{path.name[-100:]}.{os.getpid()}.part"
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 @contextmanager
 def published_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; on success it is synced and renamed to `path`.
+    """Yields a temporary path; on success it is synced and renamed to `path`.
 
     Raises:
         UserError: the disk is full; what was at `path` before is still there.
     """
-    part = _temporary(path)
+    part = _prepared(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("rb") as f:
             os.fsync(f.fileno())
@@ -50,14 +77,13 @@ def published_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def published_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty temporary folder beside `path`; on success it gets its manifest and becomes `path`.
+    """Yields an empty temporary folder; on success it gets its manifest and becomes `path`.
 
     Raises:
         UserError: the disk is full; what was at `path` before is still there.
     """
-    part = _temporary(path)
+    part = _prepared(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         sweep_parts(path)
         part.mkdir()
         yield part

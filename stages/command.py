@@ -21,7 +21,7 @@ from pipeline.errors import UserError, printable
 from pipeline.params import Params, load_params
 from pipeline.process import die_with_parent, stage_lock
 from pipeline.progress import say
-from pipeline.publish import sweep_parts
+from pipeline.publish import sweep_parts, work_in
 from stages.costs import stage_bytes
 from stages.dvc_cache import cache_folder
 
@@ -125,6 +125,7 @@ def run_stage(
             signal.signal(signal.SIGINT, signal.default_int_handler)
         stage = Stage(name, load_params(params), limit)
         with stage_lock(Path(".cache/locks"), name):
+            work_in(Path(".cache/parts") / name)
             stage.require_room()
             run(stage)
     except KeyboardInterrupt:

@@ -108,6 +108,22 @@ def test_random_kills(finished: tuple[Path, str], tmp_path: Path) -> None:
                 assert code == 0, f"{case}: {said}"
 
 
+@pytest.mark.parametrize("name", ["ingest", "compose"])
+def test_killed_while_it_writes(finished: tuple[Path, str], tmp_path: Path, name: str) -> None:
+    """DVC then brings the results back from its cache without running the stage: nobody clears up after it."""
+    folder = copied(finished[0], tmp_path / "project")
+    with start(folder, *dvc("repro", "--force", name)) as process:
+        stage = wait_for_stage(psutil.Process(process.pid), name)
+        while process.poll() is None and not any((folder / ".cache/parts" / name).glob(".*.part")):
+            time.sleep(0.001)
+        kill(stage)
+        process.communicate()
+    assert process.returncode != 0
+    assert not list(nobody_left(folder))
+    assert run(folder, *dvc("repro"))[0] == 0
+    assert tree_hash(folder) == finished[1]
+
+
 def test_ctrl_c_is_one_sentence(finished: tuple[Path, str], tmp_path: Path) -> None:
     folder = copied(finished[0], tmp_path / "project")
     said = ""
