@@ -25,7 +25,7 @@ from pipeline.png import picture_chunks, read_png_header
 MAX_BYTES = 256 << 20  # no photo is larger
 MAX_SCAN_PIXELS = 1_000_000_000  # pixels x scans: a crafted progressive JPEG can ask for hours of decoding
 LEAST_WORK = 100_000  # a scan of a small picture counts as one of so many pixels
-STRIP = 256  # rows converted at a time, to bound memory
+STRIP = 1 << 21  # pixels converted at a time, to bound memory
 WHITE = (255, 255, 255)
 
 # Sizes are checked here, from the header, before PIL sees a file; PIL's own limit would forbid more.
@@ -142,10 +142,11 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     """uint8 [H, W, 3] of a loaded image of any mode, strip by strip."""
     out = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):
-        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strip.info = image.info
-        out[top : top + STRIP] = np.asarray(_rgb_strip(strip, background))
+        out[top : top + rows] = np.asarray(_rgb_strip(strip, background))
     return out
 
 
@@ -161,10 +162,12 @@ def _rgb_strip(strip: Image.Image, background: tuple[int, int, int]) -> Image.Im
     if "A" in strip.getbands() or "transparency" in strip.info:
         rgba = strip.convert("RGBA")
         return _over(rgba.convert("RGB"), rgba.getchannel("A"), background)
-    return strip.convert("RGB")
+    return strip if strip.mode == "RGB" else strip.convert("RGB")
 
 
 def _over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if alpha.getextrema() == (255, 255):  # nothing shines through
+        return rgb
     return Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)
 
 
