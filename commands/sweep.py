@@ -40,7 +40,7 @@ def main(
     sweep, params = _read(file)
     for line in sweep.skipped:
         say(line)
-    bench = Bench.here(params, sweep.experiments)
+    bench = Bench.here(params, sweep.experiments, sweep.stages)
     todo, there = bench.sort(sweep.experiments, replace and not dry_run, dry_run)
     if dry_run:
         for name in todo:

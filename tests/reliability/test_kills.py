@@ -110,7 +110,7 @@ def test_random_kills(finished: tuple[Path, str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ingest", "compose"])
 def test_killed_while_it_writes(finished: tuple[Path, str], tmp_path: Path, name: str) -> None:
-    """DVC then brings the results back from its cache without running the stage: nobody clears up after it."""
+    """DVC then restores the results from its cache without running the stage: nobody clears up."""
     folder = copied(finished[0], tmp_path / "project")
     with start(folder, *dvc("repro", "--force", name)) as process:
         stage = wait_for_stage(psutil.Process(process.pid), name)
