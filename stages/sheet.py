@@ -50,8 +50,8 @@ def row_of(image: str, facts: Any, copy: str | None, root: Path, stage: Stage) -
     """The five cells of one photo."""
     photo = read_photo(root / image, stage.params.ingest.background)
     status = str(facts["status"])
-    box, square = ([float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2")] for end in ("", "_square"))
-    found = boxed(photo, (*box,), (*square,), status, list(facts["landmarks"]))  # type: ignore[arg-type]
+    box, square = _box(facts, ""), _box(facts, "_square")
+    found = boxed(photo, box, square, status, list(facts["landmarks"]))
     matte = BUILD / "mattes" / PurePosixPath(image).with_suffix(".png")
     cells: list[np.ndarray | str] = [
         photo,
@@ -65,6 +65,12 @@ def row_of(image: str, facts: Any, copy: str | None, root: Path, stage: Stage) -
         else "not asked",
     ]
     return Row(f"{image} · {status.replace('_', ' ')}", cells)
+
+
+def _box(facts: Any, end: str) -> tuple[float, float, float, float]:
+    """A box `xyxy` of a row of build/boxes.parquet: the found one, or with `_square` the one to crop."""
+    x1, y1, x2, y2 = (float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2"))
+    return x1, y1, x2, y2
 
 
 if __name__ == "__main__":
