@@ -87,8 +87,8 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Progress]) -> Non
         "train": stage.params.train.model_dump(mode="json"),
         "folds": {
             str(fold): {
-                "best_epoch": p.best.epoch + 1,
-                "macro_f1": p.best.score,
+                "best_epoch": {task: best.epoch + 1 for task, best in p.bests.items()},
+                "macro_f1": p.score,
                 "epochs": len(p.history),
                 "pictures": int((usable["fold"] != fold).sum()),
             }
@@ -99,10 +99,14 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Progress]) -> Non
     with published_folder(stage.out(MODEL)) as folder:
         for fold, progress in done.items():
             (folder / f"fold{fold}").mkdir()
-            save_file(progress.best.state, folder / f"fold{fold}" / "model.safetensors")
+            save_file(progress.state, folder / f"fold{fold}" / "model.safetensors")
         write_json(folder / "config.json", config)
     for fold, progress in done.items():
-        say(f"train: fold {fold}: best epoch {progress.best.epoch + 1}, macro-F1 {progress.best.score:.3f}")
+        each = ", ".join(
+            f"{best.epoch + 1}" + (f" ({task})" if len(progress.bests) > 1 else "")
+            for task, best in progress.bests.items()
+        )
+        say(f"train: fold {fold}: best epoch {each}, macro-F1 {progress.score:.3f}")
 
 
 if __name__ == "__main__":
