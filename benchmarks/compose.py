@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.backgrounds import Sources
 from pipeline.crop import square_around
-from pipeline.photo import encode_jpeg, encode_matte, photo_header, read_matte, read_photo
+from pipeline.photo import encode_jpeg, encode_matte, photo_header, read_photo
+from pipeline.picture_store import PictureStore, PictureWriter, composed_name
 from stages import compose, synthesize
 
 SIZE = 224
@@ -43,11 +44,13 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
     photos = photos[:: max(1, len(photos) // limit)][:limit]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as place:
-        root, mattes, out = Path(photos[0].anchor), Path(place) / "mattes", Path(place) / "out"
-        orders = [prepared(photo.absolute(), root, mattes, out) for photo in photos]
+        root, mattes = Path(photos[0].anchor), PictureStore(Path(place) / "mattes")
+        out = PictureWriter(Path(place) / "out")
+        orders = [prepared(photo.absolute(), root, mattes.folder, out.folder) for photo in photos]
         for fill in FILLS:
-            recipe = compose.Recipe(root, mattes, out, fill, SIZE, 0, WHITE)
-            alone = functools.partial(codecs, root, out, mattes if fill != "keep" else None)
+            read = mattes if fill != "keep" else None
+            recipe = compose.Recipe(root, read, out, fill, SIZE, 0, WHITE)
+            alone = functools.partial(codecs, root, out, read)
             with (
                 processes(alone, chunk=8) as base,
                 processes(functools.partial(compose.composer, recipe), chunk=8) as ours,
@@ -87,7 +90,7 @@ def job_of(order: compose.Order, donor: str) -> synthesize.Job:
     return synthesize.Job(order.image, order.square, [f"{Path(order.image).with_suffix('')}__0.jpg"], [donor])
 
 
-def codecs(root: Path, out: Path, mattes: Path | None) -> Callable[[Any], bool]:
+def codecs(root: Path, out: PictureWriter, mattes: PictureStore | None) -> Callable[[Any], bool]:
     """The baseline's work in one process: decode an item's photos and mattes, encode one picture."""
     cv2.setNumThreads(1)
 
@@ -96,8 +99,8 @@ def codecs(root: Path, out: Path, mattes: Path | None) -> Callable[[Any], bool]:
         pictures = [read_photo(root / image) for image in (item.image, *donors)]
         if mattes:
             for image in (item.image, *donors):
-                read_matte((mattes / image).with_suffix(".png"))
-        (out / item.image).with_suffix(".jpg").write_bytes(encode_jpeg(pictures[0][:SIZE, :SIZE]))
+                mattes.matte(image)
+        out.write(composed_name(item.image), encode_jpeg(pictures[0][:SIZE, :SIZE]))
         return True
 
     return work

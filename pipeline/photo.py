@@ -20,13 +20,14 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.file_kind import AGAIN, CONVERT, what_is, what_to_do
 from pipeline.jpeg import USUAL_SCANS, JpegHeader, read_jpeg_header
+from pipeline.pil_pixels import rgb_of
 from pipeline.png import picture_chunks, read_png_header
 
 MAX_BYTES = 256 << 20  # no photo is larger
 MAX_SCAN_PIXELS = 1_000_000_000  # pixels x scans: a crafted progressive JPEG can ask for hours of decoding
 LEAST_WORK = 100_000  # a scan of a small picture counts as one of so many pixels
-STRIP = 1 << 21  # pixels converted at a time, to bound memory
 WHITE = (255, 255, 255)
+SEGMENT = "run `dvc repro segment` again"
 
 # Sizes are checked here, from the header, before PIL sees a file; PIL's own limit would forbid more.
 Image.MAX_IMAGE_PIXELS = None
@@ -119,7 +120,7 @@ def decode_photo(data: bytes, background: tuple[int, int, int] = WHITE, where: s
             whole = picture_chunks(data) if header.format == "PNG" else data
             with Image.open(io.BytesIO(whole), formats=(header.format,)) as image:
                 image.load()
-                pixels = _rgb(image, background)
+                pixels = rgb_of(image, background)
     except MemoryError:
         raise  # says nothing about the photo
     except Exception as e:
@@ -137,38 +138,6 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
-
-
-def _rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
-    """uint8 [H, W, 3] of a loaded image of any mode, strip by strip."""
-    out = np.empty((image.height, image.width, 3), np.uint8)
-    rows = max(1, STRIP // image.width)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        strip.info = image.info
-        out[top : top + rows] = np.asarray(_rgb_strip(strip, background))
-    return out
-
-
-def _rgb_strip(strip: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    if strip.mode.startswith("I"):  # 16-bit gray: convert() would clip it
-        levels = np.asarray(strip).astype(np.uint16)
-        gray = Image.fromarray((levels >> 8).astype(np.uint8))
-        hidden = strip.info.get("transparency")
-        if not isinstance(hidden, int):
-            return gray.convert("RGB")
-        alpha = Image.fromarray(np.where(levels == hidden, 0, 255).astype(np.uint8))
-        return _over(gray.convert("RGB"), alpha, background)
-    if "A" in strip.getbands() or "transparency" in strip.info:
-        rgba = strip.convert("RGBA")
-        return _over(rgba.convert("RGB"), rgba.getchannel("A"), background)
-    return strip if strip.mode == "RGB" else strip.convert("RGB")
-
-
-def _over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    if alpha.getextrema() == (255, 255):  # nothing shines through
-        return rgb
-    return Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
@@ -197,13 +166,21 @@ def encode_matte(alpha: np.ndarray) -> bytes:
 
 
 def read_matte(path: Path) -> np.ndarray:
-    """uint8 [H, W] alpha from a gray PNG.
+    """As `decode_matte`, from a file; raises the same where it is missing."""
+    try:
+        return decode_matte(path.read_bytes(), str(path))
+    except OSError as e:
+        raise PhotoError(f"no matte ({e.strerror})", SEGMENT, str(path)) from e
+
+
+def decode_matte(data: bytes, where: str = "matte") -> np.ndarray:
+    """uint8 [H, W] alpha from the bytes of a gray PNG.
 
     Raises:
-        PhotoError: the file is missing or is no gray PNG.
+        PhotoError: it is no gray PNG.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             return np.asarray(image.convert("L"))
     except Exception as e:
-        raise PhotoError(f"no matte ({e})", "run `dvc repro segment` again", str(path)) from e
+        raise PhotoError(f"no matte ({e})", SEGMENT, where) from e

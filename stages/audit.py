@@ -20,7 +20,7 @@ from pipeline.errors import Problems, UserError
 from pipeline.listing import Listing
 from pipeline.params.audit import Audit
 from pipeline.progress import say
-from pipeline.publish import verified_folder, write_json
+from pipeline.publish import write_json
 from pipeline.seeds import seed_of
 from pipeline.tables import read_table, write_csv
 from pipeline.tasks import TASKS
@@ -109,19 +109,17 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     from pipeline.audit.features import Order, describe
     from pipeline.audit.out_of_fold import out_of_fold, reduced
     from pipeline.audit.pooled import pooled, sharpened
+    from pipeline.picture_store import PictureStore, composed_name
 
-    audit, folder = stage.params.audit, verified_folder(BUILD / "images", "compose")
+    audit, pictures = stage.params.audit, PictureStore.verified(BUILD / "images", "compose")
     boxes = photos[["x1", "y1", "x2", "y2"]].to_numpy(np.float64).tolist()
     squares = photos[[f"{c}_square" for c in ("x1", "y1", "x2", "y2")]].to_numpy(np.float64).tolist()
     facts = zip(photos["image"], boxes, photos["landmarks"], squares, photos["scale"], strict=True)
     orders = [
-        Order(
-            folder / Path(image).with_suffix(".jpg"),
-            face_matrix(box, list(marks), square, scale, audit.size),
-        )
+        Order(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
         for image, box, marks, square, scale in facts
     ]
-    seen = describe(orders, audit, stage.params.machine.workers)
+    seen = describe(pictures, orders, audit, stage.params.machine.workers)
     components = reduced(seen.features, seed_of(audit.seed, "components"))
     who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()
     first = np.unique(who, return_index=True)[1]

@@ -12,9 +12,9 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.network_size import at_network_size
-from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.progress import say
-from pipeline.publish import published_file, verified_folder
+from pipeline.publish import published_file
 from pipeline.sheet import chosen
 from pipeline.tables import read_table
 from stages.command import Stage, stage_command
@@ -26,7 +26,7 @@ PHOTOS = 6
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    verified_folder(IMAGES, "compose")
+    pictures = PictureStore.verified(IMAGES, "compose")
     photos = read_table(Path("build/photos.parquet"), "ingest", ("image", "person"))
     boxes = read_table(Path("build/boxes.parquet"), "detect", ("image", "landmarks"))[["image", "landmarks"]]
     squares = read_table(IMAGES / "images.parquet", "compose", ("image", "x1", "y1", "x2", "y2"))
@@ -39,12 +39,10 @@ def run(stage: Stage) -> None:
     from pipeline.mix import eyes_box
 
     train, rows = stage.params.train, table.set_index("image").loc[images]
-    pictures = [
-        at_network_size(read_photo(IMAGES / Path(image).with_suffix(".jpg")), train.size) for image in images
-    ]
+    shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]
     corners = rows[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     eyes = [eyes_box(list(points), crop) for points, crop in zip(rows["landmarks"], corners, strict=True)]
-    made = list(strips(np.stack(pictures), np.array(eyes, np.float32), train))
+    made = list(strips(np.stack(shown), np.array(eyes, np.float32), train))
     with published_file(stage.out(SHEET)) as part:
         Image.fromarray(drawn(made)).quantize(256).save(part, "PNG", optimize=True)
     say(f"augmentations: {len(made)} in {stage.out(SHEET)}")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -24,9 +24,9 @@ from pipeline.crop import NEUTRAL, Square, cut, inside, placement, square_around
 from pipeline.errors import UserError
 from pipeline.kinds import load_kind
 from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.photo import encode_jpeg, read_photo
+from pipeline.picture_store import PictureStore, PictureWriter, composed_name, published_pictures
 from pipeline.progress import say, track
-from pipeline.publish import published_folder, verified_folder
 from pipeline.seeds import generator
 from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
@@ -41,8 +41,8 @@ class Recipe:
     """What is the same for all photos."""
 
     root: Path
-    mattes: Path
-    out: Path
+    mattes: PictureStore | None  # None: the fill needs none
+    writer: PictureWriter
     fill: str
     size: int
     seed: int
@@ -73,21 +73,19 @@ def run(stage: Stage) -> None:
     orders = ordered(
         photos, read_table(Path("build/boxes.parquet"), "detect", ("image", "status")), compose.margin
     )
-    if load_kind("fills", compose.fill).NEEDS_MATTE:
-        verified_folder(MATTES, "segment")
+    needed = load_kind("fills", compose.fill).NEEDS_MATTE
+    mattes = PictureStore.verified(MATTES, "segment") if needed else None
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
-    with published_folder(stage.out("build/images")) as out:
-        for folder in sorted({(out / order.image).parent for order in orders}):
-            folder.mkdir(parents=True, exist_ok=True)
-        recipe = Recipe(root, MATTES, out, compose.fill, compose.size, compose.seed, behind)
+    with published_pictures(stage.out("build/images"), stage.params.data.shards) as writer:
+        recipe = Recipe(root, mattes, writer, compose.fill, compose.size, compose.seed, behind)
         done = run_parallel(
             partial(composer, recipe), orders, workers=stage.params.machine.workers, name=_name
         )
         for order, made in zip(orders, track(done, len(orders), "compose"), strict=True):
             spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
             empty += [] if made.person else [order.image]
-        write_table(out / "images.parquet", geometry(orders, compose.size))
+        write_table(writer.folder / "images.parquet", geometry(orders, compose.size))
     if empty:
         say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
     say(pace("compose", len(orders), "photos", time.monotonic() - started, spent))
@@ -137,11 +135,7 @@ def composer(recipe: Recipe) -> Callable[[Order], Made]:
     def compose(order: Order) -> Made:
         start = time.perf_counter()
         photo = read_photo(recipe.root / order.image, recipe.behind)
-        alpha = (
-            read_matte(recipe.mattes / PurePosixPath(order.image).with_suffix(".png"))
-            if fill.NEEDS_MATTE
-            else None
-        )
+        alpha = recipe.mattes.matte(order.image) if recipe.mattes else None
         read = time.perf_counter()
         check_size(order, photo, alpha)
         where = placement(order.square, order.width, order.height, size)
@@ -155,7 +149,7 @@ def composer(recipe: Recipe) -> Callable[[Order], Made]:
             behind = cv2.bitwise_and(known, cv2.inRange(snapped(matte), 0, 0))
             picture = composite(crop, matte, fill.background(crop, behind, rng), known)
         computed = time.perf_counter()
-        (recipe.out / PurePosixPath(order.image).with_suffix(".jpg")).write_bytes(encode_jpeg(picture))
+        recipe.writer.write(composed_name(order.image), encode_jpeg(picture))
         seconds = (read - start, computed - read, time.perf_counter() - computed)
         return Made(seconds, matte is None or shows_person(matte))
 

@@ -15,8 +15,9 @@ import pandas as pd
 
 from pipeline.labels import CLASSES
 from pipeline.photo import encode_jpeg, read_photo
+from pipeline.picture_store import PictureStore, matte_name
 from pipeline.progress import say
-from pipeline.publish import published_folder, verified_folder, write_json
+from pipeline.publish import published_folder, write_json
 from pipeline.seeds import seed_of
 from pipeline.sheet import chosen
 from pipeline.tables import read_table
@@ -83,14 +84,12 @@ def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
     """What every photo looks like, in the order of `photos`."""
-    from pipeline.explore.look import Order, look_at
+    from pipeline.explore.look import Order, Sight, look_at
 
-    root, mattes = Path(stage.params.data.root), verified_folder(MATTES, "segment")
-    orders = []
-    for image in photos["image"]:
-        matte = mattes / Path(image).with_suffix(".png")
-        orders.append(Order(root / image, matte if matte.is_file() else None))
-    return look_at(orders, stage.params.ingest.background, stage.params.machine.workers)
+    mattes = PictureStore.verified(MATTES, "segment")
+    orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
+    sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.background)
+    return look_at(orders, sight, stage.params.machine.workers)
 
 
 def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Reads what the other stages wrote, tables and pictures; computes nothing that th
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,9 +17,9 @@ from pipeline.errors import UserError
 from pipeline.labels import MIDDLE_FROM, OLD_FROM
 from pipeline.overrides import flat as flat_params
 from pipeline.overrides import set_options
-from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.progress import say
-from pipeline.publish import verified_folder, write_text
+from pipeline.publish import write_text
 from pipeline.report import chart, scores, tables
 from pipeline.report.page import as_source, render, thumbnail
 from pipeline.tables import read_table
@@ -93,10 +93,9 @@ def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, An
     ages = scores.errors_by_age(predictions, labels.set_index("image")["age"])
     bounds = (MIDDLE_FROM, OLD_FROM)
     mistakes = scores.worst(predictions, MISTAKES)
-    images = verified_folder(BUILD / "images", "compose")
+    pictures = PictureStore.verified(BUILD / "images", "compose")
     for row in mistakes:
-        file = images / PurePosixPath(row["image"]).with_suffix(".jpg")
-        row["picture"] = thumbnail(read_photo(file))
+        row["picture"] = thumbnail(pictures.photo(composed_name(row["image"])))
     return {
         "metrics": metrics,
         "scores": rows,

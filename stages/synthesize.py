@@ -26,9 +26,9 @@ from pipeline.crop import NEUTRAL, Square, cut, inside, placement
 from pipeline.errors import UserError
 from pipeline.kinds import load_kind
 from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.photo import encode_jpeg, read_photo
+from pipeline.picture_store import PictureStore, PictureWriter, published_pictures
 from pipeline.progress import say, track
-from pipeline.publish import published_folder, verified_folder
 from pipeline.seeds import generator, seed_of
 from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
@@ -50,7 +50,7 @@ class Recipe:
 
     sources: Sources
     backgrounds: str
-    out: Path
+    writer: PictureWriter
     size: int
     seed: int
 
@@ -75,12 +75,13 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     synthesize, size = stage.params.synthesize, stage.params.compose.size
     if synthesize.copies == 0:
-        with published_folder(stage.out("build/synthetic")) as out:
-            write_table(out / "synthetic.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+            nothing = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+            write_table(writer.folder / "synthetic.parquet", nothing)
         return
     sources = Sources(
         photos=Path(stage.params.data.root),
-        mattes=verified_folder(Path("build/mattes"), "segment"),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         behind=stage.params.ingest.background,
         workers=stage.params.machine.workers,
@@ -90,10 +91,11 @@ def run(stage: Stage) -> None:
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
-    with published_folder(stage.out("build/synthetic")) as out:
-        recipe = Recipe(sources, synthesize.backgrounds, out, size, synthesize.seed)
+    with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+        recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         nobody = written(recipe, jobs, stage.params.machine.workers)
-        write_table(out / "synthetic.parquet", table[~table["image"].isin(nobody)].reset_index(drop=True))
+        made = table[~table["image"].isin(nobody)].reset_index(drop=True)
+        write_table(writer.folder / "synthetic.parquet", made)
 
 
 def trained_people() -> pd.DataFrame:
@@ -147,8 +149,6 @@ def planned(
 def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
     """Draws and writes all pictures; returns the photos that got none because their matte shows nobody."""
     started, spent, nobody, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
-    for folder in sorted({(recipe.out / job.image).parent for job in jobs}):
-        folder.mkdir(parents=True, exist_ok=True)
     done = run_parallel(partial(synthesizer, recipe), jobs, workers=workers, name=_name)
     for job, made in zip(jobs, track(done, len(jobs), "synthesize"), strict=True):
         spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
@@ -170,7 +170,7 @@ def synthesizer(recipe: Recipe) -> Callable[[Job], Made]:
     def synthesize(job: Job) -> Made:
         start = time.perf_counter()
         photo = read_photo(sources.photos / job.image, sources.behind)
-        alpha = read_matte(sources.mattes / PurePosixPath(job.image).with_suffix(".png"))
+        alpha = sources.mattes.matte(job.image)
         read = time.perf_counter() - start
         where = placement(job.square, photo.shape[1], photo.shape[0], size)
         crop, matte = cut(photo, where, size, NEUTRAL), cut(alpha, where, size, 0)
@@ -183,7 +183,7 @@ def synthesizer(recipe: Recipe) -> Callable[[Job], Made]:
             behind = backgrounds.picture(sources, donor, size, rng)
             picture = composite(crop, matte, behind, known)
             before = time.perf_counter()
-            (recipe.out / file).write_bytes(encode_jpeg(picture))
+            recipe.writer.write(file, encode_jpeg(picture))
             write += time.perf_counter() - before
         return Made((read, time.perf_counter() - start - read - write, write), person=True)
 

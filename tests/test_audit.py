@@ -27,6 +27,7 @@ from pipeline.errors import Problems
 from pipeline.params import Params, load_params
 from pipeline.params.audit import Audit
 from pipeline.photo import decode_photo, encode_jpeg
+from pipeline.picture_store import PictureStore
 from pipeline.tables import write_table
 from stages import audit
 from stages.command import Stage
@@ -137,9 +138,11 @@ def test_a_model_adds_its_features(tmp_path: Path) -> None:
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     (tmp_path / "a.jpg").write_bytes(encode_jpeg(picture))
-    orders = [Order(tmp_path / "a.jpg", np.eye(2, 3))]
-    plain = describe(orders, Audit(size=64), 1)
-    more = describe(orders, Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64), 1)
+    pictures, orders = PictureStore(tmp_path), [Order("a.jpg", np.eye(2, 3))]
+    plain = describe(pictures, orders, Audit(size=64), 1)
+    more = describe(
+        pictures, orders, Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64), 1
+    )
     count = plain.features.shape[1]
     assert more.features.shape[1] > count
     assert (more.features[:, :count] == plain.features).all()

@@ -19,6 +19,7 @@ from pipeline.crop import NEUTRAL, Square
 from pipeline.fills import black, keep
 from pipeline.params.training import Train
 from pipeline.photo import encode_jpeg, encode_matte, read_photo
+from pipeline.picture_store import PictureStore
 from pipeline.publish import published_folder
 from pipeline.reliance import changed, mean_with_interval, young_to_old
 from pipeline.seeds import generator
@@ -96,8 +97,8 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     make_project(project)
     compose.run(stage("compose"))
     squares = pd.read_parquet("build/images/images.parquet")
-    sources = Sources(project / "data", project / "build/mattes")
-    setting = Setting(sources, Path("build/images"), "procedural", "keep", 64, 64, 0, 0)
+    sources = Sources(project / "data", PictureStore(project / "build/mattes"))
+    setting = Setting(sources, PictureStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
     corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     jobs = [
         Job(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)

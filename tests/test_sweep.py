@@ -90,6 +90,8 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variant": {}}, "did you mean `variants`?"),
         ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
         ({"variants": ["a"]}, "a mapping is wanted"),
+        ({"stages": ["--force"]}, "a list of stages is wanted"),
+        ({"stages": "evaluate"}, "a list of stages is wanted"),
         ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
     ],
 )
@@ -121,6 +123,7 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
 
 
 SWEEP = """
+stages: [evaluate]
 variants:
   better: {train.weight_decay: 0.95}
   broken: {train.seed: 666}
@@ -140,9 +143,9 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     (folder / "s.yaml").write_text(SWEEP)
     planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--dry-run")
     assert planned.stdout.splitlines() == [
-        "dvc exp run --temp -n s-base",
-        "dvc exp run --temp -n s-better -S train.weight_decay=0.95",
-        "dvc exp run --temp -n s-broken -S train.seed=666",
+        "dvc exp run --temp -n s-base evaluate",
+        "dvc exp run --temp -n s-better -S train.weight_decay=0.95 evaluate",
+        "dvc exp run --temp -n s-broken -S train.seed=666 evaluate",
     ]
     before = run(folder, "git", "status", "--short")
 
@@ -173,6 +176,35 @@ def test_name_taken_by_other_params_is_refused(folder: Path) -> None:
     assert taken.exit_code == 1
     assert "with other params or other code (1 in all)" in taken.stderr
     assert "- s-better" in taken.stderr
+
+
+def test_replace_redoes_what_has_changed_and_nothing_else(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    was = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.9}}\n")
+    planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--dry-run")
+    assert planned.stdout.splitlines() == ["dvc exp run --temp -n s-better -S train.weight_decay=0.9"]
+    assert experiment_refs(folder) == list(was), "a dry run removed an experiment"
+    capfd.readouterr()
+
+    done = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert "[1/1] s-better" in done.stderr
+    assert "s-base is there already" in done.stderr
+    (pair,) = json.loads(done.stdout)["pairs"]
+    assert pair["params"] == {"train.weight_decay": [0.6, 0.9]}
+    now = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    assert [name.split("/")[-1] for name in now if now[name] != was[name]] == ["s-better"]
+
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.95}}\n")  # as others expect it
+    assert cleanplate(folder, "sweep", "s.yaml", "--run", "--replace").exit_code == 0
+
+
+def experiment_refs(folder: Path) -> list[str]:
+    """Full names of the refs that DVC keeps experiments in."""
+    refs = run(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    return [ref for ref in refs if ref.split("/")[2] not in ("exec", "stash", "celery")]
 
 
 def test_same_params_under_another_name_are_not_run_again(folder: Path) -> None:

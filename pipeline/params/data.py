@@ -17,6 +17,7 @@ class Data(Section):
     root: str = Field(min_length=1)
     layout: str = "folders"  # a file in pipeline/layout/
     table: str = "photos.csv"  # layout csv: the table's path below root
+    shards: int | None = Field(default=None, ge=0)  # pictures per tar shard; null or 0 = a file each
 
 
 class Ingest(Section):
