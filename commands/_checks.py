@@ -98,6 +98,12 @@ def listed(params: Params) -> tuple[Listing | None, list[str]]:
     return (found[0] if found else None), problems
 
 
+def absent_photos(params: Params, listing: Listing) -> list[str]:
+    """Photos that a table names and that are not there; a layout of folders lists only what is."""
+    root = Path(params.data.root)
+    return [p.image for p in listing.photos if not os.path.lexists(root / p.image)]
+
+
 def drawn_later(root: Path, place: str) -> bool:
     """Whether a stage, such as demo/dvc.yaml's, makes the folder `place`: it need not be there yet."""
     from commands._tracked import made_paths
@@ -127,7 +133,10 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
     corrections: list[Correction] = []
     problems = said(lambda: corrections.extend(read_corrections(data, where, labels)))
     dropped = {c.image for c in corrections if c.field == "drop"}
-    return problems or fold_problems(params, sorted({p for image, p, *_ in rows if image not in dropped}))
+    left = [p for p in listing.photos if p.split == "train" and p.image not in dropped]
+    if left and all(p.age in params.relabel.drop_train_ages for p in left):
+        problems.append("relabel.drop_train_ages: nobody is left to train on")
+    return problems or fold_problems(params, sorted({p.person for p in left}))
 
 
 def fold_problems(params: Params, people: list[str]) -> list[str]:
@@ -152,8 +161,25 @@ def segmenter_problems(params: Params, root: Path) -> list[str]:
         return []
     fit = params.fit_segmenter
     folders = {"fit_segmenter.photos": fit.photos, "fit_segmenter.mattes": fit.mattes}
-    return [
+    problems = [
         f"{param}: the folder {place} is missing, and no stage makes it"
         for param, place in folders.items()
         if not Path(place).is_dir() and not drawn_later(root, place)
     ]
+    if fit.encoder.startswith("tu-"):  # smp's word for timm's
+        from pipeline.training.network import known_model
+
+        name = fit.encoder.removeprefix("tu-")
+        problems += [
+            p.replace("train.model", "fit_segmenter.encoder") for p in said(lambda: known_model(name))
+        ]
+    return problems
+
+
+def background_problems(params: Params) -> list[str]:
+    """A folder of backgrounds that is not there."""
+    synthesize = params.synthesize
+    folder = synthesize.folder or ""
+    if synthesize.backgrounds != "folder" or synthesize.copies == 0 or Path(folder).is_dir():
+        return []
+    return [f"synthesize.folder: there is no such folder; got {folder}"]

@@ -42,6 +42,13 @@ def run(stage: Stage) -> None:
             where=rules.corrections,
             fix="take some of its rows with field drop away",
         )
+    if (labels["train_class"] < 0).all():
+        raise UserError(
+            "nobody is left to train on",
+            where="relabel.drop_train_ages",
+            got=", ".join(map(str, rules.drop_train_ages)),
+            fix="drop fewer ages",
+        )
     write_table(stage.out("build/labels.parquet"), labels)
     write_csv(stage.out("build/relabel.csv"), changes)
     write_text(stage.out("reports/relabel.md"), page(effects(train, labels, changes)))

@@ -99,6 +99,21 @@ def test_a_folder_that_cannot_be_one_is_a_sentence(ready: Path, root: str) -> No
     assert "the data folder is missing" in problems()
 
 
+def test_photos_that_only_the_table_knows_are_named(ready: Path) -> None:
+    table = "image,person,gender,age,mask\np/1.jpg,A,male,30,worn\np/2.jpg,B,male,30,worn\n"
+    (ready / "photos/photos.csv").write_text(table)
+    change(data={"layout": "csv"})
+    assert "p/1.jpg: there is no such file" in problems()
+
+
+def test_folders_and_names_that_a_later_stage_would_miss(ready: Path) -> None:
+    change(relabel={"drop_train_ages": [45, 59]}, fit_segmenter={"encoder": "tu-resnet81"})
+    change(segment={"method": "unet"}, synthesize={"copies": 1, "backgrounds": "folder", "folder": "gone"})
+    text = problems()
+    for said in ("nobody is left to train on", "fit_segmenter.encoder", "resnet81", "synthesize.folder"):
+        assert said in text, said
+
+
 def test_wrong_params_stop_it_first(ready: Path) -> None:
     change(compose={"fil": "black"}, train={"epochs": 0})
     with pytest.raises(Problems) as refused:

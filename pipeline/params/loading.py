@@ -96,6 +96,7 @@ def combination_problems(params: Params) -> list[str]:
         _name_problem("compose.fill", "fills", params.compose.fill),
         _name_problem("synthesize.backgrounds", "backgrounds", params.synthesize.backgrounds),
         _name_problem("train.loss", "losses", params.train.loss),
+        _name_problem("train.heads", "heads", params.train.heads),
     ]
     if params.split.validation_fold >= params.split.folds:
         problems.append(
