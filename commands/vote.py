@@ -1,11 +1,13 @@
 """Makes one answer out of several: a hard vote over submissions, or a soft one over probabilities.
 
-Voters are submission files (ImageID,ans), predictions (.parquet), or experiments, tags, commits and
-`workspace`, of which the submission is taken, or with --validation the predictions about validation photos.
+Voters are submission files (ImageID,ans; for a soft vote ImageID,p0 … p17, as `predict` writes them to
+reports/submission_probabilities.csv), predictions (.parquet), or experiments, tags, commits and `workspace`,
+of which the submission is taken, or with --validation the predictions about validation photos.
 What comes out of the latter can be named to `cleanplate compare`, which tells whether voting together
 helps.
 
     cleanplate vote first.csv second.csv third.csv --out reports/vote.csv
+    cleanplate vote base focal age-soft --soft --out reports/vote.csv
     cleanplate vote base focal age-soft --validation --soft --out reports/vote.parquet
 """
 
@@ -15,8 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-PROBABILITIES = [f"p{c}" for c in range(18)]
 
 
 def main(
@@ -36,14 +36,14 @@ def main(
 
     from pipeline.errors import UserError
     from pipeline.progress import say
-    from pipeline.submission import lined_up
+    from pipeline.submission import PROBABILITIES, lined_up
     from pipeline.tables import write_csv, write_table
     from pipeline.vote import hard_vote
 
     if len(set(voters)) < len(voters) or len(voters) < 2:
         raise UserError("a vote takes two or more different voters", got=", ".join(voters))
     shares = _weights(weights, len(voters))
-    ballots = {name: _ballot(name, validation) for name in voters}
+    ballots = {name: _ballot(name, validation, soft) for name in voters}
     kinds = {name: "image" if "image" in table else "ImageID" for name, table in ballots.items()}
     if len(set(kinds.values())) > 1:
         raise UserError(
@@ -57,7 +57,7 @@ def main(
     result = ballots[voters[0]].copy()
     if soft:
         mean = _soft(ballots, shares)
-        result[PROBABILITIES] = mean
+        result[list(PROBABILITIES)] = mean
         result[answer] = mean.argmax(axis=1).astype(np.int64)
     else:
         result = result.drop(columns=[c for c in PROBABILITIES if c in result])
@@ -73,31 +73,37 @@ def main(
         say(f"  the vote agrees with {name} on {(ballot[answer] == result[answer]).mean():.1%}")
 
 
-def _ballot(name: str, validation: bool) -> Any:
+def _ballot(name: str, validation: bool, soft: bool) -> Any:
     import pandas as pd
 
     from commands._revisions import Revision
     from pipeline.errors import UserError
-    from pipeline.submission import read_submission
+    from pipeline.submission import read_probabilities, read_submission
 
     if name.endswith(".csv"):
         if not Path(name).is_file():
             raise UserError("there is no such file", got=name)
-        return read_submission(Path(name).read_bytes(), name)
+        data = Path(name).read_bytes()
+        return (read_probabilities if _has_probabilities(data) else read_submission)(data, name)
     if name.endswith(".parquet") or validation:
         return Revision(name).predictions()
-    data = Revision(name).read("reports/submission.csv")
+    path = "reports/submission_probabilities.csv" if soft else "reports/submission.csv"
+    data = Revision(name).read(path)
     if data is None:
-        raise UserError(
-            "there is no submission", where=f"reports/submission.csv of {name}", fix="run `dvc repro`"
-        )
-    return pd.DataFrame(read_submission(data, f"reports/submission.csv of {name}"))
+        raise UserError("there is no submission", where=f"{path} of {name}", fix="run `dvc repro`")
+    return pd.DataFrame((read_probabilities if soft else read_submission)(data, f"{path} of {name}"))
+
+
+def _has_probabilities(data: bytes) -> bool:
+    """Whether the first line names p17 as a column."""
+    return b"p17" in data.split(b"\n", 1)[0].lower()
 
 
 def _soft(ballots: dict[str, Any], shares: Any) -> Any:
     import numpy as np
 
     from pipeline.errors import UserError
+    from pipeline.submission import PROBABILITIES
     from pipeline.vote import soft_vote
 
     without = [name for name, b in ballots.items() if any(c not in b for c in PROBABILITIES)]
@@ -105,9 +111,12 @@ def _soft(ballots: dict[str, Any], shares: Any) -> Any:
         raise UserError(
             "a soft vote takes probabilities (p0 … p17)",
             got=f"none in {', '.join(without)}",
-            fix="leave out --soft; or --validation, where predictions of revisions have them",
+            fix="leave out --soft, or name what has them: reports/submission_probabilities.csv of a run, "
+            "a revision, or predictions (.parquet)",
         )
-    return soft_vote(np.stack([b[PROBABILITIES].to_numpy(np.float64) for b in ballots.values()]), shares)
+    return soft_vote(
+        np.stack([b[list(PROBABILITIES)].to_numpy(np.float64) for b in ballots.values()]), shares
+    )
 
 
 def _weights(text: str | None, voters: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-STRIP = 256  # rows converted at a time, to bound memory
+STRIP = 1 << 21  # pixels converted at a time, to bound memory
 
 
 def rgb_of(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
@@ -19,10 +19,11 @@ def rgb_of(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
         uint8 [H, W, 3] RGB.
     """
     out = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):
-        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         strip.info = image.info
-        out[top : top + STRIP] = np.asarray(_rgb_strip(strip, background))
+        out[top : top + rows] = np.asarray(_rgb_strip(strip, background))
     return out
 
 
@@ -38,8 +39,10 @@ def _rgb_strip(strip: Image.Image, background: tuple[int, int, int]) -> Image.Im
     if "A" in strip.getbands() or "transparency" in strip.info:
         rgba = strip.convert("RGBA")
         return _over(rgba.convert("RGB"), rgba.getchannel("A"), background)
-    return strip.convert("RGB")
+    return strip if strip.mode == "RGB" else strip.convert("RGB")
 
 
 def _over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if alpha.getextrema() == (255, 255):  # nothing shines through
+        return rgb
     return Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)

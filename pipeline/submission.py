@@ -1,4 +1,7 @@
-"""Submissions, `ImageID,ans`: read from whoever wrote them, and lined up with each other."""
+"""Submissions, `ImageID,ans`, and probabilities, `ImageID,p0 … p17`.
+
+Read from whoever wrote them, and lined up with each other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ import pandas as pd
 from pipeline.csv_reading import read_rows
 from pipeline.errors import Problems
 from pipeline.labels import CLASSES
+
+PROBABILITIES = tuple(f"p{c}" for c in range(CLASSES))
+SLACK = 1e-3  # of a sum of probabilities, after rounding
 
 
 def read_submission(data: bytes, where: str) -> pd.DataFrame:
@@ -33,6 +39,37 @@ def read_submission(data: bytes, where: str) -> pd.DataFrame:
     return pd.DataFrame(
         {"ImageID": [r["ImageID"] for r in rows], "ans": np.array([int(r["ans"]) for r in rows], np.int64)}
     )
+
+
+def read_probabilities(data: bytes, where: str) -> pd.DataFrame:
+    """`ImageID` (str), `p0 … p17` (float64) and `ans` (int64, the likeliest), in the order of the file.
+
+    Raises:
+        Problems: no such table; every row whose 18 numbers are no probabilities and every ImageID that occurs
+            twice, with its line.
+    """
+    rows = read_rows(data, where, ["ImageID", *PROBABILITIES])
+    wrong: list[str] = []
+    seen: dict[str, int] = {}
+    table = np.zeros((len(rows), CLASSES))
+    for number, row in enumerate(rows):
+        if row["ImageID"] in seen:
+            wrong.append(f"line {row.line}: {row['ImageID']} was answered in line {seen[row['ImageID']]}")
+        seen.setdefault(row["ImageID"], row.line)
+        try:
+            table[number] = [float(row[column]) for column in PROBABILITIES]
+        except ValueError as e:
+            wrong.append(f"line {row.line}: {e}")
+            continue
+        if not (table[number] >= 0).all() or abs(table[number].sum() - 1) > SLACK:
+            wrong.append(f"line {row.line}: p0 to p17 are no probabilities: each ≥ 0, their sum 1")
+    if wrong or not rows:
+        raise Problems(
+            f"{where} holds no probabilities", wrong or ["it has no rows"], fix="correct the table"
+        )
+    answers = pd.DataFrame(table, columns=list(PROBABILITIES))
+    answers.insert(0, "ImageID", [row["ImageID"] for row in rows])
+    return answers.assign(ans=table.argmax(axis=1).astype(np.int64))
 
 
 def lined_up(tables: Mapping[str, pd.DataFrame], key: str) -> dict[str, pd.DataFrame]:

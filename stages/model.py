@@ -27,11 +27,13 @@ class ModelConfig:
         train: the `train` section that the model was trained with.
         folds: the folds held out, each with a model of its own.
         class_counts: photos of each class 0-17 that could be learnt from.
+        learnt_mix: of each fold's model the class mix that its probabilities take for granted, float [18].
     """
 
     train: Train
     folds: list[int]
     class_counts: list[int]
+    learnt_mix: dict[int, list[float]]
 
 
 def read_config() -> ModelConfig:
@@ -44,8 +46,9 @@ def read_config() -> ModelConfig:
     try:
         raw = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
         folds = sorted(int(fold) for fold in raw["folds"])
-        return ModelConfig(Train.model_validate(raw["train"]), folds, list(raw["class_counts"]))
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as e:
+        mixes = {int(fold): list(mix) for fold, mix in raw["learnt_mix"].items()}
+        return ModelConfig(Train.model_validate(raw["train"]), folds, list(raw["class_counts"]), mixes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
         fix = "run `dvc repro --force train`"
         raise UserError(
             "the model's settings cannot be read", where=MODEL / "config.json", got=str(e), fix=fix
@@ -55,7 +58,14 @@ def read_config() -> ModelConfig:
 def asked(
     config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
 ) -> np.ndarray:
-    """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`.
+    """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`."""
+    return asked_each(config, folds, images, stage, how).mean(axis=0)
+
+
+def asked_each(
+    config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
+) -> np.ndarray:
+    """float64 [F, N, 18]: what the model of each of `folds` says about composed photos.
 
     Args:
         images: keys of photos; their pictures are below build/images.
@@ -73,15 +83,15 @@ def asked(
         cache_gb=machine.cache_gb,
         workers=machine.workers,
     )
-    total = np.zeros((len(images), 18))
-    for fold in folds:
-        model = load_model(MODEL, config.train, fold)
-        total += probabilities(
-            model,
+    each = [
+        probabilities(
+            load_model(MODEL, config.train, fold),
             Pictures((array,)),
             config.train,
             batch_size=how.batch_size,
             flip=how.tta_flip,
             scales=how.tta_scales,
         )
-    return total / len(folds)
+        for fold in folds
+    ]
+    return np.stack(each)

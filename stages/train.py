@@ -32,12 +32,14 @@ def run(stage: Stage) -> None:
     """Trains one fold, or each in turn, and publishes the models and their curves."""
     table = training_table(stage)  # complaints about the tables come before seconds of importing torch
     examples, digest = examples_of(table, stage)
+    from pipeline.training.learnt_mix import learnt_mix
     from pipeline.training.loop import fit
 
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
     checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, digest)
     done: dict[int, Progress] = {}
+    mixes: dict[int, np.ndarray] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
         for fold in folds:
             learn, valid = sides(table, examples, fold)
@@ -45,7 +47,8 @@ def run(stage: Stage) -> None:
             if params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
                 in_processes(stage, fold, checkpoint)
             done[fold] = fit(learn, valid, params.train, fold, checkpoint, on_epoch(fold))
-    publish(stage, table, done)
+            mixes[fold] = learnt_mix(learn.classes, params.train)
+    publish(stage, table, done, mixes)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
@@ -77,7 +80,9 @@ def checkpoint_key(params: Params, digest: str) -> str:
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
 
 
-def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Progress]) -> None:
+def publish(
+    stage: Stage, table: pd.DataFrame, done: dict[int, Progress], mixes: dict[int, np.ndarray]
+) -> None:
     """Writes build/model: the best epoch of each fold, and what is needed to use it."""
     from safetensors.torch import save_file
 
@@ -87,22 +92,27 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Progress]) -> Non
         "train": stage.params.train.model_dump(mode="json"),
         "folds": {
             str(fold): {
-                "best_epoch": p.best.epoch + 1,
-                "macro_f1": p.best.score,
+                "best_epoch": {task: best.epoch + 1 for task, best in p.bests.items()},
+                "macro_f1": p.score,
                 "epochs": len(p.history),
                 "pictures": int((usable["fold"] != fold).sum()),
             }
             for fold, p in done.items()
         },
         "class_counts": np.bincount(real["train_class"], minlength=18).tolist(),
+        "learnt_mix": {str(fold): mix.tolist() for fold, mix in mixes.items()},
     }
     with published_folder(stage.out(MODEL)) as folder:
         for fold, progress in done.items():
             (folder / f"fold{fold}").mkdir()
-            save_file(progress.best.state, folder / f"fold{fold}" / "model.safetensors")
+            save_file(progress.state, folder / f"fold{fold}" / "model.safetensors")
         write_json(folder / "config.json", config)
     for fold, progress in done.items():
-        say(f"train: fold {fold}: best epoch {progress.best.epoch + 1}, macro-F1 {progress.best.score:.3f}")
+        each = ", ".join(
+            f"{best.epoch + 1}" + (f" ({task})" if len(progress.bests) > 1 else "")
+            for task, best in progress.bests.items()
+        )
+        say(f"train: fold {fold}: best epoch {each}, macro-F1 {progress.score:.3f}")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,27 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 0.87 <= covered / 120 <= 1.0
 
 
-def test_one_person_gives_an_interval_without_width() -> None:
+def test_percentiles_are_widened_for_few_people_by_hand() -> None:
+    draws = np.linspace(0, 1, 100_001)
+    # t quantile of 4 degrees of freedom 2.776, times sqrt(5 / 4) = 3.104; 0.00096 of a normal lie below
+    assert bootstrap.expanded_interval(draws, 5) == pytest.approx((0.00096, 0.99904), abs=1e-5)
+    assert bootstrap.expanded_interval(draws, 100_000) == pytest.approx((0.025, 0.975), abs=1e-4)
+
+
+def test_interval_of_few_people_is_wider_than_the_plain_percentiles() -> None:
+    truth, predicted, person = people_with_skill(15, 3)
+    by_person = metrics.confusion_by_person(truth, predicted, person)
+    found = bootstrap.score_intervals(by_person, 2000, 0)["accuracy"]
+    draws = metrics.scores(bootstrap.resampled(by_person, bootstrap.draws_of_people(15, 2000, 0)))["accuracy"]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert found["low"] < low
+    assert found["high"] > high
+
+
+def test_of_one_person_nothing_follows() -> None:
     truth, predicted, person = people_with_skill(1, 2)
     found = bootstrap.score_intervals(metrics.confusion_by_person(truth, predicted, person), 100, 0)
-    assert found["accuracy"]["low"] == found["accuracy"]["high"] == pytest.approx(found["accuracy"]["value"])
+    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == (0.0, 1.0)
 
 
 def test_nested_is_the_shape_of_the_metrics_file() -> None:

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from pipeline.alignment import aligned
+from pipeline.comparison import compare
 from pipeline.errors import UserError
 from pipeline.params import Params
 from stages import evaluate, train
@@ -54,6 +56,17 @@ def test_score_is_that_of_the_best_epoch_of_training() -> None:
     train.run(Stage("train", params))
     best = json.loads(Path("build/model/config.json").read_text(encoding="utf-8"))["folds"]["0"]["macro_f1"]
     assert scored(params)["macro_f1"]["value"] == pytest.approx(best)
+
+
+def test_intervals_are_those_that_compare_shows() -> None:
+    write_build()
+    params = small_params(epochs=1)
+    train.run(Stage("train", params))
+    found = scored(params)
+    rows = pd.read_parquet("reports/predictions.parquet")
+    drawn = compare(aligned({"it": rows}), [("it", "it")], draws=params.evaluate.bootstrap, seed=0)
+    assert drawn.scores["it"]["macro_f1"] == found["macro_f1"]
+    assert drawn.scores["it"]["age.macro_f1"] == found["age"]["macro_f1"]
 
 
 def test_all_folds_answer_for_every_person_by_the_model_that_did_not_learn_them() -> None:

@@ -68,6 +68,20 @@ def test_impossible_combinations_are_refused(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train.loss": "focal"}, "does not ask for probabilities"),
+        ({"train.heads": "age_regression"}, "answers in years"),
+    ],
+)
+def test_prior_correction_of_what_is_no_probability_is_refused(
+    project: Path, changes: dict[str, Any], said: str
+) -> None:
+    load_params(edited(project, changes))
+    assert said in refused(project, {"predict.prior_correction": True})
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"detect.method": "none", "segment.method": "none", "synthesize.copies": 0},

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from pipeline.params import Params
+from pipeline.prior import corrected, estimated_prior
 from pipeline.tables import write_table
 from stages import predict, train
 from stages.command import Stage
+from stages.model import asked_each, read_config
 from tests.small_set import small_params, write_build
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -60,6 +62,56 @@ def test_all_folds_are_averaged() -> None:
     model = load_model(Path("build/model"), config.train, 0)
     blank = Pictures((np.zeros((1, 32, 32, 3), np.uint8),))
     assert probabilities(model, blank, config.train).sum() == pytest.approx(1)
+
+
+def test_probabilities_are_published_beside_the_answers() -> None:
+    write_build(12)
+    params = small_params(epochs=3, lr=0.02)
+    train.run(Stage("train", params))
+    found = submitted(params)
+    p = pd.read_csv("reports/submission_probabilities.csv")
+    assert p["ImageID"].tolist() == found["ImageID"].tolist()
+    table = p[[f"p{c}" for c in range(18)]].to_numpy()
+    np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-5)
+    assert table[:3].argmax(axis=1).tolist() == found["ans"].tolist()[:3]
+    learnt = np.array(read_config().class_counts)
+    np.testing.assert_allclose(table[3], learnt / learnt.sum(), atol=1e-6)  # nobody looked at the last
+
+
+def test_models_of_several_folds_vote_hard_or_soft() -> None:
+    write_build(12)
+    params = small_params(folds="all", epochs=1, lr=0.05)
+    train.run(Stage("train", params))
+    images = [f"eval/images/e{k}.jpg" for k in range(3)]
+    each = asked_each(read_config(), [0, 1], images, Stage("predict", params), params.predict)
+    first, second = each.argmax(axis=2)
+    assert (first != second).any(), "the two models agree about everything: this shows nothing"
+    for vote, expected in (("soft", each.mean(axis=0).argmax(axis=1)), ("hard", first)):  # a tie: the first
+        how = params.predict.model_copy(update={"vote": vote})
+        found = submitted(params.model_copy(update={"predict": how}))
+        assert found["ans"].tolist()[:3] == expected.tolist()
+
+
+def test_prior_correction_tells_the_mix_and_answers_by_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_build(evals=40)
+    params = small_params(epochs=2, lr=0.01)
+    train.run(Stage("train", params))
+    plain = submitted(params)["ans"].to_numpy()[:-1]
+    assert json.loads(Path("reports/predict.json").read_text(encoding="utf-8"))["prior"] is None
+    how = params.predict.model_copy(update={"prior_correction": True})
+    found = submitted(params.model_copy(update={"predict": how}))["ans"].to_numpy()[:-1]
+    told = json.loads(Path("reports/predict.json").read_text(encoding="utf-8"))["prior"]
+    images = sorted((f"eval/images/e{k}.jpg" for k in range(40)), key=lambda i: int(i[13:-4]))
+    config = read_config()
+    p = asked_each(config, [0], images, Stage("predict", params), params.predict)[0]
+    mix = estimated_prior(p, np.array(config.learnt_mix[0]))
+    np.testing.assert_allclose(told["estimated_mix"], mix)
+    np.testing.assert_allclose(told["learnt_mix"], config.learnt_mix[0])
+    assert found.tolist() == corrected(p, np.array(config.learnt_mix[0]), mix).argmax(axis=1).tolist()
+    assert told["changed_answers"] == (found != plain).sum() > 0
+    assert "estimated mix of these photos" in capsys.readouterr().err
 
 
 def test_no_eval_folder_gives_a_header_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from pipeline.errors import UserError
+from pipeline.labels import CLASSES
 from pipeline.params import Params, load_params
 from tests.conftest import ROOT
 from tests.report_project import finished, page, parsed, written_background, written_exploration
@@ -83,6 +84,22 @@ def test_what_was_not_measured_is_said(done: Params) -> None:
     assert "segment.method is none" in text
     assert "Every file was usable" in text
     assert "every label is the data folder" in text
+
+
+def test_predicted_and_learnt_distribution_stand_side_by_side(done: Params) -> None:
+    told = json.loads(Path("reports/predict.json").read_text())
+    section = page(done).split('id="predicted"')[1].split("</section>")[0]
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", section)
+    assert len(rows) == CLASSES
+    for c, row in zip(told["classes"], rows, strict=True):
+        cells = [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        shares = [f"{c[key]:.1%}".replace("%", "\u00a0%") for key in ("predicted_share", "training_share")]
+        assert cells == [c["name"], str(c["predicted"]), shares[0], str(c["training"]), shares[1]]
+    told["prior"] = {"learnt_mix": [], "estimated_mix": [0.4321] + [0.0] * 17, "changed_answers": 77}
+    Path("reports/predict.json").write_text(json.dumps(told))
+    text = page(done)
+    assert "that changed 77" in text
+    assert "43.2\u00a0%" in text
 
 
 def test_what_the_data_are_like_is_shown_with_its_figures(done: Params) -> None:

@@ -406,7 +406,12 @@ def add_model(other: str) -> None:
             save_file({name: w.contiguous() for name, w in weights.items()}, path)
         write_json(
             model / "config.json",
-            {"train": train.model_dump(mode="json"), "folds": [0, 1], "class_counts": [1] * 18},
+            {
+                "train": train.model_dump(mode="json"),
+                "folds": [0, 1],
+                "class_counts": [1] * 18,
+                "learnt_mix": {},
+            },
         )
 
 

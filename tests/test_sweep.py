@@ -178,6 +178,35 @@ def test_name_taken_by_other_params_is_refused(folder: Path) -> None:
     assert "- s-better" in taken.stderr
 
 
+def test_replace_redoes_what_has_changed_and_nothing_else(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    was = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.9}}\n")
+    planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--dry-run")
+    assert planned.stdout.splitlines() == ["dvc exp run --temp -n s-better -S train.weight_decay=0.9"]
+    assert experiment_refs(folder) == list(was), "a dry run removed an experiment"
+    capfd.readouterr()
+
+    done = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert "[1/1] s-better" in done.stderr
+    assert "s-base is there already" in done.stderr
+    (pair,) = json.loads(done.stdout)["pairs"]
+    assert pair["params"] == {"train.weight_decay": [0.6, 0.9]}
+    now = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    assert [name.split("/")[-1] for name in now if now[name] != was[name]] == ["s-better"]
+
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.95}}\n")  # as others expect it
+    assert cleanplate(folder, "sweep", "s.yaml", "--run", "--replace").exit_code == 0
+
+
+def experiment_refs(folder: Path) -> list[str]:
+    """Full names of the refs that DVC keeps experiments in."""
+    refs = run(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    return [ref for ref in refs if ref.split("/")[2] not in ("exec", "stash", "celery")]
+
+
 def test_same_params_under_another_name_are_not_run_again(folder: Path) -> None:
     (folder / "t.yaml").write_text("variants: {very_good: {train.weight_decay: 0.95}}\n")
     done = cleanplate(folder, "sweep", "t.yaml", "--run", "--json")

@@ -80,6 +80,43 @@ def test_predictions_are_voted_into_predictions_that_compare_reads(project: Path
     assert "reports/vote.parquet: better at 60 people" in compared.stdout
 
 
+def probabilities(path: Path, rows: dict[str, dict[int, float]]) -> str:
+    table = pd.DataFrame(0.0, index=range(len(rows)), columns=[f"p{c}" for c in range(18)])
+    for at, answers_ in enumerate(rows.values()):
+        for c, p in answers_.items():
+            table.loc[at, f"p{c}"] = p
+    table.insert(0, "ImageID", list(rows))
+    path.parent.mkdir(exist_ok=True)
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+def test_soft_vote_over_submissions_of_files_and_of_runs(project: Path) -> None:
+    sure = probabilities(project / "a.csv", {"x.jpg": {4: 0.9, 5: 0.1}, "y.jpg": {7: 0.6, 8: 0.4}})
+    probabilities(
+        project / "reports" / "submission_probabilities.csv", {"y.jpg": {8: 1.0}, "x.jpg": {5: 0.6, 4: 0.4}}
+    )
+    done = cleanplate(project, "vote", sure, "workspace", "--soft", "--out", "voted.csv")
+    assert done.exit_code == 0, done.stderr
+    assert (project / "voted.csv").read_text() == "ImageID,ans\nx.jpg,4\ny.jpg,8\n"
+    heavy = cleanplate(project, "vote", sure, "workspace", "--soft", "--out", "voted.csv", "--weights", "9,1")
+    assert heavy.exit_code == 0
+    assert (project / "voted.csv").read_text() == "ImageID,ans\nx.jpg,4\ny.jpg,7\n"
+
+
+def test_what_are_no_probabilities_is_listed_by_line(project: Path) -> None:
+    good = {"x.jpg": {4: 0.9, 5: 0.1}, "y.jpg": {7: 1.0}, "z.jpg": {1: 1.0}}
+    probabilities(project / "a.csv", good)
+    probabilities(project / "b.csv", good | {"x.jpg": {4: 0.9}, "y.jpg": {4: 1.2, 5: -0.2}})
+    text = (project / "b.csv").read_text().replace("z.jpg,0.0", "z.jpg,much")
+    (project / "b.csv").write_text(text)
+    done = cleanplate(project, "vote", "a.csv", "b.csv", "--soft", "--out", "voted.csv")
+    assert done.exit_code == 1
+    assert "line 2: p0 to p17 are no probabilities" in done.stderr
+    assert "line 3: p0 to p17 are no probabilities" in done.stderr
+    assert "line 4: could not convert string to float: 'much'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("ids", "answered", "says"),
     [

@@ -113,11 +113,24 @@ def combination_problems(params: Params) -> list[str]:
                 f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
                 "set synthesize.copies: 0 or segment.method: unet"
             )
+    problems += _prior_problems(params)
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(
             "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"
         )
     return [p for p in problems if p]
+
+
+def _prior_problems(params: Params) -> list[str]:
+    """Why `predict.prior_correction` would correct what is no probability of a class."""
+    if not params.predict.prior_correction:
+        return []
+    why = []
+    if params.train.loss != "cross_entropy":
+        why.append(f"train.loss {params.train.loss} does not ask for probabilities; set cross_entropy")
+    if params.train.heads == "age_regression":
+        why.append("train.heads age_regression answers in years; set joint, multitask or separate")
+    return [f"predict.prior_correction: true takes probabilities of classes, but {reason}" for reason in why]
 
 
 def _name_problem(param: str, kind: str, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from pipeline.params.section import Section
@@ -24,3 +26,6 @@ class Evaluate(Inference):
 
 class Predict(Inference):
     """Answers for photos without labels."""
+
+    vote: Literal["soft", "hard"] = "soft"  # train.folds all: mean of the models' probabilities, or majority
+    prior_correction: bool = False  # correct for a mix of classes that differs from the one learnt

@@ -20,7 +20,7 @@ State = dict[str, torch.Tensor]
 
 @dataclass
 class Best:
-    """The best epoch so far: highest validation macro-F1, at a tie the lower loss."""
+    """The best epoch of what is trained together: highest validation macro-F1, at a tie the lower loss."""
 
     score: float = -1.0
     loss: float = float("inf")
@@ -38,20 +38,34 @@ class Progress:
     Args:
         epoch: epochs that are done.
         parts: state dicts of network, optimiser, schedule, and averaged weights and gradient scaler if used.
-        best: the best epoch and its weights.
+        bests: the best epoch and its weights of each task of `Classifier.prefixes`: `class` where everything
+            is trained together; mask, gender and age where each has a network of its own.
+        score: validation macro-F1 over the 18 classes of the weights in `bests`; of several networks known
+            only when the training has ended.
         history: one row of curves for each epoch done.
         finished: the training ended (all epochs, or early stopping).
     """
 
     epoch: int = 0
     parts: dict[str, Any] = field(default_factory=dict)
-    best: Best = field(default_factory=Best)
+    bests: dict[str, Best] = field(default_factory=dict)
+    score: float = -1.0
     history: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
 
+    @property
+    def state(self) -> State:
+        """The weights that are kept: of each network those of its own best epoch."""
+        return {name: tensor for best in self.bests.values() for name, tensor in best.state.items()}
+
+    @property
+    def best_epoch(self) -> int:
+        """The last epoch, from 0, in which any network became better; -1 before the first."""
+        return max((best.epoch for best in self.bests.values()), default=-1)
+
     def save(self, path: Path) -> None:
         """Replaces `path` in one go."""
-        whole = {**vars(self), "best": vars(self.best)}
+        whole = {**vars(self), "bests": {task: vars(best) for task, best in self.bests.items()}}
         with published_file(path) as part:
             torch.save(whole, part)
 
@@ -60,6 +74,8 @@ class Progress:
         """What `save` wrote, or None where there is nothing that can be read."""
         try:
             whole = torch.load(path, map_location="cpu", weights_only=True)
-            return Progress(**{**whole, "best": Best(**whole["best"])})
+            return Progress(
+                **{**whole, "bests": {task: Best(**best) for task, best in whole["bests"].items()}}
+            )
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
             return None

@@ -13,18 +13,19 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils.operations import broadcast_object_list
 
-from pipeline import metrics, seeds
+from pipeline import seeds
 from pipeline.augment.recipe import Recipe
 from pipeline.mix import Mixer
 from pipeline.params.training import Train
 from pipeline.progress import say
 from pipeline.training import device as devices
-from pipeline.training.checkpoint import Best, Progress, State
+from pipeline.training.checkpoint import Best, Progress
 from pipeline.training.data import Examples, ahead, batches, epoch_order
 from pipeline.training.network import Classifier, classifier, to_images
 from pipeline.training.objective import Objective, target_of
 from pipeline.training.optimizers import Schedule, averaged, freeze, optimizer_of
 from pipeline.training.processes import share_norms
+from pipeline.training.validation import columns_of, validate, weights_of
 
 OnEpoch = Callable[[list[dict[str, float]]], None]
 
@@ -45,6 +46,11 @@ class Run:
     recipe: Recipe
     mixer: Mixer
     precision: devices.Precision
+
+    @property
+    def judged(self) -> Classifier:
+        """What is validated and kept: the averaged network where there is one."""
+        return self.ema.module if self.ema is not None else self.net
 
     def parts(self) -> dict[str, Any]:
         """State dicts of all that the next epoch depends on."""
@@ -72,7 +78,7 @@ def fit(
         on_epoch: called with all rows of curves (step, loss, macro-F1 …) after every epoch.
 
     Returns:
-        The finished progress: `best.state` is the state dict of the timm network(s), on the CPU.
+        The finished progress: `state` is the state dict of the timm network(s), on the CPU.
     """
     progress = Progress.load(checkpoint) or Progress()
     if progress.epoch:
@@ -86,15 +92,16 @@ def fit(
     begun, first = time.monotonic(), progress.epoch
     for epoch in range(progress.epoch, params.epochs):
         row, rate = one_epoch(run, learn, epoch)
-        row |= validate(run, valid)
-        row = agreed(row)
+        row = agreed(row | scores_of(run, valid))
         run.schedule.after_epoch(row["valid/macro_f1"])
         progress.history.append(row)
-        if progress.best.beaten_by(row["valid/macro_f1"], row["valid/loss"]):
-            progress.best = Best(row["valid/macro_f1"], row["valid/loss"], epoch, weights_of(run))
+        keep_best(run, progress, row, epoch)
         progress.epoch, progress.parts = epoch + 1, run.parts()
-        waited = epoch - progress.best.epoch
+        waited = epoch - progress.best_epoch
         progress.finished = epoch + 1 == params.epochs or 0 < params.early_stopping <= waited
+        if progress.finished and len(progress.bests) > 1:
+            run.judged.net.load_state_dict(progress.state)
+            progress.score = agreed(scores_of(run, valid))["valid/macro_f1"]
         if run.accelerator.is_main_process:
             progress.save(checkpoint)
             on_epoch(progress.history)
@@ -158,16 +165,9 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     return {"train/loss": mean, "train/lr": lr}, rate
 
 
-def validate(run: Run, valid: Examples) -> dict[str, float]:
-    """Scores on people that were not learnt: macro-F1 of classes and tasks, and the mean loss in nats."""
-    from pipeline.inference import probabilities_of
-
-    net = run.ema.module if run.ema is not None else run.net
-    p = probabilities_of(net, valid.pictures, valid.rows, run.params, run.accelerator.device, run.precision)
-    found = metrics.scores(metrics.confusion(valid.classes, p.argmax(axis=1)))
-    of_truth = p[np.arange(len(p)), valid.classes]
-    row = {f"valid/{name.replace('.', '_')}": float(v) for name, v in found.items() if "macro_f1" in name}
-    return row | {"valid/loss": float(-np.log(np.maximum(of_truth, 1e-12)).mean())}
+def scores_of(run: Run, valid: Examples) -> dict[str, float]:
+    """The validation columns of an epoch's row of curves."""
+    return validate(run.judged, valid, run.params, run.accelerator.device, run.precision)
 
 
 def agreed(row: dict[str, float]) -> dict[str, float]:
@@ -175,10 +175,13 @@ def agreed(row: dict[str, float]) -> dict[str, float]:
     return cast("dict[str, float]", broadcast_object_list([row])[0])
 
 
-def weights_of(run: Run) -> State:
-    """A copy on the CPU of the weights that `validate` scored, under timm's own names."""
-    net = run.ema.module.net if run.ema is not None else run.net.net
-    return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in net.state_dict().items()}
+def keep_best(run: Run, progress: Progress, row: dict[str, float], epoch: int) -> None:
+    """Keeps the weights of each network whose own score is the best so far."""
+    for task, prefix in run.net.prefixes().items():
+        score, loss = (row[column] for column in columns_of(task))
+        if progress.bests.get(task, Best()).beaten_by(score, loss):
+            progress.bests[task] = Best(score, loss, epoch, weights_of(run.judged, prefix))
+            progress.score = score if task == "class" else progress.score
 
 
 def report(row: dict[str, float], rate: float, epoch: int, params: Train, fold: int, seconds: float) -> None:

@@ -40,8 +40,19 @@ class Classifier(nn.Module):
 
     def backbones(self) -> list[nn.Module]:
         """The timm networks inside: one, or one for each task with heads `separate`."""
+        return list(self._networks().values())
+
+    def prefixes(self) -> dict[str, str]:
+        """What is trained apart: task → how the names of its weights in the state dict of `net` begin.
+
+        `{"class": ""}` where everything hangs together.
+        """
+        names = self._networks()
+        return {task: f"networks.{task}." if len(names) > 1 else "" for task in names}
+
+    def _networks(self) -> dict[str, nn.Module]:
         networks = getattr(self.net, "networks", None)
-        return list(networks.values()) if isinstance(networks, nn.ModuleDict) else [self.net]
+        return dict(networks.items()) if isinstance(networks, nn.ModuleDict) else {"class": self.net}
 
 
 def to_images(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
