@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from pipeline.errors import Problems, UserError, nearest
 from pipeline.params import Params
 
 if TYPE_CHECKING:
+    from pipeline.corrections import Correction
     from pipeline.listing import Listing
 
 MOST_BYTES = 64 << 20
@@ -100,7 +102,9 @@ def drawn_later(root: Path, place: str) -> bool:
     """Whether a stage, such as demo/dvc.yaml's, makes the folder `place`: it need not be there yet."""
     from commands._tracked import made_paths
 
-    wanted = (root / place).resolve()
+    if "\0" in place:
+        return False
+    wanted = Path(os.path.realpath(root / place))  # unlike `resolve`, it takes links that lead to themselves
     return any(wanted == made or made in wanted.parents for made in made_paths(root))
 
 
@@ -120,7 +124,26 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
         return [f"{where}: {e.reason}; {e.advice}"]
     rows = [(p.image, p.person, p.gender, p.age, p.mask) for p in listing.photos if p.split == "train"]
     labels = pd.DataFrame(rows, columns=["image", "person", "gender", "age", "mask"])
-    return said(lambda: read_corrections(data, where, labels))
+    corrections: list[Correction] = []
+    problems = said(lambda: corrections.extend(read_corrections(data, where, labels)))
+    dropped = {c.image for c in corrections if c.field == "drop"}
+    return problems or fold_problems(params, sorted({p for image, p, *_ in rows if image not in dropped}))
+
+
+def fold_problems(params: Params, people: list[str]) -> list[str]:
+    """Too few people to train on some and validate on others."""
+    import numpy as np
+
+    from pipeline.folds import folds_of, person_hashes
+    from stages.split import refuse_empty
+
+    if not people:
+        return ["not one photo to train on is there; check data.root, data.layout and relabel.corrections"]
+    split = params.split
+    sizes = np.bincount(folds_of(person_hashes(people), split.folds, split.seed), minlength=split.folds)
+    if params.train.folds == "all" and not sizes.all():
+        return [f"train.folds: all, but {len(people)} people make folds of {', '.join(map(str, sizes))}"]
+    return said(lambda: refuse_empty(sizes, split))
 
 
 def segmenter_problems(params: Params, root: Path) -> list[str]:

@@ -7,12 +7,17 @@ import struct
 from dataclasses import dataclass
 
 SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
 ORIENTATION = 0x0112
 MOST_MARKERS = 10_000  # a crafted file may hold millions; a photo has dozens
 USUAL_SCANS = 50
 NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # within a scan's data
+
+
+class OtherJpeg(ValueError):
+    """A JPEG that may be sound, but of a kind that no photo is of and that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
 
     Raises:
         ValueError: the markers are broken or cut off.
+        OtherJpeg: a lossless one, or not of 8 bits a channel.
     """
     at, frame, orientation = 2, None, 1
     for _ in range(MOST_MARKERS):
@@ -50,6 +56,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             raise ValueError("the JPEG is cut off in its header")
         if marker == SOS:
             break
+        if marker in LOSSLESS:
+            raise OtherJpeg("the JPEG is a lossless one; these cannot be read")
         if marker in SOF:
             frame = _frame(body)
         elif marker == APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
@@ -97,7 +105,7 @@ def _frame(body: bytes) -> tuple[int, int, int]:
         raise ValueError("the JPEG's frame header is broken")
     precision, height, width, components = struct.unpack(">BHHB", body[:6])
     if precision != 8:
-        raise ValueError(f"the JPEG has {precision} bits a channel; only 8 can be read")
+        raise OtherJpeg(f"the JPEG has {precision} bits a channel; only 8 can be read")
     if width == 0 or height == 0 or components not in (1, 3, 4):
         raise ValueError(f"the JPEG's frame header is broken ({width} x {height}, {components} components)")
     return width, height, components

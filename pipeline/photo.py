@@ -19,9 +19,9 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.file_kind import AGAIN, CONVERT, what_is, what_to_do
-from pipeline.jpeg import USUAL_SCANS, JpegHeader, read_jpeg_header
+from pipeline.jpeg import USUAL_SCANS, JpegHeader, OtherJpeg, read_jpeg_header
 from pipeline.pil_pixels import rgb_of
-from pipeline.png import picture_chunks, read_png_header
+from pipeline.png import picture_chunks, read_png_header, refuse_short
 
 MAX_BYTES = 256 << 20  # no photo is larger
 MAX_SCAN_PIXELS = 1_000_000_000  # pixels x scans: a crafted progressive JPEG can ask for hours of decoding
@@ -95,7 +95,7 @@ def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) 
         else:
             raise PhotoError(f"its content is no JPEG or PNG: {kind}", what_to_do(kind), where)
     except ValueError as e:
-        raise PhotoError(str(e), AGAIN, where) from e
+        raise PhotoError(str(e), CONVERT if isinstance(e, OtherJpeg) else AGAIN, where) from e
     if max_pixels is not None and width * height > max_pixels:
         reason = f"{width} x {height} = {width * height} pixels, more than ingest.max_pixels = {max_pixels}"
         raise PhotoError(reason, "scale it down, or raise ingest.max_pixels", where)
@@ -120,6 +120,8 @@ def decode_photo(data: bytes, background: tuple[int, int, int] = WHITE, where: s
             whole = picture_chunks(data) if header.format == "PNG" else data
             with Image.open(io.BytesIO(whole), formats=(header.format,)) as image:
                 image.load()
+                if header.format == "PNG" and _may_be_short(image):
+                    refuse_short(whole)
                 pixels = rgb_of(image, background)
     except MemoryError:
         raise  # says nothing about the photo
@@ -127,6 +129,12 @@ def decode_photo(data: bytes, background: tuple[int, int, int] = WHITE, where: s
         detail = " ".join(str(e).split()) or type(e).__name__
         raise PhotoError(f"the {header.format} is damaged or cut off: {detail}", AGAIN, where) from e
     return np.ascontiguousarray(_upright(pixels, header.orientation))
+
+
+def _may_be_short(image: Image.Image) -> bool:
+    """Whether the last row is as empty as PIL leaves what was not in the file; of interlaced ones, always."""
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    return bool(image.info.get("interlace")) or not np.asarray(last).any()
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -36,6 +36,12 @@ def run(stage: Stage) -> None:
     train, labels, changes = (
         t[t["person"].isin(people)].reset_index(drop=True) for t in (train, labels, changes)
     )
+    if labels.empty:
+        raise UserError(
+            "every photo to train on was dropped",
+            where=rules.corrections,
+            fix="take some of its rows with field drop away",
+        )
     write_table(stage.out("build/labels.parquet"), labels)
     write_csv(stage.out("build/relabel.csv"), changes)
     write_text(stage.out("reports/relabel.md"), page(effects(train, labels, changes)))

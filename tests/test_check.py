@@ -16,6 +16,8 @@ from pipeline.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.data_folder import ANNA, BERT, add_person
 
+SEED = 0  # puts the two people into different folds
+
 
 @pytest.fixture
 def ready(project: Path) -> Path:
@@ -25,6 +27,7 @@ def ready(project: Path) -> Path:
     shutil.copy(ROOT / "weights.lock", project / "weights.lock")
     (project / "data/corrections.csv").write_text("person,image,field,old,new,reason,source\n")
     change(data={"root": "photos"}, segment={"method": "none"}, synthesize={"copies": 0})
+    change(split={"folds": 2, "seed": SEED})
     return project
 
 
@@ -77,6 +80,23 @@ def test_corrections_are_checked_against_the_data(ready: Path) -> None:
 def test_unusable_files_above_the_limit_are_named(ready: Path) -> None:
     (ready / "photos/train/images" / ANNA / "normal.png").write_bytes(b"x")
     assert "the same photo name as" in problems()
+
+
+def test_too_few_people_to_validate_on_are_told_of_before_the_run(ready: Path) -> None:
+    change(split={"folds": 5, "seed": 448})
+    assert "the validation fold has no people" in problems()
+    change(split={"folds": 3, "seed": SEED}, train={"folds": "all"})
+    assert "make folds of" in problems()
+    with (ready / "data/corrections.csv").open("a") as f:
+        f.write(f"{ANNA},,drop,,,,\n{BERT},,drop,,,,\n")
+    assert "not one photo to train on" in problems()
+
+
+@pytest.mark.parametrize("root", ["loop", "nul\0byte"])
+def test_a_folder_that_cannot_be_one_is_a_sentence(ready: Path, root: str) -> None:
+    (ready / "loop").symlink_to("loop")
+    change(data={"root": root})
+    assert "the data folder is missing" in problems()
 
 
 def test_wrong_params_stop_it_first(ready: Path) -> None:
