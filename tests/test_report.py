@@ -71,6 +71,7 @@ def done(project: Path) -> Params:
     written_background(0.25)
     png(Path("reports/stages.png"))
     png(Path("reports/gradcam.png"))
+    png(Path("reports/augmentations.png"))
     return params
 
 
