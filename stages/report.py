@@ -32,7 +32,7 @@ REPORT = "reports/report.html"
 MISTAKES = 12
 SECTIONS = {
     "data": "Data", "labels": "Label changes", "explore": "What it is like", "stages": "Stages",
-    "balance": "Balance", "curves": "Curves",
+    "balance": "Balance", "curves": "Curves", "augmentations": "Augmentations",
     "metrics": "Scores", "confusion": "Confusion", "calibration": "Calibration", "ages": "Ages",
     "mistakes": "Mistakes", "background": "Background", "reproduce": "Reproduce",
 }  # fmt: skip
@@ -52,6 +52,7 @@ def run(stage: Stage) -> None:
         "curves": curve_charts(BUILD / "live"),
         "background": read_json(REPORTS / "background.json", "reliance")["background"],
         "stages_png": picture(REPORTS / "stages.png", "sheet"),
+        "augmentations_png": picture(REPORTS / "augmentations.png", "augmentations"),
         "gradcam_png": picture(REPORTS / "gradcam.png", "reliance"),
         "distribution": predicted(),
     }

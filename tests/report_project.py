@@ -92,6 +92,7 @@ def finished() -> Params:
     written_background(0.25)
     png(Path("reports/stages.png"))
     png(Path("reports/gradcam.png"))
+    png(Path("reports/augmentations.png"))
     written_exploration(0.7)
     return params
 
