@@ -92,7 +92,8 @@ def further_sets(evidence: Evidence, task: str, spared: set[int], strength: floa
         p, codes = answers(task, evidence.components, planted, strength)
         one = replace(evidence, photos=planted, p={task: p}, codes={task: codes})
         for name, scores in rankings(one, task, strength).items():
-            found.setdefault(name, []).append(judgement(scores, people, {people[w] for w in wrong}))
+            asked = [people[w] for w in free]  # who is wrong already would rank high, and rightly
+            found.setdefault(name, []).append(judgement(scores[free], asked, {people[w] for w in wrong}))
     return found
 
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from pipeline.params import Params
 from tests.report_project import REPORT, finished, page
-from tests.review_project import CHROMIUM, FLAGS
 
 
 @pytest.fixture
 def done(project: Path) -> Params:
     return finished()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=FLAGS, env={"HOME": profile, "TMPDIR": profile}
-        )
-        yield started
-        started.close()
 
 
 def test_phone_desk_dark_and_print_in_a_browser(done: Params, browser: Browser) -> None:
