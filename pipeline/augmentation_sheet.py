@@ -32,13 +32,16 @@ class Strip:
     pictures: np.ndarray
 
 
-def strips(pictures: np.ndarray, eyes: np.ndarray, params: Train) -> Iterator[Strip]:
-    """All of them: nothing, recipes, operations (each on every picture), mixes.
+def strips(
+    pictures: np.ndarray, eyes: np.ndarray, params: Train, swapped: np.ndarray | None = None
+) -> Iterator[Strip]:
+    """All of them: nothing, recipes, operations (each on every picture), mixes, other backgrounds.
 
     Args:
         pictures: uint8 [N, S, S, 3] RGB, at the size that the network sees.
         eyes: float32 [N, 4], box `xyxy` around the eyes as shares of the side, NaN where unknown.
-        params: the `train` section; `augment`, `mix` and `mix_boxes` are marked as chosen.
+        params: the `train` section; `augment`, `mix`, `mix_boxes` and `background_swap` are marked as chosen.
+        swapped: uint8 [N, S, S, 3], the pictures on other backgrounds; None: there are no mattes.
     """
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     keys = np.array([seed_of(params.seed, "sheet", i) for i in range(len(pictures))], np.int64)
@@ -52,6 +55,10 @@ def strips(pictures: np.ndarray, eyes: np.ndarray, params: Train) -> Iterator[St
         done = applied(Step(name), images, Draws.for_epoch(keys, 0))
         yield Strip(f"{name}{mark if name in named else ''}", defaults(name), to_pixels(done))
     yield from mixes(images, keys, eyes, params)
+    if swapped is not None:
+        share = params.background_swap
+        said = f"{share:.0%} of the pictures, anew in each epoch" if share else "off; 100% here"
+        yield Strip("background_swap" + (" · train.background_swap" if share else ""), said, swapped)
 
 
 def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Train) -> Iterator[Strip]:

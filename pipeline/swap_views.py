@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.background_swap import own_plate, scene, swapped
+from pipeline.background_swap import own_plate, swapped
 from pipeline.backgrounds import Sources
 from pipeline.composite import shows_person, snapped
 from pipeline.crop import Square
+from pipeline.cutout import Cutter
 from pipeline.kinds import load_kind
 from pipeline.network_size import at_network_size
-from pipeline.photo import read_photo
 from pipeline.picture_store import PictureStore, composed_name
 from pipeline.seeds import generator
 
@@ -68,14 +68,13 @@ def viewer(setting: Setting) -> Callable[[Job], Views]:
     backgrounds: Any = load_kind("backgrounds", setting.backgrounds)
     fill: Any = load_kind("fills", setting.fill)
     sources, size = setting.sources, setting.size
+    cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 
     def views(job: Job) -> Views:
         whole = at_network_size(setting.images.photo(composed_name(job.image)), setting.seen)
         if job.donors is None:
             return Views(job.image, whole[None], None)
-        photo = read_photo(sources.photos / job.image, sources.behind)
-        alpha = sources.mattes.matte(job.image)
-        person = scene(photo, alpha, Square(*job.square), size)
+        person = cutter.cut_out(job.image, Square(*job.square))
         if not shows_person(person.matte):
             return Views(job.image, whole[None], None)
         plates = [own_plate(person, generator(setting.seed, "own plate", job.image))]

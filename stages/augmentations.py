@@ -1,6 +1,7 @@
 """Draws reports/augmentations.png: every augmentation at its settings, on a few photos at the network's size.
 
-Reads build/images/, build/photos.parquet and build/boxes.parquet (for the eyes that CutMix cuts out).
+Reads build/images/, build/photos.parquet, build/boxes.parquet (for the eyes that CutMix cuts out) and, where
+there are mattes, build/mattes and the raw photos (for other backgrounds).
 """
 
 from __future__ import annotations
@@ -8,13 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from pipeline.backgrounds import Candidate, Sources
+from pipeline.composite import shows_person
+from pipeline.crop import Square, cut, placement
 from pipeline.errors import UserError
+from pipeline.kinds import load_kind
 from pipeline.network_size import at_network_size
 from pipeline.picture_store import PictureStore, composed_name
 from pipeline.progress import say
 from pipeline.publish import published_file
+from pipeline.seeds import generator, seed_of
 from pipeline.sheet import chosen
 from pipeline.tables import read_table
 from stages.command import Stage, stage_command
@@ -42,10 +49,51 @@ def run(stage: Stage) -> None:
     shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]
     corners = rows[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     eyes = [eyes_box(list(points), crop) for points, crop in zip(rows["landmarks"], corners, strict=True)]
-    made = list(strips(np.stack(shown), np.array(eyes, np.float32), train))
+    swapped = on_other_backgrounds(stage, table, images, shown)
+    made = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
     with published_file(stage.out(SHEET)) as part:
         Image.fromarray(drawn(made)).quantize(256).save(part, "PNG", optimize=True)
     say(f"augmentations: {len(made)} in {stage.out(SHEET)}")
+
+
+def on_other_backgrounds(
+    stage: Stage, table: pd.DataFrame, images: list[str], pictures: list[np.ndarray]
+) -> np.ndarray | None:
+    """uint8 [N, S, S, 3]: the pictures as `train.background_swap` would show them; None without mattes.
+
+    Args:
+        table: `image, person, x1, y1, x2, y2` of all photos.
+        images: those that are shown, as `pictures`, uint8 [S, S, 3].
+    """
+    params = stage.params
+    if params.segment.method == "none":
+        return None
+    from pipeline.plates import on_plate
+
+    folder, size = params.synthesize.folder, params.compose.size
+    sources = Sources(
+        photos=Path(params.data.root),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
+        folder=Path(folder) if folder else None,
+        behind=params.ingest.background,
+        workers=1,
+    )
+    kind = load_kind("backgrounds", params.synthesize.backgrounds)
+    people = [Candidate(i, person, 0) for i, person in zip(table["image"], table["person"], strict=True)]
+    choose, corners = kind.chooser(sources, people), table[["x1", "y1", "x2", "y2"]].to_numpy(int).tolist()
+    squares = {image: Square(*xyxy) for image, xyxy in zip(table["image"], corners, strict=True)}
+    owner = dict(zip(table["image"], table["person"], strict=True))
+    found: list[np.ndarray] = []
+    for image, picture in zip(images, pictures, strict=True):
+        alpha = sources.mattes.matte(image)
+        where = placement(squares[image], alpha.shape[1], alpha.shape[0], size)
+        donor = choose(Candidate(image, owner[image], 0), seed_of(0, "sheet background", image))
+        plate = kind.picture(sources, donor, size, generator(0, "sheet background", image))
+        rows, columns = where.output
+        inside = np.array([columns.start, rows.start, columns.stop, rows.stop]) / size
+        matte, behind = (at_network_size(a, len(picture)) for a in (cut(alpha, where, size, 0), plate))
+        found.append(on_plate(picture, matte, behind, inside) if shows_person(matte) else picture)
+    return np.stack(found)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def stage_bytes(name: str, params: Params, photos: int) -> float:
     spooled = 2 if params.data.shards else 1  # pictures to be packed lie in a file of their own meanwhile
     size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
     folds = params.split.folds if params.train.folds == "all" else 1
+    swapped = params.train.background_swap > 0
     known = {
         "ingest": 2 * ROW_BYTES * photos,
         "segment": 0.0 if params.segment.method == "none" else spooled * MATTE_BYTES * photos,
@@ -47,6 +48,7 @@ def stage_bytes(name: str, params: Params, photos: int) -> float:
         * OTHER_COMPOSED_BYTES
         * photos
         * params.synthesize.copies,
+        "plates": swapped * (params.compose.size**2 * OTHER_COMPOSED_BYTES + MATTE_BYTES) * photos,
         "train": MODEL_BYTES * folds,
     }
     return known.get(name, ROW_BYTES * photos)
@@ -64,6 +66,7 @@ def run_costs(params: Params, photos: int, workers: int) -> list[Cost]:
         "segment": 0.0 if params.segment.method == "none" else segment * photos,
         "compose": SECONDS["compose"] * photos,
         "synthesize": SECONDS["synthesize"] * photos * params.synthesize.copies,
+        "plates": SECONDS["synthesize"] * photos * (params.train.background_swap > 0),
         "train": seen * learnt,
         "evaluate": seen * ASKED_SHARE * photos,
         "predict": seen * ASKED_SHARE * photos,

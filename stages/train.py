@@ -1,7 +1,8 @@
 """Train the classifier on the composed and the synthetic pictures.
 
-Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and
-build/boxes.parquet where `train.mix_boxes` is eyes); writes build/model and the curves in build/live.
+Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and build/boxes.parquet
+where `train.mix_boxes` is eyes, build/plates where `train.background_swap` is above 0); writes build/model
+and the curves in build/live.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pipeline.progress import say
 from pipeline.publish import published_folder, write_json
 from stages.command import Stage, stage_command
 from stages.curves import curves
-from stages.training_set import examples_of, sides, training_table
+from stages.training_set import training_set
 
 if TYPE_CHECKING:
     from pipeline.training.checkpoint import Progress
@@ -30,25 +31,24 @@ MODEL, LIVE = "build/model", "build/live"
 
 def run(stage: Stage) -> None:
     """Trains one fold, or each in turn, and publishes the models and their curves."""
-    table = training_table(stage)  # complaints about the tables come before seconds of importing torch
-    examples, digest = examples_of(table, stage)
+    data = training_set(stage)
     from pipeline.training.learnt_mix import learnt_mix
     from pipeline.training.loop import fit
 
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
-    checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, digest)
+    checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
     done: dict[int, Progress] = {}
     mixes: dict[int, np.ndarray] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
         for fold in folds:
-            learn, valid = sides(table, examples, fold)
+            learn, valid = data.sides(fold)
             checkpoint = checkpoints / f"fold{fold}.pt"
             if params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
                 in_processes(stage, fold, checkpoint)
             done[fold] = fit(learn, valid, params.train, fold, checkpoint, on_epoch(fold))
             mixes[fold] = learnt_mix(learn.classes, params.train)
-    publish(stage, table, done, mixes)
+    publish(stage, data.table, done, mixes)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
@@ -66,8 +66,7 @@ def share(order: tuple[Stage, int, Path]) -> None:
     from pipeline.training.loop import fit
 
     stage, fold, checkpoint = order
-    table = training_table(stage)
-    learn, valid = sides(table, examples_of(table, stage)[0], fold)
+    learn, valid = training_set(stage).sides(fold)
     fit(learn, valid, stage.params.train, fold, checkpoint, lambda _: None)
 
 

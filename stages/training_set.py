@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pipeline.params import Params
 from pipeline.picture_store import PictureStore, composed_name
 from pipeline.tables import read_table
 from stages.command import Stage
+from stages.training_plates import PlateFolder, plate_folder
 
 if TYPE_CHECKING:
     from pipeline.training.data import Examples
@@ -133,3 +135,28 @@ def subset(examples: Examples, keep: np.ndarray) -> Examples:
     """The examples where bool `keep` [n] holds; the pictures stay where they are."""
     arrays = {name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes")}
     return dataclasses.replace(examples, **arrays)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Everything that is learnt from; `digest` tells it from any other."""
+
+    table: pd.DataFrame
+    examples: Examples
+    plates: PlateFolder | None
+    digest: str
+
+    def sides(self, fold: int) -> tuple[Examples, Examples]:
+        """As `sides`; what is learnt from has its other backgrounds, what is validated on never has."""
+        learn, valid = sides(self.table, self.examples, fold)
+        if self.plates is None:
+            return learn, valid
+        return dataclasses.replace(learn, plates=self.plates.of(self.table.iloc[learn.rows])), valid
+
+
+def training_set(stage: Stage) -> TrainingSet:
+    """What `stage` trains on."""
+    table = training_table(stage)  # complaints about the tables come before seconds of importing torch
+    examples, digest = examples_of(table, stage)
+    plates = plate_folder(stage)
+    return TrainingSet(table, examples, plates, digest + (plates.digest if plates else ""))

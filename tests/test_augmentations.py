@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import ImageFont
 
 from pipeline.augment.recipe import OPERATIONS, recipe_names
 from pipeline.augmentation_sheet import CELL, defaults, drawn, fitted, strips, words
+from pipeline.crop import Square, cut, placement
+from pipeline.network_size import at_network_size
 from pipeline.params.training import Train
-from pipeline.photo import read_photo
+from pipeline.photo import read_matte, read_photo
 from stages import augmentations, compose
 from tests.pixel_project import make_project, stage
 
@@ -53,6 +56,34 @@ def test_long_settings_end_in_an_ellipsis() -> None:
     assert text.endswith(" …")
     assert font.getlength(text) <= 200
     assert fitted("short", font, 200) == "short"
+
+
+def test_other_backgrounds_are_on_it_where_there_are_mattes(project: Path) -> None:
+    make_project(project)
+    compose.run(stage("compose"))
+    own = stage("augmentations", train__size=32)
+    table = pd.read_parquet("build/photos.parquet")[["image", "person"]].merge(
+        pd.read_parquet("build/images/images.parquet"), on="image"
+    )
+    images = table["image"].tolist()[::3]
+    plain = [at_network_size(read_photo(Path("build/images") / i), 32) for i in images]
+    found = augmentations.on_other_backgrounds(own, table, images, plain)
+    assert found is not None
+    squares = table.set_index("image")[["x1", "y1", "x2", "y2"]]
+    for image, before, after in zip(images, plain, found, strict=True):
+        alpha = read_matte(Path("build/mattes") / Path(image).with_suffix(".png"))
+        square = Square(*(int(v) for v in squares.loc[image]))
+        person = at_network_size(cut(alpha, placement(square, 96, 128, 64), 64, 0), 32) >= 250
+        assert person.mean() > 0.2
+        assert np.array_equal(before[person], after[person])
+        assert (before != after).any()
+    names = [r.name for r in strips(pictures(), EYES, own.params.train, pictures())]
+    assert "background_swap" in names
+    on = own.params.train.model_copy(update={"background_swap": 0.3})
+    (row,) = [r for r in strips(pictures(), EYES, on, pictures()) if "background_swap" in r.name]
+    assert (row.name, row.settings[:3]) == ("background_swap · train.background_swap", "30%")
+    without = stage("augmentations", train__size=32, segment__method="none", synthesize__copies=0)
+    assert augmentations.on_other_backgrounds(without, table, images, plain) is None
 
 
 def test_stage_draws_the_same_sheet_each_time(project: Path) -> None:

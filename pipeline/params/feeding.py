@@ -15,6 +15,7 @@ class Feeding(Section):
     size: int = Field(default=64, ge=16, le=1024)  # pixels that the network sees
     sampler: Literal["none", "class", "age"] = "none"  # which groups are drawn equally often
     augment: str | tuple[str, ...] = "flip_shift_colour_noise"  # a recipe, or single operations by name
+    background_swap: float = Field(default=0.0, ge=0, le=1)  # share of the pictures put on another background
     mix: Literal["none", "mixup", "cutmix", "both"] = "cutmix"
     mix_boxes: Literal["random", "upper_half", "eyes"] = "random"  # what cutmix pastes
     mix_alpha: float = Field(default=1.0, gt=0)

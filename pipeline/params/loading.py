@@ -114,6 +114,16 @@ def combination_problems(params: Params) -> list[str]:
                 f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
                 "set synthesize.copies: 0 or segment.method: unet"
             )
+        if params.train.background_swap > 0:
+            problems.append(
+                f"train.background_swap: {params.train.background_swap:g} needs mattes, but segment.method "
+                "is none; set train.background_swap: 0 or segment.method: unet"
+            )
+    if params.train.background_swap > 0 and params.compose.fill != "keep":
+        problems.append(
+            f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
+            f"compose.fill {params.compose.fill} takes every background away; set compose.fill: keep"
+        )
     problems += _prior_problems(params)
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -37,6 +38,14 @@ class Pictures:
         return torch.from_numpy(out)
 
 
+class OtherBackgrounds(Protocol):
+    """What puts people on other backgrounds: `pipeline.plates.Plates`, which asking a model does not need."""
+
+    def behind(
+        self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int
+    ) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class Examples:
     """Pictures with their answers.
@@ -48,6 +57,7 @@ class Examples:
         years: float32 [n], the age to learn in years.
         keys: int64 [n], what the random numbers of a picture's augmentation start from (`keys_of`).
         eyes: float32 [n, 4], box `xyxy` around both eyes as shares of the picture's side; NaN: unknown.
+        plates: other backgrounds to put some of them on, or None.
     """
 
     pictures: Pictures
@@ -56,9 +66,17 @@ class Examples:
     years: np.ndarray
     keys: np.ndarray
     eyes: np.ndarray
+    plates: OtherBackgrounds | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def fetched(self, where: np.ndarray, epoch: int) -> torch.Tensor:
+        """uint8 [b, S, S, 3]: the pictures at int positions [b] as epoch `epoch` sees them."""
+        pixels = self.pictures.gather(self.rows[where])
+        if self.plates is None:
+            return pixels
+        return self.plates.behind(pixels, where, self.keys[where], epoch)
 
     def counts(self) -> np.ndarray:
         """int64 [18]: pictures of each class."""
@@ -94,9 +112,9 @@ def batches(order: np.ndarray, batch_size: int, rank: int = 0, world: int = 1) -
 
 
 def ahead(
-    examples: Examples, parts: list[np.ndarray], pin: bool = False
+    examples: Examples, parts: list[np.ndarray], epoch: int, pin: bool = False
 ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-    """Yields (positions, uint8 [n, S, S, 3]) of each part, while a thread already fetches the next two."""
+    """Yields (positions, uint8 [n, S, S, 3]) of an epoch's parts, while a thread fetches the next two."""
     ready: queue.Queue[tuple[np.ndarray, torch.Tensor] | BaseException | None] = queue.Queue(maxsize=2)
     stop = threading.Event()
 
@@ -111,7 +129,7 @@ def ahead(
     def fetch() -> None:
         try:
             for part in parts:
-                pixels = examples.pictures.gather(examples.rows[part])
+                pixels = examples.fetched(part, epoch)
                 put((part, pixels.pin_memory() if pin else pixels))
                 if stop.is_set():
                     return

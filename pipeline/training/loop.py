@@ -144,7 +144,8 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     run.model.train()
     freeze(run.net, params, epoch)
     begun, total = time.monotonic(), torch.zeros((), device=accelerator.device)
-    for step, (where, pixels) in enumerate(ahead(learn, parts, pin=accelerator.device.type == "cuda")):
+    fetched = ahead(learn, parts, epoch, pin=accelerator.device.type == "cuda")
+    for step, (where, pixels) in enumerate(fetched):
         run.schedule.before_step(epoch * len(parts) + step)
         images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
         target = target_of(learn.classes[where], learn.years[where], accelerator.device)

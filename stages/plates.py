@@ -1,0 +1,168 @@
+"""What `train.background_swap` takes: where the person is in each composed picture, and backgrounds.
+
+Reads the raw photos of build/photos.parquet, their squares in build/images/images.parquet and build/mattes/;
+writes build/plates/: for each photo with labels `<image>.png`, its matte in the square, `<image>.jpg`, a
+background of `synthesize.backgrounds`, and plates.parquet. It reads no label and no fold: what may go behind
+whom is for `train` to decide. Nothing is made while `train.background_swap` is 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import pandas as pd
+
+from pipeline.backgrounds import Candidate, Sources
+from pipeline.composite import shows_person
+from pipeline.crop import Square, cut, placement
+from pipeline.kinds import load_kind
+from pipeline.pace import pace
+from pipeline.photo import encode_jpeg, encode_matte
+from pipeline.picture_store import (
+    PictureStore,
+    PictureWriter,
+    composed_name,
+    matte_name,
+    published_pictures,
+)
+from pipeline.progress import say, track
+from pipeline.seeds import generator, seed_of
+from pipeline.tables import read_table, write_table
+from pipeline.workers import run_parallel
+from stages.command import Stage, stage_command
+
+PLATES = "build/plates"
+COLUMNS = {
+    "image": "str",
+    "person_seen": "bool",
+    "left": "float64",
+    "top": "float64",
+    "right": "float64",
+    "bottom": "float64",
+    "donor": "str",
+    "donor_person": "str",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for all photos."""
+
+    sources: Sources
+    backgrounds: str
+    writer: PictureWriter
+    size: int
+    seed: int
+
+
+class Job(NamedTuple):
+    """One photo: its square, its background's donor."""
+
+    image: str
+    square: Square
+    donor: str
+
+
+class Made(NamedTuple):
+    """`inside`: left, top, right, bottom of the photo in its square, as shares of the square's side."""
+
+    inside: tuple[float, float, float, float]
+    person: bool  # False: the matte shows nobody
+    seconds: tuple[float, float, float]  # reading, computing, writing
+
+
+def run(stage: Stage) -> None:
+    """Runs the stage."""
+    if stage.params.train.background_swap == 0:
+        with published_pictures(stage.out(PLATES), stage.params.data.shards) as writer:
+            write_table(writer.folder / "plates.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        return
+    params, folder = stage.params, stage.params.synthesize.folder
+    sources = Sources(
+        photos=Path(params.data.root),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
+        folder=Path(folder) if folder else None,
+        behind=params.ingest.background,
+        workers=params.machine.workers,
+    )
+    kind, seed = params.synthesize.backgrounds, params.synthesize.seed
+    photos = read_table(Path("build/photos.parquet"), "ingest", ("image", "person", "split"))
+    squares = read_table(Path("build/images/images.parquet"), "compose", ("image", "x1", "y1", "x2", "y2"))
+    photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
+    jobs = jobs_of(photos, sources, kind, seed)
+    with published_pictures(stage.out(PLATES), params.data.shards) as writer:
+        made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
+        write_table(writer.folder / "plates.parquet", table_of(jobs, made, photos))
+
+
+def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Job]:
+    """A job for each of `photos`: `image, person, x1, y1, x2, y2`."""
+    names = zip(photos["image"], photos["person"], strict=True)
+    people = [Candidate(image, person, 0) for image, person in names]
+    choose = load_kind("backgrounds", backgrounds).chooser(sources, people)
+    corners = photos[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
+    return [
+        Job(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
+        for me, square in zip(people, corners, strict=True)
+    ]
+
+
+def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
+    """Draws and writes all pictures."""
+    started = time.monotonic()
+    done = run_parallel(partial(drawer, recipe), jobs, workers=workers, name=_name)
+    made = list(track(done, len(jobs), "plates"))
+    nobody = sum(not m.person for m in made)
+    if nobody:
+        say(f"plates: the matte of {nobody} photos shows no person; their background stays")
+    spent = [sum(m.seconds[part] for m in made) for part in range(3)]
+    say(pace("plates", len(jobs), "photos", time.monotonic() - started, spent))
+    return made
+
+
+def drawer(recipe: Recipe) -> Callable[[Job], Made]:
+    """Makes the function that draws and writes what belongs to one photo."""
+    cv2.setNumThreads(1)  # the processes share the CPUs
+    backgrounds = load_kind("backgrounds", recipe.backgrounds)
+    sources, size = recipe.sources, recipe.size
+
+    def draw(job: Job) -> Made:
+        start = time.perf_counter()
+        alpha = sources.mattes.matte(job.image)
+        read = time.perf_counter()
+        where = placement(job.square, alpha.shape[1], alpha.shape[0], size)
+        matte = cut(alpha, where, size, 0)
+        plate = backgrounds.picture(sources, job.donor, size, generator(recipe.seed, "plate", job.image))
+        computed = time.perf_counter()
+        recipe.writer.write(matte_name(job.image), encode_matte(matte))
+        recipe.writer.write(composed_name(job.image), encode_jpeg(plate))
+        rows, columns = where.output
+        inside = (columns.start / size, rows.start / size, columns.stop / size, rows.stop / size)
+        seconds = (read - start, computed - read, time.perf_counter() - computed)
+        return Made(inside, shows_person(matte), seconds)
+
+    return draw
+
+
+def table_of(jobs: list[Job], made: list[Made], photos: pd.DataFrame) -> pd.DataFrame:
+    """The rows of plates.parquet; `donor_person` is "" where the background is no photo of the set."""
+    owner = dict(zip(photos["image"], photos["person"], strict=True))
+    rows = [
+        (job.image, m.person, *m.inside, job.donor, owner.get(job.donor, ""))
+        for job, m in zip(jobs, made, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _name(job: Job) -> str:
+    return job.image
+
+
+if __name__ == "__main__":
+    stage_command("plates", run, __doc__ or "")
