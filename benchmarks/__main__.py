@@ -21,7 +21,6 @@ from pipeline.progress import say
 from pipeline.publish import write_json
 
 REPORT = Path("reports/benchmarks.json")
-FITTED = Path("build/segmenter")
 
 
 def material() -> tuple[list[Path], Path | None]:
@@ -36,10 +35,9 @@ def material() -> tuple[list[Path], Path | None]:
 
 def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[], dict[str, Any]]]:
     """By name; those whose weights are not there are left out, with a sentence."""
-    fitted = FITTED if FITTED.exists() else None
     found: dict[str, Callable[[], dict[str, Any]]] = {
         "detect_mtcnn": lambda: detect_mtcnn.run(photos, 300),
-        "segment_unet": lambda: segment_unet.run(photos, fitted, 48),
+        "segment_unet": lambda: segment_unet.run(photos, None, 48),
         "compose": lambda: compose.run(photos, 300),
         "training_input": lambda: training_input.run(photos, 256),
     }

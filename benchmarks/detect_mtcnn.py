@@ -17,38 +17,82 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import limit
 from benchmarks.interleave import Row, compare, processes, table
+from pipeline.mtcnn.nets import ONET, PNET, RNET, Net, Nets
 
 PORTRAIT = 100  # pixels: a portrait's face is at least as large
 Result = np.ndarray | None  # box `xyxy` of the largest face
 Side = Callable[[Sequence[Path]], Sequence[Result]]
 
 
-def run(photos: list[Path], limit: int = 300) -> dict[str, Any]:
+def run(photos: list[Path], count: int = 300) -> dict[str, Any]:
     """Rows `all scales`, `adaptive, mixed photos` and, where there are any, `adaptive, portraits`.
 
     Args:
         photos: files to choose from; mixed photos are these as they come, evenly picked.
-        limit: photos at most in a row.
+        count: photos at most in a row.
     """
-    photos = evenly(photos, limit)
+    photos = evenly(photos, count)
     form, baseline = strongest_baseline(photos)
     rows: list[Row] = []
     with processes(functools.partial(detector, adaptive=False)) as ours:
         boxes = ours(photos)
-        rows.append(compare("detect/mtcnn all scales", baseline, ours, photos, agree=same_face, target=5.5))
+        name, most = "detect/mtcnn all scales", most_per_second(photos, adaptive=False)
+        rows.append(compare(name, baseline, ours, photos, agree=same_face, target=5.5, most=most))
     portraits = [p for p, box in zip(photos, boxes, strict=True) if box is not None and side(box) >= PORTRAIT]
     with processes(functools.partial(detector, adaptive=True)) as ours:
         for name, some, target in (("mixed photos", photos, 8.0), ("portraits", portraits, 17.0)):
             if some:
                 name = f"detect/mtcnn adaptive, {name}"
-                rows.append(compare(name, baseline, ours, some, agree=same_face, target=target))
+                most = most_per_second(some, adaptive=True)
+                rows.append(compare(name, baseline, ours, some, agree=same_face, target=target, most=most))
     return {"baseline": form, "photos": len(photos), "portraits": len(portraits), "rows": rows}
 
 
-def evenly(photos: list[Path], limit: int) -> list[Path]:
-    """At most `limit` of the photos, spread over the list."""
-    return [photos[i * len(photos) // limit] for i in range(limit)] if len(photos) > limit else photos
+def evenly(photos: list[Path], count: int) -> list[Path]:
+    """At most `count` of the photos, spread over the list."""
+    return [photos[i * len(photos) // count] for i in range(count)] if len(photos) > count else photos
+
+
+def most_per_second(photos: list[Path], adaptive: bool) -> float:
+    """What the machine allows for the levels and crops that our side looks at in some of the photos."""
+    from pipeline.mtcnn.cascade import Mtcnn
+    from pipeline.photo import read_photo
+
+    some = evenly(photos, 60)
+    mtcnn = Mtcnn(adaptive=adaptive)
+    mtcnn.nets = counted = CountedNets(mtcnn.nets)
+    for photo in some:
+        mtcnn.best(read_photo(photo))
+    return limit.per_second(photos, counted.gflop / len(some), "f32")
+
+
+class CountedNets:
+    """The networks, and how much they had to do."""
+
+    def __init__(self, nets: Nets) -> None:
+        self.nets, self.gflop = nets, 0.0
+
+    def pnet(self, level: np.ndarray) -> np.ndarray:
+        self.gflop += gflop(PNET, *level.shape)
+        return self.nets.pnet(level)
+
+    def rnet(self, crops: np.ndarray) -> np.ndarray:
+        self.gflop += len(crops) * gflop(RNET, *crops.shape[1:])
+        return self.nets.rnet(crops)
+
+    def onet(self, crops: np.ndarray) -> np.ndarray:
+        self.gflop += len(crops) * gflop(ONET, *crops.shape[1:])
+        return self.nets.onet(crops)
+
+
+@functools.cache
+def gflop(net: Net, *shape: int) -> float:
+    """Of one of the networks for one picture [3, height, width]."""
+    from pipeline.mtcnn.openvino_nets import graph_of
+
+    return limit.gflop_of(graph_of(net, [1, *shape]))
 
 
 def detector(adaptive: bool) -> Callable[[Path], Result]:

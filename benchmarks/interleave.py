@@ -11,6 +11,7 @@ the record needs a quiet machine.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import statistics
@@ -30,7 +31,11 @@ B = TypeVar("B")
 
 
 class Row(TypedDict):
-    """One line of the table. `baseline`, `ours`: items/s; `agreement`: mean over items, 0 … 1."""
+    """One line of the table.
+
+    `baseline`, `ours`: items/s; `agreement`: mean over items, 0 … 1, NaN where there is none to be had;
+    `limit`: the ratio that the machine would allow (`benchmarks/limit.py`), NaN where nobody asked.
+    """
 
     name: str
     baseline: float
@@ -39,6 +44,7 @@ class Row(TypedDict):
     ratio_cpu: float
     agreement: float
     target: float
+    limit: float
     met: bool
 
 
@@ -52,6 +58,7 @@ def compare(
     target: float,
     least_agreement: float = 0.995,
     blocks: int = 6,
+    most: float = float("nan"),
 ) -> Row:
     """Measures both sides on all items.
 
@@ -61,6 +68,7 @@ def compare(
         target: least ratio.
         least_agreement: least mean agreement; below it the ratio counts for nothing.
         blocks: turns that each side takes.
+        most: items/s that the machine allows.
     """
     size = -(-len(items) // blocks)
     parts = [items[i : i + size] for i in range(0, len(items), size)]
@@ -80,15 +88,16 @@ def compare(
         pairs = zip(results["baseline"], results["ours"], strict=True)
         same.extend(float(agree(a, b)) for a, b in pairs)
     ratio = statistics.median(b / o for b, o in zip(clock["baseline"], clock["ours"], strict=True))
-    agreement = statistics.fmean(same)
+    agreement, rate = statistics.fmean(same), len(items) / sum(clock["baseline"])
     return Row(
         name=name,
-        baseline=len(items) / sum(clock["baseline"]),
+        baseline=rate,
         ours=len(items) / sum(clock["ours"]),
         ratio=ratio,
         ratio_cpu=cpu["baseline"] / max(cpu["ours"], 1e-9),
         agreement=agreement,
         target=target,
+        limit=most / rate,
         met=ratio >= target and agreement >= least_agreement,
     )
 
@@ -96,14 +105,19 @@ def compare(
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, one line each under a head."""
     width = max((len(row["name"]) for row in rows), default=4)
-    head = f"{'name':{width}}  baseline/s    ours/s   ratio  per CPU-s  agreement  target"
+    head = f"{'name':{width}}  baseline/s    ours/s   ratio  per CPU-s  agreement  target   limit"
     lines = [
         f"{r['name']:{width}}  {r['baseline']:10.1f}  {r['ours']:8.1f}  {r['ratio']:5.1f}x"
         f"  {r['ratio_cpu']:8.1f}x  {r['agreement']:9.4f}"
-        f"  {r['target']:5.1f}x {'met' if r['met'] else 'MISSED'}"
+        f"  {r['target']:5.1f}x  {shown(r['limit'])}  {'met' if r['met'] else 'MISSED'}"
         for r in rows
     ]
     return "\n".join([head, *lines])
+
+
+def shown(limit: float) -> str:
+    """A ratio, or a dash for none."""
+    return "     -" if math.isnan(limit) else f"{limit:5.1f}x"
 
 
 @contextmanager

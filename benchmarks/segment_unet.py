@@ -15,12 +15,15 @@ import functools
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import limit
+from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.backends import cpu_has_bf16
 from pipeline.mattes import iou
@@ -32,15 +35,15 @@ LEAST_IOU = {"full": 0.99, "working": 0.97}
 LONGEST = 512  # px: the longest side of the photos; theirs, unpadded, must be multiples of 32
 
 
-def run(photos: list[Path], weights: Path | None = None, limit: int = 48) -> dict[str, Any]:
+def run(photos: list[Path], weights: Path | None = None, count: int = 48) -> dict[str, Any]:
     """Rows for both sizes and, where the CPU has it, bf16.
 
     Args:
         photos: files to choose from, evenly picked; sides must be multiples of 32.
         weights: a folder with model.safetensors and config.json; None = an untrained EfficientNet-b3 U-Net.
-        limit: photos at most.
+        count: photos at most.
     """
-    photos = [photos[i * len(photos) // limit] for i in range(limit)] if len(photos) > limit else photos
+    photos = evenly(photos, count)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -52,6 +55,7 @@ def run(photos: list[Path], weights: Path | None = None, limit: int = 48) -> dic
             size = LONGEST if name == "full" else LONGEST // 2
             segment = section(place, size, precision)
             prepare(segment, root)
+            most = limit.per_second(photos, gflop(segment, root, photos), precision)
             with processes(functools.partial(matter, segment, root)) as ours:
                 row = compare(
                     f"segment/unet {name} {precision}",
@@ -62,7 +66,10 @@ def run(photos: list[Path], weights: Path | None = None, limit: int = 48) -> dic
                     target=target,
                     least_agreement=LEAST_IOU[name] if weights or name == "full" else 0.0,
                     blocks=4,
+                    most=most,
                 )
+            if not weights and name != "full":
+                row["agreement"] = float("nan")
             rows.append(row)
     return {
         "baseline": f"torch {encoder_of(weights)}, batch 1, {os.cpu_count()} threads, PNG by PIL",
@@ -97,6 +104,26 @@ def section(weights: Path, size: int, precision: str) -> Segment:
     """The params of our side."""
     unet = {"weights": str(weights), "size": size, "precision": precision}
     return Segment.model_validate({"method": "unet", "backend": "openvino", "unet": unet})
+
+
+def gflop(segment: Segment, root: Path, photos: Sequence[Path]) -> float:
+    """Of our network, for one of the photos."""
+    import openvino
+
+    from pipeline.photo import photo_header
+    from pipeline.unet.config import locate
+    from pipeline.unet.frame import frame_of
+    from pipeline.unet.openvino_net import converted
+
+    weights, config = locate(Path(segment.unet.weights))
+    model = openvino.Core().read_model(converted(weights, config, root))
+    headers = [photo_header(photo) for photo in photos]
+    frames = Counter(frame_of(h.height, h.width, segment.unet.size or config.size).net for h in headers)
+    total = 0.0
+    for shape, count in frames.items():
+        model.reshape([1, *shape, 3])
+        total += count * limit.gflop_of(model)
+    return total / len(photos)
 
 
 def prepare(segment: Segment, root: Path) -> None:

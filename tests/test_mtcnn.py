@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.mtcnn.boxes import nms, nms_contained
+from pipeline.mtcnn.boxes import nms, nms_contained, nms_of_levels
 from pipeline.mtcnn.cascade import WEIGHTS_SHA256, Mtcnn
 from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import Backend
@@ -119,6 +119,32 @@ def test_adaptive_picks_the_same_face(
             np.testing.assert_allclose(other.box, one.box, atol=0.02 * (one.box[2] - one.box[0]))
 
 
+def test_the_best_is_the_largest_of_all_on_real_photos(
+    every_scale: Mtcnn, adaptive: Mtcnn, real_photos: list[np.ndarray]
+) -> None:
+    asked = 0
+    for photo in [*real_photos, np.concatenate(real_photos[:2], 1), np.concatenate(real_photos[2:4], 0)]:
+        for mtcnn in (every_scale, adaptive):
+            faces, best = mtcnn.detect(photo), mtcnn.best(photo)
+            assert (best is None) == (len(faces) == 0)
+            if best is not None:
+                # other batches of the networks: the same but for rounding
+                np.testing.assert_allclose(best.box, faces.boxes[0], atol=1e-3)
+                np.testing.assert_allclose(best.landmarks, faces.landmarks[0], atol=1e-3)
+                asked += 1
+    assert asked >= 24
+
+
+def test_the_best_is_the_largest_of_several(every_scale: Mtcnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a smaller one is found first."""
+    monkeypatch.setattr("pipeline.mtcnn.refinement.TOGETHER", 1)
+    picture = drawn(620, 420, (150, 200, 120), (400, 80, 40), (500, 90, 42), (420, 300, 44), (540, 320, 41))
+    faces, best = every_scale.detect(picture), every_scale.best(picture)
+    assert len(faces) >= 3
+    assert best is not None
+    np.testing.assert_allclose(best.box, faces.boxes[0], atol=1e-3)
+
+
 def test_adaptive_goes_on_to_small_faces(every_scale: Mtcnn, adaptive: Mtcnn) -> None:
     picture = drawn(260, 240, (120, 120, 42))  # the coarse levels alone find it 3 pixels off
     small = every_scale.best(picture)
@@ -157,7 +183,8 @@ def test_batch_is_one_by_one(backend: Backend, monkeypatch: pytest.MonkeyPatch) 
     alone = [Mtcnn(backend=backend).detect(picture) for picture in pictures]
     # the second time, each photo size gets networks of its own
     monkeypatch.setattr("pipeline.mtcnn.openvino_nets.HOT", 1)
-    together = Mtcnn(backend=backend).detect_batch(pictures * 3)
+    again = Mtcnn(backend=backend)
+    together = [again.detect(picture) for picture in pictures * 3]
     for faces, one in zip(together, alone * 3, strict=True):
         np.testing.assert_array_equal(faces.boxes, one.boxes)
         np.testing.assert_array_equal(faces.scores, one.scores)
@@ -226,6 +253,23 @@ def test_nms_is_that_of_the_library() -> None:
     half = np.array([[0, 0, 30, 10], [10, 0, 40, 10]], np.float32)  # IoU exactly 0.5
     assert len(nms(half, scores[:2], 0.5)) == 2
     assert len(nms(half, scores[:2], 0.49)) == 1
+
+
+def test_levels_suppress_only_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    corner, size = rng.integers(0, 60, (2, 200, 2))
+    boxes = np.concatenate([corner, corner + size + 1], 1).astype(np.float32)
+    scores, levels = rng.integers(0, 40, 200).astype(np.float32) / 40, np.sort(rng.integers(0, 5, 200))
+    by_hand = [
+        i
+        for k in range(5)
+        for i in np.flatnonzero(levels == k)[nms(boxes[levels == k], scores[levels == k], 0.5)]
+    ]
+    together = nms_of_levels(boxes, scores, 0.5, levels)
+    assert sorted(together) == sorted(by_hand)
+    assert len(together) > len(nms(boxes, scores, 0.5))
+    monkeypatch.setattr("pipeline.mtcnn.boxes.TOGETHER", 10)
+    np.testing.assert_array_equal(nms_of_levels(boxes, scores, 0.5, levels), together)
 
 
 def test_weights_read_without_torch_are_torchs() -> None:

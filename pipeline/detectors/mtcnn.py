@@ -12,7 +12,7 @@ from pipeline.backends import engine_of, has_cuda
 from pipeline.boxes import Found, clip
 from pipeline.detectors import Look
 from pipeline.mtcnn import cascade
-from pipeline.mtcnn.faces import Faces
+from pipeline.mtcnn.faces import Face
 from pipeline.params.pixels import Detect
 
 VERSION = f"1.{cascade.VERSION}"
@@ -38,15 +38,12 @@ def create(detect: Detect, root: Path) -> Look:
     mtcnn = cascade.Mtcnn(backend=engine, adaptive=detect.mtcnn.adaptive, threads=1, device=device)
 
     def look(photos: Sequence[np.ndarray]) -> list[Found | None]:
-        sizes = [(photo.shape[1], photo.shape[0]) for photo in photos]
-        return [_largest(faces, *size) for faces, size in zip(mtcnn.detect_batch(photos), sizes, strict=True)]
+        return [_found(mtcnn.best(photo), photo.shape[1], photo.shape[0]) for photo in photos]
 
     return look
 
 
-def _largest(faces: Faces, width: int, height: int) -> Found | None:
-    if not len(faces):
+def _found(face: Face | None, width: int, height: int) -> Found | None:
+    if face is None:
         return None
-    return Found(
-        clip(faces.boxes[0], width, height), float(faces.scores[0]), faces.landmarks[0].astype(np.float32)
-    )
+    return Found(clip(face.box, width, height), face.score, face.landmarks.astype(np.float32))

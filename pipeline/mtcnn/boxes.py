@@ -5,9 +5,12 @@ Boxes are float32 [N, 4], `xyxy`, in pixels of the photo.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 STRIDE, CELL = 2, 12  # PNet looks at 12 x 12 pixels of a level, every 2 pixels
+TOGETHER = 600  # boxes of all levels up to which one suppression is faster than one for each level
 
 
 def face_probability(logits: np.ndarray) -> np.ndarray:
@@ -16,36 +19,64 @@ def face_probability(logits: np.ndarray) -> np.ndarray:
     return powers[1] / (powers[0] + powers[1])
 
 
-def candidates(answer: np.ndarray, scale: float, threshold: float) -> np.ndarray:
+def passing_cells(answer: np.ndarray, threshold: float) -> np.ndarray:
     """Cells of a PNet answer that may hold a face.
 
     Args:
         answer: [6, h, w] as `Nets.pnet` gives it.
-        scale: level pixels per photo pixel.
-        threshold: least probability.
+        threshold: least probability; what comes within rounding of it is among them.
 
     Returns:
-        float32 [N, 9]: x1, y1, x2, y2, probability, and the offsets dx1, dy1, dx2, dy2 as shares of the box.
+        float32 [8, N]: column and row of each cell, and the six values that were answered.
     """
     margin = float(np.log(threshold / (1.0 - threshold))) - 1e-4  # softmax only where it can pass
     cells = np.flatnonzero(answer[1] - answer[0] >= np.float32(margin))
-    found = answer.reshape(6, -1)[:, cells]
-    score = face_probability(found[:2])
-    passed = score >= np.float32(threshold)
-    if not passed.all():
-        cells, found, score = cells[passed], found[:, passed], score[passed]
-    rows, columns = np.divmod(cells, answer.shape[2])
-    corner = np.stack([columns, rows]).astype(np.float32) * np.float32(STRIDE)
-    out = np.empty((len(cells), 9), np.float32)
-    out[:, 0:2] = np.floor((corner + np.float32(1)) / np.float32(scale)).T
-    out[:, 2:4] = np.floor((corner + np.float32(CELL)) / np.float32(scale)).T
-    out[:, 4] = score
-    out[:, 5:] = found[2:].T
+    out = np.empty((8, len(cells)), np.float32)
+    out[1], out[0] = np.divmod(cells, answer.shape[2])
+    answer.reshape(6, -1).take(cells, 1, out=out[2:])
     return out
 
 
-def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+def candidates(
+    levels: Sequence[np.ndarray], scales: Sequence[float], threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cells of all levels as boxes.
+
+    Args:
+        levels: [8, N] of each level, as `passing_cells` gives them.
+        scales: level pixels per photo pixel, of each level.
+        threshold: least probability.
+
+    Returns:
+        float32 [N, 9]: x1, y1, x2, y2, probability, and the offsets dx1, dy1, dx2, dy2 as shares of the box;
+        and int64 [N], the level of each.
+    """
+    found = np.concatenate(levels, 1)
+    level = np.repeat(np.arange(len(levels)), [cells.shape[1] for cells in levels])
+    score = face_probability(found[2:4])
+    passed = score >= np.float32(threshold)
+    if not passed.all():
+        found, level, score = found[:, passed], level[passed], score[passed]
+    corner = found[:2] * np.float32(STRIDE)
+    scale = np.array(scales, np.float32)[level]
+    out = np.empty((len(level), 9), np.float32)
+    out[:, 0:2] = np.floor((corner + np.float32(1)) / scale).T
+    out[:, 2:4] = np.floor((corner + np.float32(CELL)) / scale).T
+    out[:, 4] = score
+    out[:, 5:] = found[4:].T
+    return out, level
+
+
+def nms(
+    boxes: np.ndarray, scores: np.ndarray, threshold: float, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Non-maximum suppression as torchvision's: IoU without + 1, strictly above `threshold` drops.
+
+    Args:
+        boxes: [N, 4 or more], `xyxy` first.
+        scores: [N].
+        threshold: IoU.
+        groups: int [N]; boxes of different groups do not drop each other.
 
     Returns:
         Kept indices by falling score, int64 [K]; among equal scores the earlier comes first.
@@ -58,7 +89,21 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
     overlap = np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height)
     with np.errstate(invalid="ignore"):  # 0 / 0 between boxes of no area: not above
         drops = overlap / (area[:, None] + area - overlap) > threshold
+    if groups is not None:
+        drops &= groups[order][:, None] == groups[order]
     return order[_greedy(drops)]
+
+
+def nms_of_levels(boxes: np.ndarray, scores: np.ndarray, threshold: float, levels: np.ndarray) -> np.ndarray:
+    """`nms` with `levels` as groups; of so many boxes that N x N of them cost more, group by group."""
+    if len(boxes) <= TOGETHER:
+        return nms(boxes, scores, threshold, levels)
+    kept = []
+    for level in np.unique(levels):
+        (of_level,) = np.nonzero(levels == level)
+        kept.append(of_level[nms(boxes[of_level], scores[of_level], threshold)])
+    rows = np.sort(np.concatenate(kept))
+    return rows[np.argsort(-scores[rows], kind="stable")]
 
 
 def _greedy(drops: np.ndarray) -> list[int]:
@@ -93,6 +138,13 @@ def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     """Boxes moved by `offsets` [N, 4], shares of width and height; `extra` = 1 counts the last pixel in."""
     size = boxes[:, 2:4] - boxes[:, 0:2] + np.float32(extra)
     return boxes[:, :4] + offsets * np.concatenate([size, size], 1)
+
+
+def inside(boxes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which boxes have something in the photo, bool [N], and the crop windows of these, as `crop_windows`."""
+    windows = crop_windows(boxes, width, height)
+    some = (windows[:, 2] > windows[:, 0]) & (windows[:, 3] > windows[:, 1])
+    return some, windows[some]
 
 
 def squared(boxes: np.ndarray) -> np.ndarray:

@@ -2,30 +2,24 @@
 
 The library sums the photo's pixels anew for each pyramid level and each crop, and runs its networks eagerly.
 Here one integral image feeds all of them (`pyramid`), the networks run compiled (`nets`), and with `adaptive`
-the fine levels, which cost most of the time, run only where no large face was found.
+the fine levels, which cost most of the time, run only where no large face was found. Who wants only the
+largest face (`best`) is spared the candidates that cannot be it (`refinement`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from pipeline.mtcnn import weights
-from pipeline.mtcnn.boxes import (
-    candidates,
-    crop_windows,
-    face_probability,
-    nms,
-    nms_contained,
-    shifted,
-    squared,
-)
+from pipeline.mtcnn.boxes import candidates, nms, nms_of_levels, passing_cells
 from pipeline.mtcnn.faces import Face, Faces
-from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE, Backend, load_nets
+from pipeline.mtcnn.nets import Backend, load_nets
 from pipeline.mtcnn.pyramid import Pyramid
+from pipeline.mtcnn.refinement import Refinement
 
-VERSION = "1"
+VERSION = "2"
 """Of the whole pass: a part of cache keys. To be raised with any change that can change a box."""
 FINE_LEVELS = 3
 """Levels that `adaptive` leaves out at first. The others keep their scales: others would change boxes."""
@@ -68,12 +62,8 @@ class Mtcnn:
 
     def best(self, image: np.ndarray) -> Face | None:
         """The face that `facenet_pytorch.MTCNN()` picks by default: the largest, or None. As `detect`."""
-        faces = self.detect(image)
+        faces = self._found(image, Refinement.largest)
         return faces[0] if len(faces) else None
-
-    def detect_batch(self, images: Sequence[np.ndarray]) -> list[Faces]:
-        """`detect` of each photo; photos may differ in size, and none changes another's result."""
-        return [self.detect(image) for image in images]
 
     def detect(self, image: np.ndarray) -> Faces:
         """All faces, the largest first.
@@ -81,18 +71,22 @@ class Mtcnn:
         Args:
             image: uint8 [H, W, 3], RGB, of any size; below `min_face` there is no face.
         """
+        return self._found(image, Refinement.all)
+
+    def _found(self, image: np.ndarray, faces_of: Callable[[Refinement], Faces]) -> Faces:
         height, width = image.shape[:2]
         scales = self._scales(min(height, width))
         if not scales:
             return Faces.none()
-        pyramid = Pyramid(image)
-        coarse = [self._level(pyramid, scale) for scale in scales[FINE_LEVELS:]] if self.adaptive else []
+        pyramid, coarse = Pyramid(image), scales[FINE_LEVELS:] if self.adaptive else []
+        cells = [self._level(pyramid, scale) for scale in coarse]
         if coarse:
-            faces = self._refined(pyramid, coarse)
+            faces = faces_of(self._refinement(pyramid, cells, coarse))
             if len(faces) and _side(faces.boxes[0]) >= self.large:
                 return faces
         missing = scales[: len(scales) - len(coarse)]
-        return self._refined(pyramid, [self._level(pyramid, scale) for scale in missing] + coarse)
+        cells = [self._level(pyramid, scale) for scale in missing] + cells
+        return faces_of(self._refinement(pyramid, cells, scales))
 
     def _scales(self, side: int) -> list[float]:
         """Level pixels per photo pixel, finest first: a 12-pixel cell covers 20, 28, 40, 56, 79 … pixels."""
@@ -104,52 +98,16 @@ class Mtcnn:
         return scales
 
     def _level(self, pyramid: Pyramid, scale: float) -> np.ndarray:
-        """Candidates of one level, float32 [N, 9] as `candidates` gives them."""
+        """Cells of one level, float32 [8, N] as `passing_cells` gives them."""
         level = pyramid.level(int(pyramid.height * scale + 1), int(pyramid.width * scale + 1))
-        found = candidates(self.nets.pnet(level), scale, self.thresholds[0])
-        return found[nms(found, found[:, 4], 0.5)] if len(found) > 1 else found
+        return passing_cells(self.nets.pnet(level), self.thresholds[0])
 
-    def _refined(self, pyramid: Pyramid, levels: list[np.ndarray]) -> Faces:
-        """Faces out of the candidates of some levels: the second and third networks."""
-        found = np.concatenate(levels)
+    def _refinement(self, pyramid: Pyramid, cells: list[np.ndarray], scales: list[float]) -> Refinement:
+        """What is left to do once some levels have been looked at."""
+        found, levels = candidates(cells, scales, self.thresholds[0])
+        found = found[nms_of_levels(found, found[:, 4], 0.5, levels)]
         found = found[nms(found, found[:, 4], 0.7)]
-        boxes, answers, scores = self._second(pyramid, squared(shifted(found, found[:, 5:], 0)))
-        keep = nms(boxes, scores, 0.7)
-        return self._third(pyramid, squared(shifted(boxes[keep], answers[keep, 2:6], 1)))
-
-    def _second(self, pyramid: Pyramid, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        boxes, windows = _inside(boxes, pyramid)
-        if not len(boxes):
-            return boxes, np.zeros((0, 6), np.float32), np.zeros(0, np.float32)
-        answers = self.nets.rnet(pyramid.crops(windows, RNET_SIDE))
-        scores = face_probability(answers[:, :2].T)
-        passed = scores > np.float32(self.thresholds[1])
-        return boxes[passed], answers[passed], scores[passed]
-
-    def _third(self, pyramid: Pyramid, boxes: np.ndarray) -> Faces:
-        boxes, windows = _inside(boxes, pyramid)
-        if not len(boxes):
-            return Faces.none()
-        answers = self.nets.onet(pyramid.crops(windows, ONET_SIDE))
-        scores = face_probability(answers[:, :2].T)
-        passed = scores > np.float32(self.thresholds[2])
-        boxes, answers, scores = boxes[passed], answers[passed], scores[passed]
-        one = np.float32(1)
-        size = boxes[:, 2:4] - boxes[:, 0:2] + one
-        shares = answers[:, 6:].reshape(-1, 2, 5).transpose(0, 2, 1)
-        landmarks = size[:, None] * shares + boxes[:, None, 0:2] - one
-        boxes = shifted(boxes, answers[:, 2:6], 1)
-        keep = nms_contained(boxes, scores, 0.7)
-        boxes, scores, landmarks = boxes[keep], scores[keep], landmarks[keep]
-        order = np.argsort((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))[::-1]
-        return Faces(boxes[order], scores[order], landmarks[order])
-
-
-def _inside(boxes: np.ndarray, pyramid: Pyramid) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of which something lies in the photo, and their crop windows."""
-    windows = crop_windows(boxes, pyramid.width, pyramid.height)
-    some = (windows[:, 2] > windows[:, 0]) & (windows[:, 3] > windows[:, 1])
-    return boxes[some], windows[some]
+        return Refinement(self.nets, self.thresholds[1:], pyramid, found)
 
 
 def _side(box: np.ndarray) -> float:

@@ -11,11 +11,13 @@ import openvino.opset8 as ops
 
 from pipeline.mtcnn.nets import ONET, ONET_SIDE, PNET, RNET, RNET_SIDE, Net, folded_weights, layer_kind
 
-RNET_BATCH, ONET_BATCH = 8, 2
-"""Fixed: OpenVINO prepares itself anew for each new shape. As fast as large ones, with little padding."""
+RNET_BATCHES, ONET_BATCHES = (16, 8, 4, 2, 1), (4, 2, 1)
+"""Fixed: OpenVINO prepares itself anew for each new shape. Larger ones are slower: no longer in L2."""
 HOT = 32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
 SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
-BAND = 96 * 1024  # pixels of a level in one piece; larger levels go through in bands of rows, to bound memory
+BAND = (
+    48 * 1024
+)  # pixels of a level in one piece; larger ones go through in bands of rows, to stay in L2
 
 
 class OpenvinoNets:
@@ -32,11 +34,11 @@ class OpenvinoNets:
         self._pnet = self._compiled(PNET, [1, 3, -1, -1])
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._shaped: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
-        self._rnet = self._compiled(RNET, [RNET_BATCH, 3, RNET_SIDE, RNET_SIDE])
-        self._onet = self._compiled(ONET, [ONET_BATCH, 3, ONET_SIDE, ONET_SIDE])
+        self._rnet = {n: self._compiled(RNET, [n, 3, RNET_SIDE, RNET_SIDE]) for n in RNET_BATCHES}
+        self._onet = {n: self._compiled(ONET, [n, 3, ONET_SIDE, ONET_SIDE]) for n in ONET_BATCHES}
 
     def _compiled(self, net: Net, shape: list[int]) -> ov.InferRequest:
-        return self.core.compile_model(_model(net, shape), "CPU", self.settings).create_infer_request()
+        return self.core.compile_model(graph_of(net, shape), "CPU", self.settings).create_infer_request()
 
     def pnet(self, level: np.ndarray) -> np.ndarray:
         _, height, width = level.shape
@@ -65,10 +67,10 @@ class OpenvinoNets:
         return request
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
-        return _in_batches(self._rnet, crops, RNET_BATCH)
+        return _in_batches(self._rnet, crops)
 
     def onet(self, crops: np.ndarray) -> np.ndarray:
-        return _in_batches(self._onet, crops, ONET_BATCH)
+        return _in_batches(self._onet, crops)
 
 
 def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
@@ -77,17 +79,17 @@ def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
     return request.get_output_tensor().data
 
 
-def _in_batches(request: ov.InferRequest, crops: np.ndarray, size: int) -> np.ndarray:
-    whole = len(crops) // size * size
-    parts = [_infer(request, crops[i : i + size]).copy() for i in range(0, whole, size)]
-    if whole < len(crops):
-        last = np.zeros((size, *crops.shape[1:]), np.float32)
-        last[: len(crops) - whole] = crops[whole:]
-        parts.append(_infer(request, last)[: len(crops) - whole].copy())
+def _in_batches(requests: dict[int, ov.InferRequest], crops: np.ndarray) -> np.ndarray:
+    """Answers [N, K] about crops [N, …], in the largest batches that they fill; the smallest is of one."""
+    parts, start = [], 0
+    for size, request in requests.items():
+        while len(crops) - start >= size:
+            parts.append(_infer(request, crops[start : start + size]).copy())
+            start += size
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _model(net: Net, shape: list[int]) -> ov.Model:
+def graph_of(net: Net, shape: list[int]) -> ov.Model:
     """`net` as an OpenVINO model; -1 in `shape` = any size."""
     weights = folded_weights(net)
     image = ops.parameter(ov.PartialShape(shape), ov.Type.f32)
