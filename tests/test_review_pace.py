@@ -102,7 +102,9 @@ def test_a_heat_map_on_demand_and_back(
             photo = page.locator("#photo")
             before = photo.get_attribute("src")
             page.keyboard.press("g")
-            expect(page.locator("#caption")).to_contain_text("where the model looked, gender")
+            expect(page.locator("#caption")).to_contain_text("asking the model where it looked")
+            expect(photo).to_have_js_property("naturalWidth", 12)  # the photo stays until the map is there
+            expect(page.locator("#caption")).to_contain_text("where the model looked, gender", timeout=60_000)
             expect(photo).not_to_have_attribute("src", before or "", timeout=60_000)
             expect(photo).to_have_js_property("naturalWidth", 64)  # the composed picture; photos are 12 wide
             page.keyboard.press("g")

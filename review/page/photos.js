@@ -37,13 +37,16 @@ async function load(address, photo) {
 }
 
 // Shows a photo in an <img> at once if it is here, else as soon as it is, unless another one is wanted by then.
-export function showPhoto(img, address, onError = () => {}) {
+// Until then there is the photo at the address `meanwhile`, if it is here; onWait and onShown are told.
+export function showPhoto(img, address, { meanwhile = "", onWait, onShown, onError } = {}) {
   img.dataset.address = address;
   const photo = fetchPhoto(address);
-  if (photo.url) { img.src = photo.url; return; }
-  img.removeAttribute("src");
+  if (photo.url) { img.src = photo.url; onShown?.(); return; }
+  const other = kept.get(meanwhile)?.url;
+  if (other) img.src = other; else img.removeAttribute("src");
+  onWait?.();
   photo.promise.then(() => {
     if (img.dataset.address !== address) return;
-    if (photo.url) img.src = photo.url; else onError(photo.error);
+    if (photo.url) { img.src = photo.url; onShown?.(); } else onError?.(photo.error);
   });
 }

@@ -106,7 +106,7 @@ function drawStrip(question, person, selected, actions) {
     const text = document.createElement("span");
     button.type = "button";
     img.alt = "";
-    showPhoto(img, `/photo/${photo.id}`, (message) => { text.textContent = message; });
+    showPhoto(img, `/photo/${photo.id}`, { onError: (message) => { text.textContent = message; } });
     text.textContent = photo.name.replace(/\.[^.]+$/, "");
     button.title = `${photo.name}: mask ${photo.mask}`;
     button.setAttribute("aria-current", String(photo.id === selected));
@@ -127,10 +127,19 @@ export function drawPhoto(photo, heat, field) {
     $("caption").textContent = "";
     return;
   }
-  const facts = `${photo.name}: mask ${photo.mask}, ${photo.gender}, ${photo.age}`;
-  $("caption").textContent = heat ? `${photo.name}: where the model looked, ${field}` : facts;
-  const address = heat ? `/heatmap/${photo.id}?field=${encodeURIComponent(field)}` : `/photo/${photo.id}`;
-  showPhoto(img, address, (message) => { $("caption").textContent = `${photo.name}: ${message}`; });
+  const say = (text) => { $("caption").textContent = `${photo.name}: ${text}`; };
+  const plain = `/photo/${photo.id}`;
+  if (!heat) {
+    say(`mask ${photo.mask}, ${photo.gender}, ${photo.age}`);
+    showPhoto(img, plain, { onError: say });
+    return;
+  }
+  showPhoto(img, `/heatmap/${photo.id}?field=${encodeURIComponent(field)}`, {
+    meanwhile: plain, // the first map takes seconds: the model is loaded
+    onWait: () => say("asking the model where it looked …"),
+    onShown: () => say(`where the model looked, ${field}`),
+    onError: say,
+  });
 }
 
 export function drawDone(title, text) {
