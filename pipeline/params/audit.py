@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.params.section import Section
+from pipeline.params.section import Section, Seed
 
 
 class Audit(Section):
@@ -22,7 +22,7 @@ class Audit(Section):
     hash_bits: int = Field(default=20, ge=0, le=256)  # of 256, in which hashes of one photo may differ
     cosine: float = Field(default=0.9, ge=-1, le=1)  # how alike its features must be besides
     bootstrap: int = Field(default=1000, ge=100)  # resamples of people behind each interval
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _features_of_something_learnt(self) -> Audit:
@@ -40,4 +40,4 @@ class Explore(Section):
     hash_bits: int = Field(default=20, ge=0, le=256)  # of 256, in which hashes of one photo may differ
     cosine: float = Field(default=0.9, ge=-1, le=1)
     sheet_photos: int = Field(default=12, ge=1, le=100)  # photos of each class on its contact sheet
-    seed: int = 0
+    seed: Seed = 0

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.params.feeding import Feeding
+from pipeline.params.section import Seed
 
 Row = tuple[float, float, float]
 
@@ -47,7 +48,7 @@ class Train(Feeding):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
     processes: int = Field(default=1, ge=1)  # each learns its share of every batch; one per GPU
-    seed: int = 0
+    seed: Seed = 0
 
     @field_validator("age_soft")
     @classmethod
