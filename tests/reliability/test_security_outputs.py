@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from pipeline.errors import UserError, printable
 from pipeline.publish import published_folder, write_text
+from pipeline.tables import write_csv
 from tests.conftest import ROOT
 from tests.data_folder import ANNA, add_person, run_ingest, run_relabel
 
@@ -31,6 +34,35 @@ def test_formulas_in_names_and_reasons_are_text_in_every_table(project: Path) ->
         for cell in cells.to_numpy().ravel():
             assert not str(cell).startswith(("=", "+", "-", "@", "\t", "\r")), (name, cell)
     assert "'" + reason in Path("build/relabel.csv").read_text().replace('""', '"')
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1+1", "@a", " =1", "\t=1", "\r=1", "\n=1", "\uff1d1"])
+def test_no_cell_is_a_formula_whatever_stands_before_it(cell: str, tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"a": [cell, "fine"], "b": [-1, 2]}))
+    found = pd.read_csv(tmp_path / "t.csv", keep_default_na=False, lineterminator="\n")
+    assert found["a"][0].startswith("'")
+    assert found["a"][1] == "fine"
+    assert list(found["b"]) == [-1, 2]
+
+
+def test_every_table_for_people_is_written_by_the_writer_that_guards_it() -> None:
+    """Tables of corrections are written elsewhere: they name people, who may not be called like formulas."""
+    unguarded = re.compile(r"\.to_csv\(|csv\.(Dict)?[wW]riter\(")
+    allowed = {"pipeline/tables.py", "pipeline/corrections_table.py"}
+    digests = re.compile(r"digest|\.encode\(")  # tables that are hashed, not written
+    for folder in ("pipeline", "stages", "commands", "review"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                if unguarded.search(line) and not digests.search(line):
+                    assert path.relative_to(ROOT).as_posix() in allowed, f"{path.name}: {line.strip()}"
+
+
+@pytest.mark.parametrize("name", ["=cmd|x_male_Asian_30", "+1_male_Asian_30", "@a_female_Asian_30"])
+def test_nobody_is_called_like_a_formula(project: Path, name: str) -> None:
+    add_person(project / "photos", ANNA)
+    add_person(project / "photos", name)
+    with pytest.raises(UserError, match="a spreadsheet would run as a formula"):
+        run_ingest(project / "photos")
 
 
 def test_a_name_cannot_draw_on_the_terminal() -> None:
