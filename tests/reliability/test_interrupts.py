@@ -40,15 +40,16 @@ def test_killed_while_it_writes(finished: tuple[Path, str], tmp_path: Path, name
 
 def test_ctrl_c_is_one_sentence(finished: tuple[Path, str], tmp_path: Path) -> None:
     folder = copied(finished[0], tmp_path / "project")
-    said = ""
-    for delay in (1.2, 0.6, 0.3, 0.0):  # until one comes before the stage's end, however fast the machine is
-        with start(folder, *forced("compose")) as process:
-            assert wait_for_stage(psutil.Process(process.pid), "compose")
-            time.sleep(delay)
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everybody
-            said, _ = process.communicate()
-        if process.returncode != 0:
-            break
+    with start(folder, *forced("compose")) as process:
+        stages = wait_for_stage(psutil.Process(process.pid), "compose")
+        while process.poll() is None and not any((folder / ".cache/parts/compose").glob(".*.part")):
+            time.sleep(0.001)
+        for stage in stages:
+            stage.suspend()  # so that it is still at work when the signal comes
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everybody
+        for stage in stages:
+            stage.resume()
+        said, _ = process.communicate()
     assert process.returncode != 0
     assert "Traceback" not in said, said
     assert not orphans(folder)

@@ -14,7 +14,7 @@ from tests.reliability.network_repository import make_network_repository, networ
 from tests.reliability.repository import cleanplate, copied, run, tree_hash
 from tests.reliability.soak import SOAK, many
 
-SHORT = ("ingest", "segment", "train")
+SHORT = ("ingest", "segment", "train", "report")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, tree_hash(folder)
 
 
-@pytest.mark.timeout(7200 if SOAK else 300)
+@pytest.mark.timeout(7200 if SOAK else 1200)  # the clean run before counts, on a busy machine too
 @pytest.mark.parametrize("name", network_stages() if SOAK else SHORT)
 def test_random_kills(finished: tuple[Path, str], tmp_path: Path, name: str) -> None:
     clean, expected = finished
