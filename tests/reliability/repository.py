@@ -28,6 +28,13 @@ def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = 
     Boxes and mattes are there from the start, as plain files: no network is needed. `git` False leaves out
     git and DVC.
     """
+    add_data(folder, people, photos)
+    add_code(folder, STAGES, ("/data/",), git)
+    return folder
+
+
+def add_data(folder: Path, people: int, photos: int) -> None:
+    """Drawn photos with their boxes and mattes, params, and corrections that change nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     make_project(folder, people, photos)
     for table in ("photos", "labels", "folds"):
@@ -35,8 +42,6 @@ def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = 
     write_params(folder)
     header = "person,image,field,old,new,reason,source\n"
     (folder / "corrections.csv").write_text(header, encoding="utf-8")
-    add_code(folder, STAGES, ("/data/",), git)
-    return folder
 
 
 def write_params(folder: Path, **changes: Any) -> None:
