@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from pipeline.errors import UserError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without a key twice in one section, where the first would silently count for nothing."""
+    """YAML without a key twice in one section, where the first would silently count for nothing, and without
+    numbers that YAML 1.1 reads as people do not: 010 is 8 there, and 1:30 is 90.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys: set[str] = set()
@@ -24,6 +27,21 @@ class _Loader(yaml.SafeLoader):
                     )
                 keys.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _plain_number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    text = node.value
+    whole = node.tag == "tag:yaml.org,2002:int"
+    if ":" in text or (whole and re.match("[-+]?0[0-9_]", text)):
+        raise yaml.constructor.ConstructorError(
+            problem=f"`{text}` is no plain number; write it in decimals, without zeros in front",
+            problem_mark=node.start_mark,
+        )
+    return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _plain_number)
 
 
 def read_document(path: Path, fix: str) -> dict[Any, Any]:

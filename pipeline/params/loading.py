@@ -56,6 +56,9 @@ def _sentence(error: dict[str, Any]) -> str:
         close = nearest(str(loc[-1]), known)
         hint = f"; did you mean `{close}`?" if close else "."
         return f"{name}: no such param{hint} Known here: {', '.join(known)}"
+    if error["type"] == "model_type" and len(loc) == 1:
+        got = "nothing" if error.get("input") is None else SHORT.repr(error.get("input"))
+        return f"{name}: a section holds its params below it, indented; got {got}. Without any, remove it"
     return f"{name}: {error['msg']}; got {SHORT.repr(error.get('input'))}"
 
 

@@ -48,8 +48,8 @@ class FitSegmenter(Section):
     encoder: str = "tu-resnet10t"
     encoder_weights: str | None = None  # a local state dict of the encoder
     size: int = Field(default=128, ge=32, le=1024)
-    epochs: int = Field(default=6, ge=1)
-    batch_size: int = Field(default=8, ge=1)
+    epochs: int = Field(default=6, ge=1, le=10_000)
+    batch_size: int = Field(default=8, ge=1, le=65_536)
     lr: float = Field(default=0.004, gt=0)
     seed: Seed = 0
 

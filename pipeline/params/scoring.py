@@ -14,7 +14,7 @@ Scale = Annotated[float, Field(gt=0, le=8)]
 class Inference(Section):
     """How a trained model is asked."""
 
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, le=65_536)
     tta_flip: bool = False  # also ask about the mirrored picture, and average
     tta_scales: tuple[Scale, ...] = Field(
         default=(1.0,), min_length=1
@@ -24,7 +24,7 @@ class Inference(Section):
 class Evaluate(Inference):
     """Scores on people that the model has not seen."""
 
-    bootstrap: int = Field(default=1000, ge=100)  # resamples of people behind each interval
+    bootstrap: int = Field(default=1000, ge=100, le=1_000_000)  # resamples of people behind each interval
     seed: Seed = 0
 
 
