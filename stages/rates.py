@@ -5,21 +5,27 @@ Kept in `.cache/rates.json`, beside the item cache: it says something about the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
+from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.publish import write_json
 
-LEAST = 20  # photos from which a rate says something
+LEAST = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
 
 
 def rate_key(stage: str, params: Params) -> str:
-    """The stage with what decides its speed most, e.g. `train resnet18 224`."""
+    """The stage with what decides its speed most, e.g. `train resnet18 224 auto`."""
+    detect, unet, train = params.detect, params.segment.unet, params.train
+    weights = f" {detect.yolov8.weights}" if detect.method == "yolov8" else ""
+    pixels = params.compose.size
     known = {
-        "detect": f"detect {params.detect.method}",
-        "segment": f"segment {params.segment.unet.weights}",
-        "train": f"train {params.train.model} {params.train.size}",
+        "detect": f"detect {detect.method}{weights} {detect.backend}",
+        "segment": f"segment {unet.weights} {unet.size or 'as fitted'} {params.segment.backend}",
+        "train": f"train {train.model} {train.size} {train.device}",
+        **{name: f"{name} {pixels}" for name in ("compose", "synthesize")},
     }
     return known.get(stage, stage)
 
@@ -34,7 +40,11 @@ def read_rates(cache: Path) -> dict[str, float]:
 
 
 def record_rate(cache: Path, key: str, seconds: float, photos: float) -> None:
-    """Keeps what a run over `photos` photos (or pictures learnt from) took; a few photos say nothing."""
+    """Keeps what a run over `photos` photos (or pictures learnt from) took; a few photos say nothing.
+
+    A record that cannot be written, e.g. on a full disk, is left out: no run fails for an estimate.
+    """
     if photos >= LEAST:
         rates = read_rates(cache) | {key: round(seconds / photos, 6)}
-        write_json(cache / "rates.json", dict(sorted(rates.items())))
+        with contextlib.suppress(OSError, UserError):
+            write_json(cache / "rates.json", dict(sorted(rates.items())))

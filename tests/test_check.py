@@ -51,7 +51,7 @@ def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.Cap
     assert "a run over 14 photos" in out
     assert "in all" in out
     assert out.count("plan, ") == len(out.splitlines()) - 3
-    record_rate(Path(".cache"), "detect mtcnn", 10.0, 100)
+    record_rate(Path(".cache"), "detect mtcnn auto", 10.0, 1000)
     check.main(Path("params.yaml"))
     assert "as measured here" in capsys.readouterr().out
     assert "free for outputs" in out
