@@ -5,17 +5,30 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.reliability.killing import ORPHAN_SECONDS, VICTIMS, clean_run, ends_well, killed, orphans
+from tests.reliability.killing import (
+    ORPHAN_SECONDS,
+    VICTIMS,
+    clean_run,
+    ends_well,
+    ends_well_after_kills,
+    forced,
+    killed,
+    orphans,
+    wait_for_stage,
+)
 from tests.reliability.network_repository import (
     make_network_repository,
     make_small_network_repository,
     network_stages,
 )
-from tests.reliability.repository import cleanplate, copied, run, tree_hash
+from tests.reliability.repository import cleanplate, copied, places_named, run, start, tree_hash
 from tests.reliability.soak import SOAK, many
 
 SHORT = ("ingest", "segment", "train")
@@ -41,12 +54,36 @@ def test_random_kills(finished: Clean, tmp_path: Path, name: str) -> None:
     for number, done in enumerate(range(0, kills, IN_A_ROW)):
         rng = random.Random(f"{name} {number} {os.environ.get('CLEANPLATE_SOAK_SEED', '')}")
         case = some_kills(folder, name, min(IN_A_ROW, kills - done), seconds[name], rng)
-        ends_well(folder, "--single-item", name, *["--no-run-cache"] * rng.randrange(2))
+        ends_well_after_kills(folder, "--single-item", name, *["--no-run-cache"] * rng.randrange(2))
         assert tree_hash(folder) == expected, f"{case}: outputs differ from the clean run's"
     ends_well(folder)
     assert tree_hash(folder) == expected
     code, said = run(folder, *cleanplate("verify"), timeout=600)
     assert code == 0, said
+
+
+@pytest.mark.timeout(3600 if SOAK else 600)
+@pytest.mark.parametrize("name", network_stages() if SOAK else ("train",))
+def test_ctrl_c_at_any_moment(finished: Clean, tmp_path: Path, name: str) -> None:
+    """The terminal sends it to DVC, the stage and its workers at once."""
+    clean, expected, seconds = finished
+    folder = copied(clean, tmp_path / "project")
+    rng = random.Random(f"{name} {os.environ.get('CLEANPLATE_SOAK_SEED', '')}")
+    for _ in range(many(1, 3)):
+        with start(folder, *forced(name)) as process:
+            wait_for_stage(psutil.Process(process.pid), name)
+            time.sleep(rng.uniform(0, seconds[name]))
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+            said, _ = process.communicate()
+        assert "Traceback" not in said, said
+        assert not orphans(folder)
+    ends_well_after_kills(folder)
+    assert tree_hash(folder) == expected
+
+
+def test_no_output_names_a_place_of_this_machine(finished: Clean) -> None:
+    assert places_named(finished[0]) == []
 
 
 def some_kills(folder: Path, name: str, kills: int, seconds: float, rng: random.Random) -> str:

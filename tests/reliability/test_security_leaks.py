@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.reliability.network_repository import make_network_repository
 from tests.reliability.repository import STAGES, cleanplate, dvc, make_repository, run, stage
+from tests.reliability.soak import SOAK
 
 SECRET = "hunter2-correct-horse"
 
@@ -41,6 +43,7 @@ def test_a_planted_secret_is_in_no_output(leaky: tuple[Path, str]) -> None:
     assert looked > 20
 
 
+WITHOUT = ("unshare", "-n")
 SPY = """
 import os, sys
 def hook(event, arguments):
@@ -53,24 +56,40 @@ sys.addaudithook(hook)
 """
 
 
-def test_the_stages_open_no_connection_and_need_none(tmp_path: Path) -> None:
+@pytest.fixture
+def spy(tmp_path: Path) -> Path:
+    """A folder whose `sitecustomize` writes every connection of a Python below it into `log`; or a skip."""
+    if subprocess.run([*WITHOUT, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a network namespace cannot be made here (unshare -n)")
+    (tmp_path / "spy").mkdir()
+    (tmp_path / "spy/sitecustomize.py").write_text(SPY)
+    return tmp_path / "spy"
+
+
+def test_the_stages_open_no_connection_and_need_none(spy: Path, tmp_path: Path) -> None:
     """Watched from inside (Python's audit events), and run where there is no network at all."""
     folder = make_repository(tmp_path / "project", people=4, photos=2, git=False)
-    spy = tmp_path / "spy"
-    spy.mkdir()
-    (spy / "sitecustomize.py").write_text(SPY)
     log = spy / "log"
-    without = ["unshare", "-n"]
-    if subprocess.run([*without, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("a network namespace cannot be made here (unshare -n)")
     for name in STAGES:
-        code, said = run(folder, *without, *stage(name), PYTHONPATH=str(spy), SPY_LOG=str(log))
+        code, said = run(folder, *WITHOUT, *stage(name), PYTHONPATH=str(spy), SPY_LOG=str(log))
         assert code == 0, said
     assert not log.exists(), log.read_text()
     probe = "import socket; socket.create_connection(('127.0.0.1', 9))"
-    code, said = run(folder, *without, sys.executable, "-c", probe, PYTHONPATH=str(spy), SPY_LOG=str(log))
+    code, said = run(folder, *WITHOUT, sys.executable, "-c", probe, PYTHONPATH=str(spy), SPY_LOG=str(log))
     assert code != 0
     assert "socket.connect" in log.read_text(), "the spy sees nothing"
+
+
+@pytest.mark.skipif(not SOAK, reason="every stage with its networks takes minutes: make soak")
+@pytest.mark.timeout(3600)
+def test_a_whole_run_opens_no_connection(spy: Path, tmp_path: Path) -> None:
+    """`dvc repro` of every stage on people of the demo; DVC itself is watched too."""
+    folder = make_network_repository(tmp_path / "project")
+    watched = {"PYTHONPATH": str(spy), "SPY_LOG": str(spy / "log")}
+    code, said = run(folder, *WITHOUT, *dvc("repro"), timeout=3000, **watched)
+    assert code == 0, said
+    assert (folder / "reports/report.html").exists()
+    assert not (spy / "log").exists(), (spy / "log").read_text()
 
 
 def test_the_settings_keep_libraries_from_phoning_home() -> None:
