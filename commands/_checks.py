@@ -28,35 +28,6 @@ def said(check: Callable[[], object]) -> list[str]:
     return []
 
 
-def network_problems(params: Params) -> list[str]:
-    """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
-    import pipeline.torchvision_ops  # noqa: F401
-    from pipeline.augment.recipe import Recipe
-    from pipeline.training.network import known_model
-
-    train = params.train
-    problems = said(lambda: known_model(train.model)) + said(lambda: Recipe(train.augment))
-    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
-
-    optimizers = [str(name) for name in list_optimizers()]
-    if train.optimizer not in optimizers:
-        close = nearest(train.optimizer, optimizers)
-        problems.append(f"train.optimizer: timm has no `{train.optimizer}`; did you mean `{close}`?")
-    files = {
-        "train.pretrained": train.pretrained,
-        "fit_segmenter.encoder_weights": params.fit_segmenter.encoder_weights,
-    }
-    for param, value in files.items():
-        if isinstance(value, str) and not Path(value).is_file():
-            problems.append(f"{param}: there is no such file; got {value}")
-    if train.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            problems.append("train.device: cuda, but torch sees no GPU here")
-    return problems
-
-
 def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], list[str]]:
     """Problems and notes about the weights that detect and segment want; nothing is fetched."""
     from pipeline.weights import read_lock, sha256_of, weights_folder

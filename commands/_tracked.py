@@ -86,6 +86,19 @@ def _records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Ite
                 yield Path(folder) / name
 
 
+def torn_locks(root: Path) -> list[Path]:
+    """Every `dvc.lock` that DVC itself refuses: it writes them in place, so a kill can leave half of one."""
+    found: list[Path] = []
+    for record in _records(root, ("dvc.lock",)):
+        try:
+            whole = "schema" in _yaml(record)
+        except UserError:
+            whole = False
+        if not whole:
+            found.append(record)
+    return found
+
+
 def _work_folders(definition: Path) -> dict[str, str]:
     """Stage → its `wdir`, to which the paths on record are relative."""
     if not definition.is_file():

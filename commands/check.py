@@ -20,15 +20,18 @@ DEFAULT_PHOTOS = 504  # of the demo, which is drawn by the run itself
 def main(
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
 ) -> None:
+    from commands import _networks
     from pipeline.errors import Problems
     from pipeline.params import load_params
     from pipeline.progress import say
 
     found = load_params(params)
+    flops, wrong = _networks.network_flops(found)
     problems, notes, photos = _everything(found)
+    problems += wrong
     for note in notes:
         say(f"check: note: {note}")
-    problems += _estimate(found, photos)
+    problems += _estimate(found, photos, flops)
     if problems:
         raise Problems("this cannot run as it is", problems)
     say("check: nothing is wrong; `dvc repro` can start")
@@ -36,12 +39,12 @@ def main(
 
 def _everything(params: Params) -> tuple[list[str], list[str], int]:
     """Problems, notes, and how many photos there are."""
-    from commands import _checks
+    from commands import _checks, _networks
     from pipeline.progress import say
 
     root = Path()
     problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
-    problems += _checks.network_problems(params) + _checks.segmenter_problems(params, root)
+    problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
     if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
@@ -69,18 +72,20 @@ def _main_root() -> Path:
     return Path(os.environ.get("DVC_ROOT", "."))
 
 
-def _estimate(params: Params, photos: int) -> list[str]:
+def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     """Prints what a run without any cache takes; returns problems with the room for it."""
     from pipeline.disk import free_bytes, same_disk, size_text
     from pipeline.process import worker_count
     from stages.costs import run_costs
     from stages.dvc_cache import cache_folder
+    from stages.rates import read_rates
 
     workers = worker_count(params.machine.workers)
-    costs = run_costs(params, photos, workers)
-    print(f"a run over {photos} photos with nothing cached, on {workers} CPU cores and no GPU, roughly:")
+    costs = run_costs(params, photos, workers, read_rates(_main_root() / ".cache"), flops)
+    print(f"a run over {photos} photos with nothing cached, roughly:")
     for cost in costs:
-        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {size_text(cost.bytes):>10}")
+        source = "as measured here" if cost.measured else f"plan, {workers} CPU cores"
+        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {size_text(cost.bytes):>10}  {source}")
     seconds, needed = sum(c.seconds for c in costs), sum(c.bytes for c in costs)
     print(f"  {'in all':<11} {_time(seconds):>9} {size_text(needed):>10}")
     cache = cache_folder(Path())

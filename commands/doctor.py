@@ -1,8 +1,9 @@
 """Names what killed runs, full disks and flipped bits left behind, and with --mend puts it right.
 
-Looked for: a detached HEAD and `-S` options that a killed `dvc exp run` left in params.yaml, half-written
-files, locks of DVC that nobody holds, and everything that `cleanplate verify` finds. Damaged files are moved
-to .cache/damaged/, never deleted; `dvc repro` then makes them again. Exit code 1 while anything is left.
+Looked for: half a dvc.lock, a detached HEAD and `-S` options that a killed `dvc exp run` left in params.yaml,
+half-written files, locks of DVC that nobody holds, and everything that `cleanplate verify` finds. Damaged
+files are moved to .cache/damaged/, never deleted; `dvc repro` then makes them again. Exit code 1 while
+anything is left.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ def main(
             got=busy[0],
             fix="wait for it or end it, then run this again",
         )
-    left = 0
+    torn = _torn(root)
+    left = sum(_treat(ailment, mend) for ailment in torn)
+    if left:  # what is on record cannot be looked at
+        say(f"doctor: {left} found; `cleanplate doctor --mend` puts right what can be")
+        raise typer.Exit(1)
     for ailment in (*killed_experiment(root), *stale_locks(root), *half_written(root)):
         left += _treat(ailment, mend)
     left += _treat_damage(root, params, mend)
@@ -46,6 +51,18 @@ def main(
     else:
         say("doctor: all is well" if not mend else "doctor: nothing is left to mend; now run `dvc repro`")
     raise typer.Exit(1 if left else 0)
+
+
+def _torn(root: Path) -> list[Ailment]:
+    """Records that DVC was killed over while it wrote them; its cache of runs knows what was in them."""
+    from functools import partial
+
+    from commands._leftovers import Ailment
+    from commands._tracked import torn_locks
+
+    remedy = "moves it to .cache/damaged/; `dvc repro` writes it again from DVC's cache of runs"
+    what = "half-written, or changed by hand: DVC's record {} cannot be read"
+    return [Ailment(what.format(p), remedy, partial(_put_aside, root, p)) for p in torn_locks(root)]
 
 
 def _treat(ailment: Ailment, mend: bool) -> int:

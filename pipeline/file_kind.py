@@ -11,6 +11,8 @@ STARTS = (
     (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),  # BigTIFF
+    (b"MM\0+", "TIFF"),
     (b"%!PS", "EPS or PostScript"),
     (b"\xc5\xd0\xd3\xc6", "EPS or PostScript"),
     (b"%PDF", "PDF"),
@@ -19,7 +21,10 @@ STARTS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"PK\3\4", "ZIP archive"),
+    (b"Rar!\x1a\7", "RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
     (b"\x1f\x8b", "gzip archive"),
     (b"\x7fELF", "program"),
 )
@@ -29,7 +34,11 @@ BRANDS = {
     b"hevc": "HEIC",
     b"mif1": "HEIC",
     b"msf1": "HEIC",
+    b"heim": "HEIC",
+    b"heis": "HEIC",
     b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"crx ": "raw photo",
 }
 PICTURES = {
     "GIF",
@@ -44,6 +53,7 @@ PICTURES = {
     "JPEG 2000",
     "SVG",
     "PDF",
+    "raw photo",
 }
 
 

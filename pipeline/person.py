@@ -30,6 +30,15 @@ class PersonError(ValueError):
     """A folder name that does not follow the form; its text lists everything that is wrong with it."""
 
 
+def formula_problem(name: str) -> str:
+    """Why a person cannot be called this ("" if they can): tables name people as they are, for spreadsheets
+    too.
+    """
+    if name.lstrip().startswith(("=", "+", "-", "@")):
+        return f"begins with {name.lstrip()[0]!r}, which a spreadsheet would run as a formula"
+    return ""
+
+
 def read_person(name: str) -> Person:
     """Parses a folder name.
 
@@ -43,6 +52,8 @@ def read_person(name: str) -> Person:
     wrong: list[str] = []
     if not id_.strip():
         wrong.append("id is empty")
+    elif problem := formula_problem(name):
+        wrong.append(problem)
     if gender not in GENDERS:
         close = nearest(gender.lower(), GENDERS)
         hint = f", did you mean {close!r}?" if close else ""

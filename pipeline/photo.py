@@ -20,7 +20,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.file_kind import AGAIN, CONVERT, what_is, what_to_do
 from pipeline.jpeg import USUAL_SCANS, JpegHeader, OtherJpeg, read_jpeg_header
-from pipeline.pil_pixels import rgb_of
+from pipeline.pil_pixels import refuse_no_colour, rgb_of
 from pipeline.png import SIGNATURE, picture_chunks, read_png_header, refuse_short
 
 MAX_BYTES = 256 << 20  # no photo is larger
@@ -139,6 +139,7 @@ def decode_photo(
                 image.load()
                 if header.format == "PNG" and _may_be_short(image):
                     refuse_short(whole)
+                refuse_no_colour(image)
                 pixels = rgb_of(image, background)
             if reduction > 1:
                 pixels = np.asarray(Image.fromarray(pixels).reduce(reduction))

@@ -8,6 +8,15 @@ from PIL import Image
 STRIP = 1 << 21  # pixels converted at a time, to bound memory
 
 
+def refuse_no_colour(image: Image.Image) -> None:
+    """Raises ValueError where a pixel has a number that the palette has no colour for: PIL shows black."""
+    if image.mode == "P" and image.palette is not None:
+        largest = image.getextrema()[1]
+        colours = len(image.palette.palette) // len(image.palette.mode)
+        if isinstance(largest, int | float) and largest >= colours:
+            raise ValueError(f"a pixel has colour {largest} of a palette of {colours}")
+
+
 def rgb_of(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     """The pixels of a loaded image of any mode.
 

@@ -19,6 +19,7 @@ BLOCK = 1 << 20
 MOST_CHUNKS = 100_000  # a crafted file may hold millions of empty ones
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+PALETTE = 3  # the colour type of pixels that are numbers of colours
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # bits by colour type
 
 
@@ -62,9 +63,10 @@ def picture_chunks(data: bytes) -> bytes:
     """The PNG with nothing but the chunks of its still picture.
 
     Raises:
-        ValueError: a chunk is cut off, a checksum is wrong, or the end is missing.
+        ValueError: a chunk is cut off, a checksum is wrong, the end or the palette is missing, or a second
+            header says another size than the one that was checked.
     """
-    kept = [SIGNATURE]
+    kept, names = [SIGNATURE], set[bytes]()
     view, at = memoryview(data), len(SIGNATURE)
     for _ in range(MOST_CHUNKS):
         if at + 12 > len(data):
@@ -76,9 +78,14 @@ def picture_chunks(data: bytes) -> bytes:
         name = bytes(view[at + 4 : at + 8])
         if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise ValueError(f"the checksum of chunk {name!r} is wrong")
+        if name == b"IHDR" and name in names:
+            raise ValueError("it has two headers")
+        names.add(name)
         if name in PICTURE:
             kept.append(bytes(view[at:end]))
         if name == b"IEND":
+            if data[25] == PALETTE and b"PLTE" not in names:
+                raise ValueError("its palette is missing")
             return b"".join(kept)
         at = end
     raise ValueError(f"it has more than {MOST_CHUNKS} chunks")

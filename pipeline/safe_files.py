@@ -9,6 +9,7 @@ import re
 import stat
 from pathlib import Path
 
+LONGEST = 240  # bytes of a name: file systems allow 255, and pictures made from a photo add to its name
 AGAIN = "copy the file itself to this place"
 # A photo that DVC keeps may be a link into its cache, where files lie under their md5.
 DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?$")
@@ -33,6 +34,8 @@ def name_problem(name: str) -> str:
         return "its name is not UTF-8"
     if any(ord(c) < 32 or ord(c) == 127 for c in name):
         return "its name holds a line break or another control character"
+    if any(len(part.encode()) > LONGEST for part in name.split("/")):
+        return f"its name is longer than {LONGEST} bytes"
     return ""
 
 

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import UserError
 from pipeline.publish import published_file
 
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also in Japanese full width
+
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes parquet, byte-identical for equal tables: no index, no pandas metadata, one compression."""
@@ -48,8 +50,8 @@ def read_table(path: Path, stage: str, columns: Iterable[str] = ()) -> pd.DataFr
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Writes CSV for people: UTF-8, `\\n`, header, no index.
 
-    A text cell that a spreadsheet would run as a formula (starts with = + - @, tab or return) gets a leading
-    apostrophe, as OWASP advises; numbers are left alone.
+    A text cell that a spreadsheet would run as a formula (starts with = + - @, if only after spaces, or with
+    tab or return) gets a leading apostrophe, as OWASP advises; numbers are left alone.
     """
     safe = table.copy()
     for column in safe.columns:
@@ -60,6 +62,6 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _no_formula(value: object) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and (value[:1] in ("\t", "\r", "\n") or value.lstrip().startswith(FORMULA)):
         return "'" + value
     return value

@@ -24,6 +24,7 @@ from pipeline.progress import say
 from pipeline.publish import sweep_parts, work_in
 from stages.costs import stage_bytes
 from stages.dvc_cache import cache_folder
+from stages.rates import rate_key, record_rate
 
 QUICK = Path("quick")
 
@@ -61,6 +62,10 @@ class Stage:
         cache = cache_folder(Path(os.environ.get("DVC_ROOT", ".")))
         if self.limit is None and not same_disk(cache, out):
             require_room(cache, needed, f"what DVC keeps of `{self.name}`")
+
+    def measured(self, seconds: float, photos: float) -> None:
+        """Remembers how long a photo took here, for the estimate of `cleanplate check`."""
+        record_rate(self.item_cache.parent, rate_key(self.name, self.params), seconds, photos)
 
     @property
     def item_cache(self) -> Path:

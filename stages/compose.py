@@ -86,7 +86,9 @@ def run(stage: Stage) -> None:
         write_table(writer.folder / "images.parquet", geometry(orders, compose.size))
     if empty:
         say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
-    say(pace("compose", len(orders), "photos", time.monotonic() - started, spent))
+    seconds = time.monotonic() - started
+    say(pace("compose", len(orders), "photos", seconds, spent))
+    stage.measured(seconds, len(orders))
 
 
 def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Order]:

@@ -6,9 +6,11 @@ docs/reliability.md says how far to trust them. A GPU is some tens of times fast
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.params import Params
+from stages.rates import rate_key
 
 PHOTO_PIXELS = 384 * 512
 SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
@@ -16,6 +18,7 @@ DETECT_SECONDS = {"mtcnn": 0.025, "yolov8": 0.055, "none": 0.0}
 SEGMENT_SECONDS = {"demo": 0.02, "people-unet-b3": 0.23}
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
 TRAINED_AT = 224
+TRAINED_FLOPS = 3.627e9  # of that, forwards
 ASKED_SHARE = 0.35  # of a training step: forwards only
 COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
 OTHER_COMPOSED_BYTES = 0.5
@@ -31,6 +34,7 @@ class Cost:
     stage: str
     seconds: float
     bytes: float
+    measured: bool = False  # by an earlier run here; else by the plan
 
 
 def stage_bytes(name: str, params: Params, photos: int) -> float:
@@ -54,21 +58,51 @@ def stage_bytes(name: str, params: Params, photos: int) -> float:
     return known.get(name, ROW_BYTES * photos)
 
 
-def run_costs(params: Params, photos: int, workers: int) -> list[Cost]:
-    """What each stage costs where nothing is cached, in the order of the run."""
-    seen = (params.train.size / TRAINED_AT) ** 2 * TRAIN_SECONDS
+def run_costs(
+    params: Params, photos: int, workers: int, rates: Mapping[str, float], flops: float | None = None
+) -> list[Cost]:
+    """What each stage costs where nothing is cached, in the order of the run.
+
+    Args:
+        params: of the run.
+        photos: how many.
+        workers: processes that share what the plan's rates are of.
+        rates: seconds a photo that earlier runs took here, by `rates.rate_key`.
+        flops: of the network on one picture of `train.size`; None = as resnet18's.
+    """
     folds = params.split.folds if params.train.folds == "all" else 1
-    learnt = photos * (1 + params.synthesize.copies) * params.train.epochs * folds
-    segment = SEGMENT_SECONDS.get(params.segment.unet.weights, SEGMENT_SECONDS["people-unet-b3"])
-    seconds = {
-        "ingest": SECONDS["ingest"] * photos,
-        "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())) * photos,
-        "segment": 0.0 if params.segment.method == "none" else segment * photos,
-        "compose": SECONDS["compose"] * photos,
-        "synthesize": SECONDS["synthesize"] * photos * params.synthesize.copies,
-        "plates": SECONDS["synthesize"] * photos * (params.train.background_swap > 0),
-        "train": seen * learnt,
-        "evaluate": seen * ASKED_SHARE * photos,
-        "predict": seen * ASKED_SHARE * photos,
+    units = {
+        **dict.fromkeys(("ingest", "detect", "compose", "evaluate", "predict"), float(photos)),
+        "segment": 0.0 if params.segment.method == "none" else float(photos),
+        "synthesize": photos * params.synthesize.copies,
+        "plates": photos * float(params.train.background_swap > 0),
+        "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds,
     }
-    return [Cost(name, s / workers, stage_bytes(name, params, photos)) for name, s in seconds.items()]
+    plan = _plan(params, flops)
+    costs: list[Cost] = []
+    for name in plan:
+        rate = rates.get(rate_key(name, params))
+        if name in ("evaluate", "predict") and rate_key("train", params) in rates:
+            rate = rates[rate_key("train", params)] * ASKED_SHARE
+        seconds = plan[name] / workers if rate is None else rate
+        costs.append(
+            Cost(name, seconds * units[name], stage_bytes(name, params, photos), measured=rate is not None)
+        )
+    return costs
+
+
+def _plan(params: Params, flops: float | None) -> dict[str, float]:
+    """Seconds of one CPU core for one photo, by stage."""
+    area = (params.train.size / TRAINED_AT) ** 2
+    seen = TRAIN_SECONDS * (area if flops is None else flops / TRAINED_FLOPS)
+    return {
+        "ingest": SECONDS["ingest"],
+        "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
+        "segment": SEGMENT_SECONDS.get(params.segment.unet.weights, SEGMENT_SECONDS["people-unet-b3"]),
+        "compose": SECONDS["compose"],
+        "synthesize": SECONDS["synthesize"],
+        "plates": SECONDS["synthesize"],
+        "train": seen,
+        "evaluate": seen * ASKED_SHARE,
+        "predict": seen * ASKED_SHARE,
+    }

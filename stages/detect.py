@@ -33,6 +33,8 @@ def run(stage: Stage) -> None:
     if result.asked:
         say("detect: " + result.line(len(orders), sum(f is not None for f in found)))
         prune(stage.item_cache, machine.cache_gb)
+        if result.hits == 0:
+            stage.measured(result.seconds, len(orders))
     table = box_table(photos, found, result.asked)
     write_table(stage.out("build/boxes.parquet"), table)
     write_json(stage.out("reports/detect.json"), counts(table["status"], photos["split"]))

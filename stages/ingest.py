@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.errors import printable
 from pipeline.ingest import Taken, list_data, open_photos, refuse_many
 from pipeline.progress import say
@@ -15,7 +17,9 @@ def run(stage: Stage) -> None:
     """Writes build/index.parquet, build/photos.parquet, build/eval.parquet and build/quarantine.csv."""
     params = stage.params
     root, listing = list_data(params.data, stage.limit)
+    begun = time.monotonic()
     taken = open_photos(root, listing, params.ingest, params.machine.workers)
+    stage.measured(time.monotonic() - begun, len(listing.photos))
     quarantine = stage.out("build/quarantine.csv")
     write_csv(quarantine, taken.quarantine)
     tell(taken)

@@ -35,6 +35,8 @@ def run(stage: Stage) -> None:
     write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
     if segment.method != "none":
         say(f"segment: {result.line()}")
+        if result.hits == 0:
+            stage.measured(result.seconds, len(photos))
     empty = [image for image, share in result.coverage.items() if share < EMPTY]
     if empty:
         shown = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")

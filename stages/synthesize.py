@@ -98,7 +98,9 @@ def run(stage: Stage) -> None:
     jobs, table = planned(photos, count, choose, synthesize.seed)
     with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
         recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
+        begun = time.monotonic()
         nobody = written(recipe, jobs, stage.params.machine.workers)
+        stage.measured(time.monotonic() - begun, len(table))
         made = table[~table["image"].isin(nobody)].reset_index(drop=True)
         write_table(writer.folder / "synthetic.parquet", made)
 

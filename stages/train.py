@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,10 @@ def run(stage: Stage) -> None:
             checkpoint = checkpoints / f"fold{fold}.pt"
             if params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
                 in_processes(stage, fold, checkpoint)
+            fresh, begun = not checkpoint.exists(), time.monotonic()
             done[fold] = fit(learn, valid, params.train, fold, checkpoint, on_epoch(fold))
+            if fresh:
+                stage.measured(time.monotonic() - begun, len(learn) * len(done[fold].history))
             mixes[fold] = learnt_mix(learn.classes, params.train)
     publish(stage, data.table, done, mixes)
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -13,6 +13,7 @@ import yaml
 
 from commands import check
 from pipeline.errors import Problems, UserError
+from stages.rates import record_rate
 from tests.conftest import ROOT
 from tests.data_folder import ANNA, BERT, add_person
 
@@ -49,6 +50,10 @@ def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.Cap
     out, err = capsys.readouterr()
     assert "a run over 14 photos" in out
     assert "in all" in out
+    assert out.count("plan, ") == len(out.splitlines()) - 3
+    record_rate(Path(".cache"), "detect mtcnn auto", 10.0, 1000)
+    check.main(Path("params.yaml"))
+    assert "as measured here" in capsys.readouterr().out
     assert "free for outputs" in out
     assert "nothing is wrong" in err
     assert not (ready / "build").exists()
@@ -112,6 +117,16 @@ def test_folders_and_names_that_a_later_stage_would_miss(ready: Path) -> None:
     text = problems()
     for said in ("nobody is left to train on", "fit_segmenter.encoder", "resnet81", "synthesize.folder"):
         assert said in text, said
+
+
+def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
+    change(
+        train={"model_args": {"nope": 1}, "precision": "f16", "device": "cpu"}, audit={"model": "resnet81"}
+    )
+    text = problems()
+    assert "timm cannot make `resnet18`" in text
+    assert "float16 is for CUDA" in text
+    assert "audit.model" in text
 
 
 def test_wrong_params_stop_it_first(ready: Path) -> None:

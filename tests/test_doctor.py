@@ -104,6 +104,23 @@ def test_edits_made_since_are_not_touched(repository: Path) -> None:
     assert params.read_text().endswith("# a thought\n")
 
 
+def test_a_lock_file_that_dvc_was_killed_over(repository: Path) -> None:
+    """DVC empties it, then writes: a kill between these leaves nothing that it would read again."""
+    before, lock = tree_hash(repository), repository / "dvc.lock"
+    whole = lock.read_bytes()
+    lock.write_bytes(b"")
+    assert run(repository, *dvc("repro", "compose", "relabel"))[0] != 0
+    code, said = doctor(repository)
+    assert (code, "cannot be read" in said) == (1, True), said
+    code, said = doctor(repository, "--mend")
+    assert code == 0, said
+    code, said = run(repository, *dvc("repro", "compose", "relabel"))
+    assert code == 0, said
+    assert "is cached" in said
+    assert tree_hash(repository) == before
+    assert lock.read_bytes() == whole
+
+
 def test_damage_is_moved_away_and_made_again(repository: Path) -> None:
     before = tree_hash(repository)
     picture = next((repository / "build/images").rglob("*.jpg"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("train.heads", "multitsk", "multitask"),
         ("train.lr", float("inf"), "finite"),
         ("machine.workers", 10_000, "256"),
+        ("split.seed", 2**70, "less than"),
+        ("train.seed", -1, "greater than or equal to 0"),
+        ("evaluate.tta_scales", [], "at least 1"),
+        ("predict.tta_scales", [0.0], "greater than 0"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, value: Any, said: str) -> None:
@@ -111,3 +116,30 @@ def test_a_file_that_is_no_params_file_is_a_sentence(tmp_path: Path, text: str) 
 
 def test_problems_are_a_user_error() -> None:
     assert issubclass(Problems, UserError)
+
+
+def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
+    text = refused(project, {"train.mix": "cutmix", "train.mix_boxes": "eyes", "detect.method": "yolov8"})
+    assert "train.mix_boxes" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data:\n  root: a\n  root: b\n", "`root` is there twice"),
+        ("data: {root: a}\ndata: {root: b}\n", "`data` is there twice"),
+        ("data: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("split: {folds: " + "9" * 5000 + "}\n", "not readable YAML"),
+        ("data: {root: a}\n---\ndata: {root: b}\n", "not readable YAML"),
+    ],
+)
+def test_what_is_no_plain_document_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=said):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="not a file"):
+        load_params(tmp_path / "params.yaml")

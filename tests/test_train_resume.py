@@ -11,7 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from pipeline.errors import UserError
+from pipeline.training.checkpoint import Progress
+from pipeline.training.device import refuse_slower
+from pipeline.training.loop import fit
+from stages.command import Stage
+from stages.training_set import training_set
 from tests.small_set import small_params, write_build
 from tests.small_training import WEIGHTS, curve, environment, same, trained, weights
 
@@ -75,3 +82,57 @@ def test_two_processes_give_the_scores_of_one() -> None:
     trained(small_params(**settings, processes=2))
     for name, values in alone.items():
         np.testing.assert_allclose(curve(name), values, atol=0.01, err_msg=name)
+
+
+LOST = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported"
+
+
+def test_a_gpu_lost_in_the_middle_leaves_the_last_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no GPU to pull out here: the step after the second epoch raises what torch raises."""
+    from pipeline.training import loop
+
+    write_build(12)
+    params = small_params(epochs=3)
+    real = loop.one_epoch
+
+    def lost(run: loop.Run, learn: loop.Examples, epoch: int) -> tuple[dict[str, float], float]:
+        if epoch == 2:
+            raise RuntimeError(LOST)
+        return real(run, learn, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "one_epoch", lost)
+        with pytest.raises(UserError, match="the GPU failed in the middle of training"):
+            trained(params)
+    (checkpoint,) = Path(".cache/checkpoints").glob("*/fold0.pt")
+    progress = Progress.load(checkpoint)
+    assert progress is not None
+    assert progress.epoch == 2
+    assert not Path("build/model").exists()
+    trained(params)
+    assert len(curve("valid/loss")) == 3
+
+
+def test_a_training_that_began_on_cuda_does_not_go_on_without_it() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    refuse_slower("cpu", small_params().train)
+    for device in ("auto", "cpu"):
+        with pytest.raises(UserError, match="began on CUDA"):
+            refuse_slower("cuda", small_params(device=device).train)
+
+
+def test_where_a_training_ran_is_kept_with_it() -> None:
+    write_build(12)
+    params = small_params(epochs=2)
+    data = training_set(Stage("train", params))
+    checkpoint = Path(".cache/kept.pt")
+    fit(*data.sides(0), params.train, 0, checkpoint, lambda _: None)
+    progress = Progress.load(checkpoint)
+    assert progress is not None
+    assert progress.device == "cpu"
+    progress.device, progress.finished, progress.epoch = "cuda", False, 1
+    progress.save(checkpoint)
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="began on CUDA"):
+            fit(*data.sides(0), params.train, 0, checkpoint, lambda _: None)

@@ -26,6 +26,7 @@ NEUTRAL = {
     "stages/command.py",
     "stages/costs.py",
     "stages/dvc_cache.py",
+    "stages/rates.py",
 }
 NEUTRAL_FOLDERS = ("pipeline/params/",)
 

@@ -17,6 +17,7 @@ from pipeline.errors import Problems, UserError, nearest
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.listing import Candidate, Listing, without_twins
 from pipeline.params.data import Data
+from pipeline.person import formula_problem
 from pipeline.safe_files import name_problem
 from pipeline.train_table import rows_of
 
@@ -104,7 +105,7 @@ def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
     """(gender, age, mask) of a row; what is wrong with it is added to `wrong`."""
     if not row["person"]:
         wrong.append("person is empty")
-    elif problem := name_problem(row["person"]):
+    elif problem := name_problem(row["person"]) or formula_problem(row["person"]):
         wrong.append(f"person {row['person']!r}: {problem}")
     gender, age, mask = "", -1, ""
     try:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.params.section import Section
+from pipeline.params.section import Section, Seed
 
 
 class Audit(Section):
@@ -21,8 +21,8 @@ class Audit(Section):
     least: float = Field(default=0.5, ge=0, le=1)  # confidence from which a label is listed
     hash_bits: int = Field(default=20, ge=0, le=256)  # of 256, in which hashes of one photo may differ
     cosine: float = Field(default=0.9, ge=-1, le=1)  # how alike its features must be besides
-    bootstrap: int = Field(default=1000, ge=100)  # resamples of people behind each interval
-    seed: int = 0
+    bootstrap: int = Field(default=1000, ge=100, le=1_000_000)  # resamples of people behind each interval
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _features_of_something_learnt(self) -> Audit:
@@ -35,9 +35,9 @@ class Explore(Section):
     """What the data look like."""
 
     strength: float = Field(default=0.01, gt=0)  # 1 / L2 penalty of the background's linear probes
-    bootstrap: int = Field(default=1000, ge=100)
-    shuffles: int = Field(default=500, ge=100)  # of the labels: what a probe finds by chance
+    bootstrap: int = Field(default=1000, ge=100, le=1_000_000)
+    shuffles: int = Field(default=500, ge=100, le=1_000_000)  # of the labels: what a probe finds by chance
     hash_bits: int = Field(default=20, ge=0, le=256)  # of 256, in which hashes of one photo may differ
     cosine: float = Field(default=0.9, ge=-1, le=1)
     sheet_photos: int = Field(default=12, ge=1, le=100)  # photos of each class on its contact sheet
-    seed: int = 0
+    seed: Seed = 0

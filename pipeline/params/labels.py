@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.params.section import Section
+from pipeline.params.section import Section, Seed
 
 # As in pipeline/labels.py, which every stage would depend on if the schema imported it.
 MIDDLE_FROM, OLD_FROM, OLDEST = 30, 60, 120
@@ -57,7 +57,7 @@ class Split(Section):
 
     folds: int = Field(default=5, ge=2, le=100)
     validation_fold: int = Field(default=0, ge=0)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
 def _twice(values: Sequence[int]) -> list[int]:

@@ -8,11 +8,11 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import Problems, UserError, nearest
+from pipeline.errors import Problems, nearest
 from pipeline.kinds import kind_names
+from pipeline.params.document import read_document
 from pipeline.params.schema import Params
 
 SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases: never all of it
@@ -28,14 +28,7 @@ def load_params(path: Path) -> Params:
         Problems: unknown keys (with the nearest known), wrong types, values not allowed, impossible
             combinations.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as e:
-        raise UserError("the params file is missing", where=path, fix="run in the repository's root") from e
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError("the params file is not readable YAML", where=path, got=str(e), fix=FIX) from e
-    if not isinstance(raw, dict):
-        raise UserError("the params file holds no sections", where=path, got=type(raw).__name__, fix=FIX)
+    raw = read_document(path, FIX)
     params = read_params(raw, str(path))
     problems = combination_problems(params)
     if problems:
@@ -63,6 +56,9 @@ def _sentence(error: dict[str, Any]) -> str:
         close = nearest(str(loc[-1]), known)
         hint = f"; did you mean `{close}`?" if close else "."
         return f"{name}: no such param{hint} Known here: {', '.join(known)}"
+    if error["type"] == "model_type" and len(loc) == 1:
+        got = "nothing" if error.get("input") is None else SHORT.repr(error.get("input"))
+        return f"{name}: a section holds its params below it, indented; got {got}. Without any, remove it"
     return f"{name}: {error['msg']}; got {SHORT.repr(error.get('input'))}"
 
 
@@ -125,6 +121,12 @@ def combination_problems(params: Params) -> list[str]:
             f"compose.fill {params.compose.fill} takes every background away; set compose.fill: keep"
         )
     problems += _prior_problems(params)
+    pasted = params.train.mix in ("cutmix", "both") and params.train.mix_boxes == "eyes"
+    if pasted and params.detect.method != "mtcnn":
+        problems.append(
+            f"train.mix_boxes: eyes are found by detect.method mtcnn, not by {params.detect.method}; "
+            "set detect.method: mtcnn or train.mix_boxes: random"
+        )
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(
             "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.params.section import Section
+from pipeline.params.section import Section, Seed
 
 Backend = Literal["auto", "openvino", "torch"]
 
@@ -48,17 +48,17 @@ class FitSegmenter(Section):
     encoder: str = "tu-resnet10t"
     encoder_weights: str | None = None  # a local state dict of the encoder
     size: int = Field(default=128, ge=32, le=1024)
-    epochs: int = Field(default=6, ge=1)
-    batch_size: int = Field(default=8, ge=1)
+    epochs: int = Field(default=6, ge=1, le=10_000)
+    batch_size: int = Field(default=8, ge=1, le=65_536)
     lr: float = Field(default=0.004, gt=0)
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Compose(Section):
     margin: float = Field(default=0.3, ge=0, le=10)  # share of the box's longer side added on every side
     size: int = Field(default=224, ge=16, le=2048)  # output is size x size
     fill: str = "keep"  # a file in pipeline/fills/
-    seed: int = 0  # fill noise
+    seed: Seed = 0  # fill noise
 
 
 class Synthesize(Section):
@@ -66,4 +66,4 @@ class Synthesize(Section):
     balance: Literal["none", "class"] = "none"
     backgrounds: str = "others"  # a file in pipeline/backgrounds/
     folder: str | None = None  # backgrounds: folder
-    seed: int = 0
+    seed: Seed = 0

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.params.section import Section
+from pipeline.params.section import Section, Seed
 
 
 class Reliance(Section):
@@ -15,4 +15,4 @@ class Reliance(Section):
     swaps: int = Field(default=3, ge=1, le=100)  # other backgrounds for each photo
     backgrounds: Literal["others", "procedural"] = "others"  # others: of people of the same validation fold
     people: int | None = Field(default=300, ge=1)  # at most so many people are looked at; null = all
-    seed: int = 0
+    seed: Seed = 0

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.params.feeding import Feeding
+from pipeline.params.section import Seed
 
 Row = tuple[float, float, float]
 
@@ -26,8 +27,8 @@ class Train(Feeding):
     focal_gamma: float = Field(default=2.0, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     age_soft: tuple[Row, Row, Row] = ((0.8, 0.2, 0.0), (0.1, 0.8, 0.1), (0.0, 0.2, 0.8))
-    epochs: int = Field(default=16, ge=1)
-    batch_size: int = Field(default=64, ge=2)
+    epochs: int = Field(default=16, ge=1, le=10_000)
+    batch_size: int = Field(default=64, ge=2, le=65_536)
     optimizer: str = "adamw"  # any timm optimizer
     lr: float = Field(default=0.002, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -46,8 +47,8 @@ class Train(Feeding):
     folds: Literal["one", "all"] = "one"  # one = split.validation_fold is held out; all = each in turn
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
-    processes: int = Field(default=1, ge=1)  # each learns its share of every batch; one per GPU
-    seed: int = 0
+    processes: int = Field(default=1, ge=1, le=256)  # each learns its share of every batch; one per GPU
+    seed: Seed = 0
 
     @field_validator("age_soft")
     @classmethod

@@ -44,6 +44,7 @@ class Progress:
             only when the training has ended.
         history: one row of curves for each epoch done.
         finished: the training ended (all epochs, or early stopping).
+        device: `cpu` or `cuda`, where it ran.
     """
 
     epoch: int = 0
@@ -52,6 +53,7 @@ class Progress:
     score: float = -1.0
     history: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
+    device: str = ""
 
     @property
     def state(self) -> State:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import torch
@@ -35,6 +36,48 @@ def device_of(params: Train) -> torch.device:
             fix="check `nvidia-smi`, `make setup TORCH=cuda` for the CUDA build, or set train.device: auto",
         )
     return torch.device("cpu")
+
+
+def refuse_slower(before: str, params: Train) -> None:
+    """Keeps a training that began on CUDA from going on where there is none, many times slower.
+
+    Args:
+        before: `cpu` or `cuda`, where it ran until now.
+        params: the `train` section.
+
+    Raises:
+        UserError: there was CUDA and there is none now.
+    """
+    if before == "cuda" and device_of(params).type != "cuda":
+        raise UserError(
+            "this training began on CUDA, and torch finds no CUDA device now; it does not go on without one",
+            where="train.device",
+            got=params.device,
+            fix="check `nvidia-smi` and run it again to go on; or set train.device: cpu to begin anew there",
+        )
+
+
+@contextmanager
+def named_failures(device: torch.device) -> Iterator[None]:
+    """Says in a sentence when the GPU fails in the middle; the last epoch's checkpoint stays as it is.
+
+    Raises:
+        UserError: GPU memory ran out, or the GPU is lost.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as e:
+        fix = "lower train.batch_size or train.size, or end what else uses the GPU; run it again to go on"
+        raise UserError("the memory of the GPU ran out", where=str(device), fix=fix) from e
+    except RuntimeError as e:
+        if "CUDA" not in str(e) and "NCCL" not in str(e):
+            raise
+        raise UserError(
+            "the GPU failed in the middle of training",
+            where=str(device),
+            got=str(e).splitlines()[0],
+            fix="check `nvidia-smi`, then run it again: it goes on after the last whole epoch",
+        ) from e
 
 
 def precision_of(params: Train, device: torch.device) -> Precision:

@@ -1,4 +1,4 @@
-"""A repository with every stage of dvc.yaml, real networks among them, on a few people of the demo."""
+"""Repositories with stages that run networks: every stage of dvc.yaml, or few and small ones."""
 
 from __future__ import annotations
 
@@ -9,21 +9,37 @@ import yaml
 
 from demo.dataset import Params, write_demo
 from tests.conftest import ROOT
-from tests.reliability.repository import add_code
+from tests.reliability.repository import add_code, add_data, write_params
+from tests.tiny_unet import write_tiny
 
-PEOPLE, TO_PREDICT = 14, 2  # the demo plants its errors at 12 people
-SIZE = (192, 256)
+FEW = ("ingest", "relabel", "split", "segment", "compose", "synthesize", "plates", "train")
+PEOPLE, TO_PREDICT = 12, 2  # the demo plants its errors at 12 people
+SIZE = (144, 192)
+TINY_TRAIN = {
+    "model": "test_resnet",
+    "size": 32,
+    "epochs": 2,
+    "batch_size": 32,
+    "device": "cpu",
+    "precision": "f32",
+}
 SMALL = {
     "data": {"root": "photos"},
     "ingest": {"max_quarantine": 1.0},
     "split": {"folds": 2, "validation_fold": 1},
-    "fit_segmenter": {"photos": "photos", "mattes": "mattes", "size": 64, "epochs": 1},
+    "fit_segmenter": {
+        "photos": "photos",
+        "mattes": "mattes",
+        "encoder": "tu-mobilenetv3_small_050",
+        "size": 64,
+        "epochs": 1,
+    },
     "compose": {"size": 64},
-    "train": {"size": 32, "epochs": 2, "batch_size": 32, "device": "cpu", "precision": "f32"},
+    "train": TINY_TRAIN,
     "evaluate": {"bootstrap": 100},
     "reliance": {"swaps": 1, "people": 4},
     "audit": {"bootstrap": 100, "size": 48},
-    "explore": {"bootstrap": 100, "sheet_photos": 2},
+    "explore": {"bootstrap": 100, "shuffles": 100, "sheet_photos": 2},
     "machine": {"workers": 2},
 }
 
@@ -33,8 +49,23 @@ def network_stages() -> tuple[str, ...]:
     return tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 
 
+def make_small_network_repository(folder: Path) -> Path:
+    """The stages from `ingest` to `train` below `folder`, nothing of them run.
+
+    Boxes and an untrained U-Net are there as plain files, so that no other network is needed.
+    """
+    add_data(folder, people=6, photos=3)
+    shutil.rmtree(folder / "build/mattes")
+    write_tiny(folder / "build/segmenter")
+    write_params(folder, **{f"train__{k}": v for k, v in TINY_TRAIN.items()})
+    add_code(folder, FEW, ("/data/",))
+    return folder
+
+
 def make_network_repository(folder: Path) -> Path:
-    """Such a repository below `folder`, nothing of it run; it needs no weights but those in packages."""
+    """Every stage below `folder` on a few people of the demo, nothing of it run; needs no weights but those
+    in packages.
+    """
     folder.mkdir(parents=True)
     write_demo(folder, Params(7, PEOPLE, TO_PREDICT, SIZE), workers=1)
     shutil.rmtree(folder / "truth")

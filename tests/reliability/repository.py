@@ -28,6 +28,13 @@ def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = 
     Boxes and mattes are there from the start, as plain files: no network is needed. `git` False leaves out
     git and DVC.
     """
+    add_data(folder, people, photos)
+    add_code(folder, STAGES, ("/data/",), git)
+    return folder
+
+
+def add_data(folder: Path, people: int, photos: int) -> None:
+    """Drawn photos with their boxes and mattes, params, and corrections that change nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     make_project(folder, people, photos)
     for table in ("photos", "labels", "folds"):
@@ -35,8 +42,6 @@ def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = 
     write_params(folder)
     header = "person,image,field,old,new,reason,source\n"
     (folder / "corrections.csv").write_text(header, encoding="utf-8")
-    add_code(folder, STAGES, ("/data/",), git)
-    return folder
 
 
 def write_params(folder: Path, **changes: Any) -> None:
@@ -160,6 +165,18 @@ def tree_hash(folder: Path) -> str:
                 digest.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def places_named(folder: Path) -> list[str]:
+    """Outputs that hold the project's folder, the home or the name of this machine."""
+    secrets = [str(folder.parent).encode(), str(Path.home()).encode() + b"/", os.uname().nodename.encode()]
+    files = [p for top in OUTPUTS for p in (folder / top).rglob("*") if p.is_file()]
+    return [
+        f"{p.relative_to(folder)}: {s!r}"
+        for p in files
+        for s in secrets
+        if len(s) > 3 and s in p.read_bytes()
+    ]
 
 
 def at_work(folder: Path) -> list[psutil.Process]:

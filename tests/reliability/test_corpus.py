@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
-import pytest
-import yaml
 
-from tests.conftest import ROOT
-from tests.data_folder import ANNA, BERT, add_eval, add_person
+from tests.data_folder import ANNA, add_eval, add_person
 from tests.reliability.corpus import GOOD, NAMES, contents, paths
+from tests.reliability.corpus_project import link_code, write_params
+from tests.reliability.crafted import crafted
 from tests.reliability.repository import run, stage
-
-
-def write_params(folder: Path, **sections: dict[str, object]) -> None:
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    raw["data"]["root"] = "photos"
-    raw["ingest"]["max_quarantine"] = 1.0
-    for name, values in sections.items():
-        raw[name] |= values
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-
-
-def link_code(folder: Path) -> None:
-    for name in ("stages", "pipeline"):
-        (folder / name).symlink_to(ROOT / name)
 
 
 def person(number: int) -> str:
@@ -38,7 +24,7 @@ def fill(root: Path, outside: Path) -> dict[str, str]:
     outside.write_bytes(contents()["cmyk"][0])
     expected: dict[str, str] = {}
     add_person(root, ANNA)
-    for data, suffix, said in contents().values():
+    for data, suffix, said in [*contents().values(), *crafted().values()]:
         folder = root / "train/images" / person(len(expected) + 100)
         folder.mkdir()
         (folder / f"mask1{suffix}").write_bytes(data)
@@ -75,7 +61,7 @@ def test_everything_nasty_at_once(tmp_path: Path) -> None:
             assert path in index.index, f"{shown}: {reasons.get(shown)}"
         else:
             assert shown in reasons, f"{shown!r} is neither in the index nor in the quarantine"
-            assert wanted in reasons[shown], (shown, reasons[shown])
+            assert re.search(wanted, reasons[shown]), (shown, reasons[shown])
             assert path not in index.index
     assert len(index) == 7 + sum(w == GOOD for w in expected.values())
     assert table["fix"].ne("").all()
@@ -93,83 +79,6 @@ def test_turned_photos_are_upright(tmp_path: Path) -> None:
     index = pd.read_parquet(tmp_path / "build/index.parquet")
     lying = [(w, h) == (40, 30) for w, h in zip(index["width"], index["height"], strict=True)]
     assert lying == [False] * 4 + [True] * 4
-
-
-TABLES: dict[str, tuple[bytes, str]] = {  # csv layout: table → "" (accepted) or what the error must say
-    "bom": ("\ufeffimage,person,gender,age,mask\np/a.jpg,A,female,45,worn\n".encode(), ""),
-    "crlf": (b"image,person,gender,age,mask\r\np/a.jpg,A,female,45,worn\r\n", ""),
-    "semicolons": (b"image;person;gender;age;mask\np/a.jpg;A;female;45;worn\n", ""),
-    "space before age": (b"image,person,gender,age,mask\np/a.jpg,A,female, 45,worn\n", ""),
-    "order": (b"mask,age,gender,person,image\nworn,45,female,A,p/a.jpg\n", ""),
-    "age abc": (b"image,person,gender,age,mask\np/a.jpg,A,female,abc,worn\n", "age is 'abc'"),
-    "age -1": (b"image,person,gender,age,mask\np/a.jpg,A,female,-1,worn\n", "line 2"),
-    "age 200": (b"image,person,gender,age,mask\np/a.jpg,A,female,200,worn\n", "line 2"),
-    "femail": (b"image,person,gender,age,mask\np/a.jpg,A,femail,45,worn\n", "did you mean 'female'"),
-    "column missing": (b"image,person,gender,mask\np/a.jpg,A,female,worn\n", "age"),
-    "empty": (b"", "photos.csv"),
-    "header only": (b"image,person,gender,age,mask\n", ""),
-    "cp949": ("image,person,gender,age,mask\np/a.jpg,\uae40,female,45,worn\n".encode("cp949"), "UTF-8"),
-    "traversal": (b"image,person,gender,age,mask\n../../etc/passwd,A,female,45,worn\n", "line 2"),
-    "absolute": (b"image,person,gender,age,mask\n/etc/passwd,A,female,45,worn\n", "line 2"),
-    "twice": (b"image,person,gender,age,mask\n" + b"p/a.jpg,A,female,45,worn\n" * 2, ""),
-    "nul": (b"image,person,gender,age,mask\np/a\0.jpg,A,female,45,worn\n", ""),
-    "binary": (bytes(range(256)) * 20, ""),
-}
-
-
-@pytest.mark.parametrize("case", TABLES)
-def test_tables_are_accepted_or_refused_with_a_sentence(
-    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from stages.command import run_stage
-    from stages.ingest import run as run_ingest
-
-    table, wanted = TABLES[case]
-    write_params(tmp_path, data={"layout": "csv"}, machine={"workers": 1})
-    add_person(tmp_path / "photos", BERT, stems=["mask1"])
-    (tmp_path / "photos/p").mkdir()
-    (tmp_path / "photos/train/images" / BERT / "mask1.jpg").rename(tmp_path / "photos/p/a.jpg")
-    (tmp_path / "photos/photos.csv").write_bytes(table)
-    monkeypatch.chdir(tmp_path)
-    said: list[str] = []
-    monkeypatch.setattr("stages.command.say", said.append)
-    code = run_stage("ingest", run_ingest, Path("params.yaml"))
-    text = "\n".join(said)
-    assert "unexpected" not in text
-    accepted = {"bom", "crlf", "semicolons", "space before age", "order"}
-    assert (code == 0) == (case in accepted) or case == "twice", text
-    assert wanted in text
-    assert Path("build/index.parquet").exists() == (code == 0)
-
-
-PARAMS: dict[str, tuple[str, str]] = {
-    "unknown key": ("compose:\n  fil: black\n", "did you mean `fill`"),
-    "wrong type": ("compose:\n  size: big\n", "compose.size"),
-    "no such kind": ("detect:\n  method: mtcn\n", "did you mean `mtcnn`"),
-    "impossible": (
-        "segment:\n  method: none\ncompose:\n  fill: black\nsynthesize:\n  copies: 0\n",
-        "needs mattes",
-    ),
-    "no yaml": ("a: [", "not readable YAML"),
-    "a list": ("- a\n", "no sections"),
-    "python object": ("a: !!python/object/apply:os.system ['touch pwned']\n", "not readable YAML"),
-    "traversal in a kind": ("detect:\n  method: ../../evil\n", "Allowed"),
-    "nan": ("compose:\n  margin: .nan\n", "compose.margin"),
-}
-
-
-@pytest.mark.parametrize("case", PARAMS)
-def test_params_are_refused_before_any_work(tmp_path: Path, case: str) -> None:
-    text, wanted = PARAMS[case]
-    link_code(tmp_path)
-    add_person(tmp_path / "photos", ANNA)
-    (tmp_path / "params.yaml").write_text(f"data:\n  root: photos\n{text}" if ":" in text[:12] else text)
-    code, said = run(tmp_path, *stage("ingest"))
-    assert code == 1
-    assert wanted in said
-    assert "Traceback" not in said
-    assert not (tmp_path / "build").exists()
-    assert not (tmp_path / "pwned").exists()
 
 
 def test_eval_tables_that_point_outside(tmp_path: Path) -> None:

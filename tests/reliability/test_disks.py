@@ -153,6 +153,18 @@ def test_a_read_only_disk_is_a_sentence(mount: Mount, tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_a_read_only_cache_of_dvc(mount: Mount, tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "project", people=2, photos=1)
+    cache = mount(64, "ro")
+    assert run(folder, *dvc("cache", "dir", "--local", str(cache)))[0] == 0
+    code, said = run(folder, *dvc("repro", "relabel"))
+    if code == 0:  # DVC says that all is well
+        code, said = run(folder, *cleanplate("verify"))
+        assert "missing in DVC's cache" in said
+    assert code != 0, said
+    assert "Traceback" not in said
+
+
 def test_sizes_read_well() -> None:
     assert [size_text(n) for n in (0, 999, 1500, 2.5e6, 3e9)] == [
         "0 bytes",

@@ -5,66 +5,103 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.reliability.killing import ORPHAN_SECONDS, VICTIMS, duration, ends_well, killed, orphans
-from tests.reliability.network_repository import make_network_repository, network_stages
-from tests.reliability.repository import cleanplate, copied, run, tree_hash
+from tests.reliability.killing import (
+    ORPHAN_SECONDS,
+    VICTIMS,
+    clean_run,
+    ends_well,
+    ends_well_after_kills,
+    forced,
+    killed,
+    orphans,
+    wait_for_stage,
+)
+from tests.reliability.network_repository import (
+    make_network_repository,
+    make_small_network_repository,
+    network_stages,
+)
+from tests.reliability.repository import cleanplate, copied, places_named, run, start, tree_hash
 from tests.reliability.soak import SOAK, many
 
 SHORT = ("ingest", "segment", "train")
+IN_A_ROW = 4  # kills before a run is left in peace: it must survive what all of them left behind
+Clean = tuple[Path, str, dict[str, float]]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A small project after a clean run, and the hash of all its outputs."""
-    folder = make_network_repository(tmp_path_factory.mktemp("kills") / "project")
-    ends_well(folder)
-    return folder, tree_hash(folder)
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clean:
+    """A small project after a clean run, the hash of all its outputs, and how long its stages took."""
+    make = make_network_repository if SOAK else make_small_network_repository
+    folder = make(tmp_path_factory.mktemp("kills") / "project")
+    seconds = clean_run(folder)
+    return folder, tree_hash(folder), seconds
 
 
-@pytest.mark.timeout(7200 if SOAK else 1200)  # the clean run before counts, on a busy machine too
+@pytest.mark.timeout(7200 if SOAK else 600)  # the clean run before counts, on a busy machine too
 @pytest.mark.parametrize("name", network_stages() if SOAK else SHORT)
-def test_random_kills(finished: tuple[Path, str], tmp_path: Path, name: str) -> None:
-    clean, expected = finished
+def test_random_kills(finished: Clean, tmp_path: Path, name: str) -> None:
+    clean, expected, seconds = finished
     folder = copied(clean, tmp_path / "project")
-    seconds: dict[bool, float] = {}
-    for attempt in range(many(1, 20)):
-        print(one_kill(folder, name, attempt, seconds, expected), flush=True)
+    kills = many(1, 20)
+    for number, done in enumerate(range(0, kills, IN_A_ROW)):
+        rng = random.Random(f"{name} {number} {os.environ.get('CLEANPLATE_SOAK_SEED', '')}")
+        case = some_kills(folder, name, min(IN_A_ROW, kills - done), seconds[name], rng)
+        ends_well_after_kills(folder, "--single-item", name, *["--no-run-cache"] * rng.randrange(2))
+        assert tree_hash(folder) == expected, f"{case}: outputs differ from the clean run's"
     ends_well(folder)
     assert tree_hash(folder) == expected
     code, said = run(folder, *cleanplate("verify"), timeout=600)
     assert code == 0, said
 
 
-def one_kill(folder: Path, name: str, attempt: int, seconds: dict[bool, float], expected: str) -> str:
-    """Kills stage `name` once; says what was killed when, after the next run ended byte-identical.
+@pytest.mark.timeout(3600 if SOAK else 600)
+@pytest.mark.parametrize("name", network_stages() if SOAK else ("train",))
+def test_ctrl_c_at_any_moment(finished: Clean, tmp_path: Path, name: str) -> None:
+    """The terminal sends it to DVC, the stage and its workers at once."""
+    clean, expected, seconds = finished
+    folder = copied(clean, tmp_path / "project")
+    rng = random.Random(f"{name} {os.environ.get('CLEANPLATE_SOAK_SEED', '')}")
+    for _ in range(many(1, 3)):
+        with start(folder, *forced(name)) as process:
+            wait_for_stage(psutil.Process(process.pid), name)
+            time.sleep(rng.uniform(0, seconds[name]))
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+            said, _ = process.communicate()
+        assert "Traceback" not in said, said
+        assert not orphans(folder)
+    ends_well_after_kills(folder)
+    assert tree_hash(folder) == expected
 
-    The moment is drawn from the time that the stage takes, which goes into `seconds`, and a little more.
-    Every second time the item cache and the checkpoints are thrown away first; half of the next runs may take
-    the stage's results from DVC's cache of runs, the others must make them again.
+
+def test_no_output_names_a_place_of_this_machine(finished: Clean) -> None:
+    assert places_named(finished[0]) == []
+
+
+def some_kills(folder: Path, name: str, kills: int, seconds: float, rng: random.Random) -> str:
+    """Kills stage `name` that many times in a row, and nobody is at work afterwards; says what was done.
+
+    The moments are drawn from the time that the stage takes with nothing cached, and a little more. Every
+    second time the item cache, checkpoints and compiled networks are thrown away first; half of the next runs
+    may take the stage's results from DVC's cache of runs, the others must make them again.
     """
-    fresh = attempt % 2 == 0
-    if fresh not in seconds:
-        forget(folder, fresh)
-        seconds[fresh] = duration(folder, name)
-    forget(folder, fresh)
-    rng = random.Random(f"{name} {attempt} {os.environ.get('CLEANPLATE_SOAK_SEED', '')}")
-    victim = VICTIMS[(network_stages().index(name) + attempt) % 3]
-    delay = rng.uniform(0, 1.1 * seconds[fresh])
-    lived = killed(folder, name, victim, delay)
-    case = f"{name}, {victim} killed after {delay:.2f} of {seconds[fresh]:.2f} s"
-    case += f"{', no item cache' * fresh}{'' if lived else ', when it had ended'}"
-    left = orphans(folder)
-    assert not left, f"{case}: still at work after {ORPHAN_SECONDS} s: {left}"
-    ends_well(folder, "--single-item", name, *["--no-run-cache"] * (attempt // 2 % 2))
-    assert tree_hash(folder) == expected, f"{case}: outputs differ from the clean run's"
-    return f"{case}: the next run is byte-identical"
-
-
-def forget(folder: Path, fresh: bool) -> None:
-    """Throws the item cache, checkpoints and compiled networks away, where `fresh` says so."""
-    if fresh:
+    if fresh := rng.random() < 0.5:
         shutil.rmtree(folder / ".cache", ignore_errors=True)
+    first, said = rng.randrange(3), []
+    for attempt in range(kills):
+        victim, delay = VICTIMS[(first + attempt) % 3], rng.uniform(0, 1.1 * seconds)
+        lived = killed(folder, name, victim, delay)
+        case = f"{name}{', no item cache' * fresh}: {victim} killed after {delay:.2f} of {seconds:.2f} s"
+        said.append(case + ", when it had ended" * (not lived))
+        print(said[-1], flush=True)
+        left = orphans(folder)
+        assert not left, f"{said}: still at work after {ORPHAN_SECONDS} s: {left}"
+    return "; ".join(said)

@@ -1,0 +1,50 @@
+"""How long a photo takes each stage on this machine, as earlier runs measured it, for `cleanplate check`.
+
+Kept in `.cache/rates.json`, beside the item cache: it says something about the machine, not about a result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.params import Params
+from pipeline.publish import write_json
+
+LEAST = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
+
+
+def rate_key(stage: str, params: Params) -> str:
+    """The stage with what decides its speed most, e.g. `train resnet18 224 auto`."""
+    detect, unet, train = params.detect, params.segment.unet, params.train
+    weights = f" {detect.yolov8.weights}" if detect.method == "yolov8" else ""
+    pixels = params.compose.size
+    known = {
+        "detect": f"detect {detect.method}{weights} {detect.backend}",
+        "segment": f"segment {unet.weights} {unet.size or 'as fitted'} {params.segment.backend}",
+        "train": f"train {train.model} {train.size} {train.device}",
+        **{name: f"{name} {pixels}" for name in ("compose", "synthesize")},
+    }
+    return known.get(stage, stage)
+
+
+def read_rates(cache: Path) -> dict[str, float]:
+    """Seconds a photo by `rate_key`; empty where nothing was measured yet, or the file is damaged."""
+    try:
+        rates = json.loads((cache / "rates.json").read_text(encoding="utf-8"))
+        return {str(key): float(value) for key, value in rates.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def record_rate(cache: Path, key: str, seconds: float, photos: float) -> None:
+    """Keeps what a run over `photos` photos (or pictures learnt from) took; a few photos say nothing.
+
+    A record that cannot be written, e.g. on a full disk, is left out: no run fails for an estimate.
+    """
+    if photos >= LEAST:
+        rates = read_rates(cache) | {key: round(seconds / photos, 6)}
+        with contextlib.suppress(OSError, UserError):
+            write_json(cache / "rates.json", dict(sorted(rates.items())))

@@ -1,0 +1,75 @@
+"""params.yaml as people write it and programs mangle it: refused in a sentence before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stages.command import run_stage
+from stages.ingest import run as run_ingest
+from tests.data_folder import ANNA, add_person
+
+PARAMS: dict[str, tuple[str, str]] = {
+    "unknown key": ("compose:\n  fil: black\n", "did you mean `fill`"),
+    "wrong type": ("compose:\n  size: big\n", "compose.size"),
+    "no such kind": ("detect:\n  method: mtcn\n", "did you mean `mtcnn`"),
+    "impossible": (
+        "segment:\n  method: none\ncompose:\n  fill: black\nsynthesize:\n  copies: 0\n",
+        "needs mattes",
+    ),
+    "no yaml": ("a: [", "not readable YAML"),
+    "a list": ("- a\n", "no sections"),
+    "python object": ("a: !!python/object/apply:os.system ['touch pwned']\n", "not readable YAML"),
+    "traversal in a kind": ("detect:\n  method: ../../evil\n", "Allowed"),
+    "number for a word": ("detect:\n  method: 3\n", "detect.method"),
+    "yes for a number": ("train:\n  epochs: yes\n", "train.epochs: Value error, YAML reads yes"),
+    "no for a word": ("detect:\n  method: no\n", "in quotes"),
+    "octal": ("train:\n  epochs: 010\n", "`010` is no plain number"),
+    "time of day": ("train:\n  epochs: 1:30\n", "`1:30` is no plain number"),
+    "date": ("train:\n  epochs: 2026-01-01\n", "train.epochs"),
+    "half an epoch": ("train:\n  epochs: 1.5\n", "fractional part"),
+    "negative": ("train:\n  batch_size: -64\n", "train.batch_size"),
+    "a billion": ("train:\n  batch_size: 1000000000\n", "less than or equal to 65536"),
+    "20 digits": ("train:\n  epochs: 99999999999999999999\n", "train.epochs"),
+    "infinite": ("train:\n  lr: .inf\n", "finite"),
+    "too large for a float": ("train:\n  lr: 1e400\n", "finite"),
+    "decimal comma": ("train:\n  lr: 0,002\n", "train.lr"),
+    "per cent": ("ingest:\n  max_quarantine: 1%\n", "ingest.max_quarantine"),
+    "colour of the web": ('ingest:\n  background: "#ffffff"\n', "ingest.background"),
+    "two channels": ("ingest:\n  background: [255, 255]\n", "ingest.background"),
+    "section without params": ("compose:\n", "compose: a section holds its params below it"),
+    "section of one word": ("compose: black\n", "compose: a section holds its params below it"),
+    "section misspelt": ("trian:\n  epochs: 3\n", "did you mean `train`"),
+    "section in capitals": ("Train:\n  epochs: 3\n", "did you mean `train`"),
+    "dots as on the command line": ("train.epochs: 3\n", "train.epochs: no such param"),
+    "tab": ("compose:\n\tsize: 64\n", "not readable YAML"),
+    "key twice": ("compose: {size: 64, size: 96}\n", "`size` is there twice"),
+    "alias of itself": ("compose: &a {size: *a}\n", "compose.size"),
+    "quote without end": ('compose:\n  fill: "black\n', "not readable YAML"),
+    "two documents": ("---\ncompose:\n  size: 64\n", "not readable YAML"),
+    "hard spaces": ("compose:\n\xa0\xa0size: 64\n", "no such param"),
+    "bell": ("compose:\n  size: 64\x07\n", "not readable YAML"),
+    "empty": ("", "no sections"),
+    "one word": ("hello\n", "no sections"),
+    "fold that is not there": ("split:\n  folds: 3\n  validation_fold: 3\n", "allowed 0 to 2"),
+    "nan": ("compose:\n  margin: .nan\n", "compose.margin"),
+}
+
+
+@pytest.mark.parametrize("case", PARAMS)
+def test_params_are_refused_before_any_work(
+    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, wanted = PARAMS[case]
+    whole = f"data:\n  root: photos\n{text}" if ":" in text else text
+    monkeypatch.chdir(tmp_path)
+    add_person(Path("photos"), ANNA)
+    Path("params.yaml").write_text(whole, encoding="utf-8")
+    said: list[str] = []
+    monkeypatch.setattr("stages.command.say", said.append)
+    assert run_stage("ingest", run_ingest, Path("params.yaml")) == 1
+    assert wanted in "\n".join(said)
+    assert "error: unexpected " not in "\n".join(said)
+    assert not Path("build").exists()
+    assert not Path("pwned").exists()

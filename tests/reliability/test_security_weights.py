@@ -1,0 +1,112 @@
+"""Weights that are programs: nothing in a file of weights is ever run, wherever it is read."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.errors import UserError
+
+
+class Harm:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch '{self.trace}'",)
+
+
+def plain_pickle(place: Path, trace: Path) -> None:
+    place.write_bytes(pickle.dumps(Harm(trace), protocol=2))
+
+
+def torch_file(place: Path, trace: Path) -> None:
+    import torch
+
+    torch.save({"state_dict": {"conv.weight": Harm(trace)}}, place)
+
+
+def old_torch_file(place: Path, trace: Path) -> None:
+    import torch
+
+    torch.save({"model": Harm(trace)}, place, _use_new_zipfile_serialization=False)
+
+
+def zipped(place: Path, trace: Path) -> None:
+    with zipfile.ZipFile(place, "w") as archive:
+        archive.writestr("../../evil.pth", pickle.dumps(Harm(trace), protocol=2))
+
+
+def read_unet(place: Path) -> object:
+    from pipeline.unet.weights import read_state
+
+    return read_state(place)
+
+
+def read_pretrained(place: Path) -> object:
+    from pipeline.training.pretrained import read_state
+
+    return read_state(str(place))
+
+
+def read_yolo(place: Path) -> object:
+    from pipeline.yolo.checkpoint import load_checkpoint
+
+    return load_checkpoint(place, place.parent)
+
+
+READERS = {"unet": read_unet, "pretrained": read_pretrained, "yolo": read_yolo}
+
+
+@pytest.mark.parametrize("make", [plain_pickle, torch_file, old_torch_file, zipped], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("reader", READERS)
+def test_code_in_weights_is_never_run(
+    make: Callable[[Path, Path], None], reader: str, tmp_path: Path
+) -> None:
+    place, trace = tmp_path / "deep" / "weights.pt", tmp_path / "ran"
+    place.parent.mkdir()
+    make(place, trace)
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UserError):
+        READERS[reader](place)
+    assert not trace.exists()
+    assert {p for p in tmp_path.rglob("*") if ".cache" not in p.parts} == before
+
+
+def test_a_pickle_named_safetensors(tmp_path: Path) -> None:
+    place = tmp_path / "model.safetensors"
+    plain_pickle(place, tmp_path / "ran")
+    for reader in (read_unet, read_pretrained):
+        with pytest.raises(UserError):
+            reader(place)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> None:
+    from pipeline.params import load_params
+    from pipeline.training.network import classifier
+
+    torch_file(project / "evil.pth", project / "ran")
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw["train"] |= {"model": "test_resnet", "model_args": {"checkpoint_path": "evil.pth"}, "size": 32}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.raises((UserError, RuntimeError), match=r"blocked|not a checkpoint|cannot"):
+        classifier(load_params(Path("params.yaml")).train)
+    assert not (project / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["hf-hub:stranger/model", "local-dir:/tmp/evil", "../../evil"])
+def test_a_model_from_elsewhere_is_no_model(name: str) -> None:
+    from pipeline.training.network import known_model
+
+    with pytest.raises(UserError, match="timm has no model"):
+        known_model(name)

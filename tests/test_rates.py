@@ -1,0 +1,74 @@
+"""What a run takes: as earlier runs measured it here, else by the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.params import Params, load_params
+from stages import detect, ingest
+from stages.command import Stage
+from stages.costs import run_costs
+from stages.rates import LEAST, rate_key, read_rates, record_rate
+from tests.data_folder import add_person
+
+
+@pytest.fixture
+def params(project: Path) -> Params:
+    raw = yaml.safe_load((project / "params.yaml").read_text())
+    raw["data"]["root"] = "photos"
+    raw["machine"]["workers"] = 1
+    (project / "params.yaml").write_text(yaml.safe_dump(raw))
+    return load_params(project / "params.yaml")
+
+
+def test_a_run_leaves_its_rate_for_the_next_estimate(params: Params) -> None:
+    for number in range(LEAST // 7 + 1):
+        add_person(Path("photos"), f"{number:06d}_male_Asian_30")
+    ingest.run(Stage("ingest", params))
+    rate = read_rates(Path(".cache"))["ingest"]
+    costs = {c.stage: c for c in run_costs(params, 1000, 2, read_rates(Path(".cache")))}
+    assert costs["ingest"].measured
+    assert costs["ingest"].seconds == pytest.approx(1000 * rate)
+    assert not costs["detect"].measured
+
+
+def test_a_few_photos_say_nothing(tmp_path: Path) -> None:
+    record_rate(tmp_path, "ingest", 100.0, LEAST - 1)
+    assert read_rates(tmp_path) == {}
+
+
+def test_a_run_from_the_cache_is_no_measure(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.rates.LEAST", 1)
+    add_person(Path("photos"), "000001_male_Asian_30")
+    ingest.run(Stage("ingest", params))
+    detect.run(Stage("detect", params))
+    key, record = rate_key("detect", params), Path(".cache/rates.json")
+    assert read_rates(Path(".cache"))[key] > 0
+    record.unlink()
+    detect.run(Stage("detect", params))
+    assert key not in read_rates(Path(".cache"))
+
+
+def test_a_rate_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    record_rate(tmp_path / "file", "ingest", 100.0, LEAST)
+
+
+def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    for text in ("", "[1]", '{"ingest": "fast"}', "\0"):
+        (tmp_path / "rates.json").write_text(text)
+        assert read_rates(tmp_path) == {}
+
+
+def test_the_plan_knows_the_network_and_what_was_learnt_tells_of_evaluate(params: Params) -> None:
+    small, large = (
+        {c.stage: c.seconds for c in run_costs(params, 100, 1, {}, flops)} for flops in (3e8, 3e10)
+    )
+    assert large["train"] == pytest.approx(100 * small["train"])
+    rates = {rate_key("train", params): 0.5}
+    costs = {c.stage: c for c in run_costs(params, 100, 1, rates, 3e8)}
+    assert costs["train"].seconds == pytest.approx(0.5 * 100 * 2 * params.train.epochs)
+    assert costs["evaluate"].measured
