@@ -72,6 +72,7 @@ def test_impossible_combinations_are_refused(project: Path) -> None:
     [
         ({"train.loss": "focal"}, "does not ask for probabilities"),
         ({"train.heads": "age_regression"}, "answers in years"),
+        ({"train.pseudo_labels": 0.9}, "has learnt its own answers"),
     ],
 )
 def test_prior_correction_of_what_is_no_probability_is_refused(

@@ -44,6 +44,7 @@ class Train(Feeding):
     )  # learning rate of a layer over that of the next; 1 = off
     freeze_epochs: int = Field(default=0, ge=0)  # epochs at the start in which only the heads learn
     folds: Literal["one", "all"] = "one"  # one = split.validation_fold is held out; all = each in turn
+    pseudo_labels: float | None = Field(default=None, gt=0, lt=1)  # see docs/decisions.md; null = off
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
     processes: int = Field(default=1, ge=1)  # each learns its share of every batch; one per GPU
