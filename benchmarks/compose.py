@@ -20,17 +20,20 @@ from typing import Any
 
 import cv2
 import numpy as np
+import simplejpeg
 
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.backgrounds import Sources
 from pipeline.crop import square_around
-from pipeline.photo import encode_jpeg, encode_matte, photo_header, read_matte, read_photo
+from pipeline.cutout import Cutter, groups_of
+from pipeline.photo import encode_jpeg, encode_matte, photo_header, read_photo
+from pipeline.picture_store import PictureStore, PictureWriter, composed_name, matte_name
 from stages import compose, synthesize
 
+Factory = Callable[[], Callable[[Any], Any]]
 SIZE = 224
 TARGET = 0.8
 FILLS = ("keep", "black", "mean", "blur", "noise")
-WHITE = (255, 255, 255)
 
 
 def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
@@ -43,26 +46,38 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
     photos = photos[:: max(1, len(photos) // limit)][:limit]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as place:
-        root, mattes, out = Path(photos[0].anchor), Path(place) / "mattes", Path(place) / "out"
-        orders = [prepared(photo.absolute(), root, mattes, out) for photo in photos]
+        root, mattes = Path(photos[0].anchor), PictureStore(Path(place) / "mattes")
+        out = PictureWriter(Path(place) / "out")
+        orders = [prepared(photo.absolute(), root, mattes.folder, out.folder) for photo in photos]
         for fill in FILLS:
-            recipe = compose.Recipe(root, mattes, out, fill, SIZE, 0, WHITE)
-            alone = functools.partial(codecs, root, out, mattes if fill != "keep" else None)
-            with (
-                processes(alone, chunk=8) as base,
-                processes(functools.partial(compose.composer, recipe), chunk=8) as ours,
-            ):
-                rows.append(compare(f"compose {fill}", base, ours, orders, agree=both_written, target=TARGET))
+            read = mattes if fill != "keep" else None
+            composer = functools.partial(
+                compose.composer, compose.Recipe(Cutter(root, read, SIZE), out, fill, 0)
+            )
+            made = made_by(composer(), orders, out, Path(place))
+            alone = functools.partial(codecs, root, out, read, made)
+            rows.append(measured(f"compose {fill}", alone, composer, orders))
         jobs = [
             job_of(order, donor.image) for order, donor in zip(orders, orders[1:] + orders[:1], strict=True)
         ]
-        recipe = synthesize.Recipe(Sources(root, mattes), "others", out, SIZE, 0)
-        with (
-            processes(functools.partial(codecs, root, out, mattes), chunk=8) as base,
-            processes(functools.partial(synthesize.synthesizer, recipe), chunk=8) as ours,
-        ):
-            rows.append(compare("synthesize others", base, ours, jobs, agree=both_written, target=TARGET))
+        synthesizer = functools.partial(
+            synthesize.synthesizer, synthesize.Recipe(Sources(root, mattes), "others", out, SIZE, 0)
+        )
+        made = made_by(synthesizer(), jobs, out, Path(place))
+        alone = functools.partial(codecs, root, out, mattes, made)
+        rows.append(measured("synthesize others", alone, synthesizer, jobs))
     return {"photos": len(photos), "rows": rows}
+
+
+def measured(name: str, alone: Factory, ours: Factory, items: list[Any]) -> Row:
+    """The row of both sides, which take the items in the groups that the stages make; rates per item."""
+    groups = groups_of(items, SIZE)
+    with processes(alone, chunk=1) as one, processes(ours, chunk=1) as two:
+        row = compare(name, one, two, groups, agree=both_written, target=TARGET)
+    each = len(items) / len(groups)
+    row["baseline"] *= each
+    row["ours"] *= each
+    return row
 
 
 def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Order:
@@ -82,30 +97,51 @@ def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Order:
     return compose.Order(image.as_posix(), width, height, square_around(box, 0.3))
 
 
+def made_by(work: Callable[[Any], Any], items: list[Any], out: PictureWriter, place: Path) -> Path:
+    """An .npz with the pictures that ours makes of the items, for the baseline to encode."""
+    pictures = []
+    for item in items:
+        work([item])
+        name = item.files[0] if isinstance(item, synthesize.Job) else composed_name(item.image)
+        pictures.append(read_photo(out.folder / name))
+    path = place / "made.npz"
+    np.savez(path, images=np.array([item.image for item in items]), pictures=np.stack(pictures))
+    return path
+
+
 def job_of(order: compose.Order, donor: str) -> synthesize.Job:
     """The order to make one copy on the background of `donor`."""
     return synthesize.Job(order.image, order.square, [f"{Path(order.image).with_suffix('')}__0.jpg"], [donor])
 
 
-def codecs(root: Path, out: Path, mattes: Path | None) -> Callable[[Any], bool]:
-    """The baseline's work in one process: decode an item's photos and mattes, encode one picture."""
-    cv2.setNumThreads(1)
+def codecs(
+    root: Path, out: PictureWriter, mattes: PictureStore | None, made: Path
+) -> Callable[[Any], list[bool]]:
+    """The baseline's work in one process: decode an item's photos and mattes, encode what is made of them.
 
-    def work(item: compose.Order | synthesize.Job) -> bool:
+    Args:
+        made: an .npz of ours, uint8 [N, S, S, 3] by `pictures`, in the order of the names in `images`.
+    """
+    cv2.setNumThreads(1)
+    with np.load(made) as arrays:
+        picture_of = dict(zip(arrays["images"].tolist(), arrays["pictures"], strict=True))
+
+    def one(item: compose.Order | synthesize.Job) -> bool:
         donors = item.donors if isinstance(item, synthesize.Job) else []
-        pictures = [read_photo(root / image) for image in (item.image, *donors)]
+        for image in (item.image, *donors):
+            simplejpeg.decode_jpeg((root / image).read_bytes())
         if mattes:
             for image in (item.image, *donors):
-                read_matte((mattes / image).with_suffix(".png"))
-        (out / item.image).with_suffix(".jpg").write_bytes(encode_jpeg(pictures[0][:SIZE, :SIZE]))
+                cv2.imread(str(mattes.folder / matte_name(image)), cv2.IMREAD_GRAYSCALE)
+        out.write(composed_name(item.image), encode_jpeg(picture_of[item.image]))
         return True
 
-    return work
+    return lambda items: [one(item) for item in items]
 
 
-def both_written(baseline: bool, ours: compose.Made | synthesize.Made) -> float:
-    """1 where both sides wrote a picture."""
-    return float(baseline and ours.person)
+def both_written(baseline: list[bool], ours: compose.Made | synthesize.Made) -> float:
+    """Share of the items for which both sides wrote a picture."""
+    return float(np.mean([a and b for a, b in zip(baseline, ours.people, strict=True)]))
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from PIL import Image
 import pipeline.torchvision_ops  # noqa: F401  (before torchvision)
 from benchmarks.interleave import Row, compare, table
 from pipeline.params.training import Train
+from pipeline.picture_store import PictureStore
 from pipeline.training.data import Examples, Pictures, keys_of
 from pipeline.training.decoded import decoded
 from pipeline.training.loop import Run, one_epoch, start
@@ -48,7 +49,7 @@ def run(photos: list[Path], limit: int = 384, model: str = "resnet18", size: int
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as cache:
         names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
-        array, _ = decoded(Path("/"), names, size, Path(cache))
+        array, _ = decoded(PictureStore(Path("/")), names, size, Path(cache))
         examples = examples_of(array, names)
         ours = looped(start(examples, params, 0), examples)
         constant = on_constant_batch(start(examples, params, 0), examples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from pipeline.errors import Problems, UserError, nearest
 from pipeline.params import Params
 
 if TYPE_CHECKING:
+    from pipeline.corrections import Correction
     from pipeline.listing import Listing
 
 MOST_BYTES = 64 << 20
@@ -96,11 +98,19 @@ def listed(params: Params) -> tuple[Listing | None, list[str]]:
     return (found[0] if found else None), problems
 
 
+def absent_photos(params: Params, listing: Listing) -> list[str]:
+    """Photos that a table names and that are not there; a layout of folders lists only what is."""
+    root = Path(params.data.root)
+    return [p.image for p in listing.photos if not os.path.lexists(root / p.image)]
+
+
 def drawn_later(root: Path, place: str) -> bool:
     """Whether a stage, such as demo/dvc.yaml's, makes the folder `place`: it need not be there yet."""
     from commands._tracked import made_paths
 
-    wanted = (root / place).resolve()
+    if "\0" in place:
+        return False
+    wanted = Path(os.path.realpath(root / place))  # unlike `resolve`, it takes links that lead to themselves
     return any(wanted == made or made in wanted.parents for made in made_paths(root))
 
 
@@ -120,7 +130,29 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
         return [f"{where}: {e.reason}; {e.advice}"]
     rows = [(p.image, p.person, p.gender, p.age, p.mask) for p in listing.photos if p.split == "train"]
     labels = pd.DataFrame(rows, columns=["image", "person", "gender", "age", "mask"])
-    return said(lambda: read_corrections(data, where, labels))
+    corrections: list[Correction] = []
+    problems = said(lambda: corrections.extend(read_corrections(data, where, labels)))
+    dropped = {c.image for c in corrections if c.field == "drop"}
+    left = [p for p in listing.photos if p.split == "train" and p.image not in dropped]
+    if left and all(p.age in params.relabel.drop_train_ages for p in left):
+        problems.append("relabel.drop_train_ages: nobody is left to train on")
+    return problems or fold_problems(params, sorted({p.person for p in left}))
+
+
+def fold_problems(params: Params, people: list[str]) -> list[str]:
+    """Too few people to train on some and validate on others."""
+    import numpy as np
+
+    from pipeline.folds import folds_of, person_hashes
+    from stages.split import refuse_empty
+
+    if not people:
+        return ["not one photo to train on is there; check data.root, data.layout and relabel.corrections"]
+    split = params.split
+    sizes = np.bincount(folds_of(person_hashes(people), split.folds, split.seed), minlength=split.folds)
+    if params.train.folds == "all" and not sizes.all():
+        return [f"train.folds: all, but {len(people)} people make folds of {', '.join(map(str, sizes))}"]
+    return said(lambda: refuse_empty(sizes, split))
 
 
 def segmenter_problems(params: Params, root: Path) -> list[str]:
@@ -129,8 +161,25 @@ def segmenter_problems(params: Params, root: Path) -> list[str]:
         return []
     fit = params.fit_segmenter
     folders = {"fit_segmenter.photos": fit.photos, "fit_segmenter.mattes": fit.mattes}
-    return [
+    problems = [
         f"{param}: the folder {place} is missing, and no stage makes it"
         for param, place in folders.items()
         if not Path(place).is_dir() and not drawn_later(root, place)
     ]
+    if fit.encoder.startswith("tu-"):  # smp's word for timm's
+        from pipeline.training.network import known_model
+
+        name = fit.encoder.removeprefix("tu-")
+        problems += [
+            p.replace("train.model", "fit_segmenter.encoder") for p in said(lambda: known_model(name))
+        ]
+    return problems
+
+
+def background_problems(params: Params) -> list[str]:
+    """A folder of backgrounds that is not there."""
+    synthesize = params.synthesize
+    folder = synthesize.folder or ""
+    if synthesize.backgrounds != "folder" or synthesize.copies == 0 or Path(folder).is_dir():
+        return []
+    return [f"synthesize.folder: there is no such folder; got {folder}"]

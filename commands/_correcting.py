@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from filelock import FileLock, Timeout
 from pipeline.corrections import read_corrections
 from pipeline.corrections_diff import TableDiff
 from pipeline.corrections_import import Imported, Importer
+from pipeline.corrections_photos import photo_values
+from pipeline.corrections_renames import renames
 from pipeline.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
 from pipeline.errors import Problems, UserError, printable
 from pipeline.params import load_params
@@ -94,7 +97,12 @@ def imported(
         if not path.is_file():
             raise UserError("the list is missing", where=path)
         importer = Importer(table, source or path.stem)
-        read = {"values": importer.right_values, "renames": importer.renames, "known": importer.known}
+        read = {
+            "values": importer.right_values,
+            "photos": partial(photo_values, importer),
+            "renames": partial(renames, importer),
+            "known": importer.known,
+        }
         try:
             one = (
                 importer.ids(bytes_of(path), str(path), rule)

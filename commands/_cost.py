@@ -17,6 +17,7 @@ FOLDER_OF = {  # per stage that goes through photos: the output folder with one 
     "synthesize": "build/synthetic",
 }
 TABLES = 2  # in such a folder: the manifest and the table
+SHARDS = "data.shards"  # where it is set, the files of such a folder are shards, and say nothing
 
 
 def cost(reference: Revision, variant: Revision) -> dict[str, Any]:
@@ -59,7 +60,8 @@ def _inputs(stage: dict[str, Any] | None) -> Any:
 
 def _files(stages: dict[str, Any], folder: str) -> int | None:
     for stage in stages.values():
+        packed = stage.get("params", {}).get("params.yaml", {}).get(SHARDS)
         for out in stage.get("outs", []):
-            if out.get("path") == folder and "nfiles" in out:
+            if out.get("path") == folder and "nfiles" in out and not packed:
                 return max(0, int(out["nfiles"]) - TABLES)
     return None

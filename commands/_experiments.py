@@ -34,13 +34,15 @@ class Bench:
     Args:
         head: the commit checked out, which the experiments belong to.
         params: params.yaml of the workspace, parsed; uncommitted changes are part of every experiment.
+        stages: run up to these; empty: all.
     """
 
     head: str
     params: dict[str, Any]
+    stages: list[str]
 
     @staticmethod
-    def here(params: dict[str, Any], wanted: dict[str, Overrides]) -> Bench:
+    def here(params: dict[str, Any], wanted: dict[str, Overrides], stages: list[str]) -> Bench:
         """The bench of the current directory; refuses one that cannot run the `wanted` experiments."""
         head = git("rev-parse", "--verify", "-q", "HEAD").strip()
         if not head:
@@ -50,7 +52,7 @@ class Bench:
         usual = params.get("data", {}).get("root", "")
         for root in sorted({str(overrides.get("data.root", usual)) for overrides in wanted.values()}):
             _refuse_untracked_data(root)
-        return Bench(head, params)
+        return Bench(head, params, stages)
 
     def commits(self) -> dict[str, str]:
         """Name → commit of the experiments of this head."""
@@ -94,7 +96,7 @@ class Bench:
     def command(self, name: str, overrides: Overrides, queue: bool) -> list[str]:
         """Arguments of `dvc` that run or queue one experiment."""
         options = [part for o in set_options(self.params, overrides) for part in ("-S", o)]
-        return ["exp", "run", "--queue" if queue else "--temp", "-n", name, *options]
+        return ["exp", "run", "--queue" if queue else "--temp", "-n", name, *options, *self.stages]
 
     def queue(self, wanted: dict[str, Overrides]) -> None:
         """Puts experiments into DVC's queue; those that wait there already are left alone."""

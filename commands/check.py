@@ -42,6 +42,7 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     root = Path()
     problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
     problems += _checks.network_problems(params) + _checks.segmenter_problems(params, root)
+    problems += _checks.background_problems(params)
     if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
@@ -49,11 +50,13 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     problems += wrong
     if listing is None:
         return problems, notes, 0
-    photos = len(listing.photos)
-    aside = sum(a.counts for a in listing.aside)
-    if aside > params.ingest.max_quarantine * max(1, photos + aside):
-        problems += [f"{a.path}: {a.reason}; {a.fix}" for a in listing.aside if a.counts]
-    say(f"check: {photos} photos; {len(listing.aside)} other paths will be set aside")
+    refused = [f"{a.path}: {a.reason}; {a.fix}" for a in listing.aside if a.counts]
+    absent = _checks.absent_photos(params, listing)
+    photos = len(listing.photos) - len(absent)
+    refused += [f"{image}: there is no such file" for image in absent]
+    if len(refused) > params.ingest.max_quarantine * max(1, photos + len(refused)):
+        problems += refused
+    say(f"check: {photos} photos; {len(listing.aside) + len(absent)} other paths will be set aside")
     notes += listing.notes[:5] + (
         [f"… and {len(listing.notes) - 5} more notes"] if len(listing.notes) > 5 else []
     )

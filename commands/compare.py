@@ -12,9 +12,12 @@ needed. It holds for these trained models: another train.seed gives other models
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from commands._comparing import Compared
 
 
 def main(
@@ -54,7 +57,7 @@ def main(
     tell(found, people, json, None if no_plot else plot)
 
 
-def tell(found, people: bool, json: bool, plot: Path | None) -> None:  # type: ignore[no-untyped-def]
+def tell(found: Compared, people: bool, json: bool, plot: Path | None) -> None:
     """Prints a comparison and draws it."""
     from json import dumps
 

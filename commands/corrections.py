@@ -18,6 +18,7 @@ class ListForm(StrEnum):
 
     ids = "ids"
     values = "values"
+    photos = "photos"
     renames = "renames"
     known = "known"
 
@@ -45,7 +46,8 @@ def import_(
     form: Annotated[
         ListForm,
         typer.Option(
-            help="ids: ids under a rule; values: a table id,gender or id,age with the right values; renames: "
+            help="ids: ids under a rule; values: a table id,gender or id,age with the right values; photos: "
+            "a table of photos, path (or person,image) and gender, age, mask or label (0 to 17); renames: "
             "folder names OLD,NEW; known: a table person,id,field,old,new,teams_agreeing,note."
         ),
     ] = ListForm.ids,

@@ -12,9 +12,13 @@ to write such a file is told in pipeline/sweep.py.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from commands._experiments import Bench
+    from pipeline.sweep import Sweep
 
 
 def main(
@@ -40,7 +44,7 @@ def main(
     sweep, params = _read(file)
     for line in sweep.skipped:
         say(line)
-    bench = Bench.here(params, sweep.experiments)
+    bench = Bench.here(params, sweep.experiments, sweep.stages)
     todo, there = bench.sort(sweep.experiments, replace and not dry_run, dry_run)
     if dry_run:
         for name in todo:
@@ -66,7 +70,7 @@ def main(
         sys.exit(0)
 
 
-def _read(file: Path):  # type: ignore[no-untyped-def]
+def _read(file: Path) -> tuple[Sweep, dict[str, Any]]:
     import yaml
 
     from pipeline.errors import UserError
@@ -85,7 +89,7 @@ def _read(file: Path):  # type: ignore[no-untyped-def]
     return plan(document, file.stem, params), params
 
 
-def _compare(pairs: list[tuple[str, str]], bench, json: bool, plot: Path) -> None:  # type: ignore[no-untyped-def]
+def _compare(pairs: list[tuple[str, str]], bench: Bench, json: bool, plot: Path) -> None:
     from commands._comparing import Options, compared
     from commands.compare import tell
 

@@ -5,14 +5,14 @@ Only the background differs from the original picture: crop, matte, fill and pad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pipeline.composite import composite, snapped
-from pipeline.crop import NEUTRAL, Square, cut, inside, placement
+from pipeline.crop import NEUTRAL
+from pipeline.cutout import CutOut
 from pipeline.paint_out import hole, painted_out
 from pipeline.photo import decode_photo, encode_jpeg
 
@@ -25,28 +25,7 @@ class Fill(Protocol):
     def background(self, crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A photo cut to its square.
-
-    Args:
-        crop: uint8 [S, S, 3] RGB, neutral where it reaches beyond the photo.
-        matte: uint8 [S, S], 0 = background, 255 = person.
-        known: uint8 [S, S], 255 where the crop shows the photo, 0 where it is padding.
-    """
-
-    crop: np.ndarray
-    matte: np.ndarray
-    known: np.ndarray
-
-
-def scene(photo: np.ndarray, alpha: np.ndarray, square: Square, size: int) -> Scene:
-    """Cuts photo uint8 [H, W, 3] and matte uint8 [H, W] to `size` × `size`."""
-    where = placement(square, photo.shape[1], photo.shape[0], size)
-    return Scene(cut(photo, where, size, NEUTRAL), cut(alpha, where, size, 0), inside(where, size))
-
-
-def swapped(person: Scene, plate: np.ndarray, fill: Fill, rng: np.random.Generator) -> np.ndarray:
+def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Generator) -> np.ndarray:
     """The person in front of `plate`, then filled and compressed as the composed picture was.
 
     Args:
@@ -67,7 +46,7 @@ def swapped(person: Scene, plate: np.ndarray, fill: Fill, rng: np.random.Generat
     return decode_photo(encode_jpeg(picture))
 
 
-def own_plate(person: Scene, rng: np.random.Generator) -> np.ndarray:
+def own_plate(person: CutOut, rng: np.random.Generator) -> np.ndarray:
     """uint8 [S, S, 3]: the person's own background with the person painted out.
 
     Put back behind the person it changes nothing but what cutting out changes: the control of a swap.

@@ -18,7 +18,6 @@ from pipeline.corrections import names_photo
 from pipeline.corrections_table import Entry
 from pipeline.csv_reading import read_rows
 from pipeline.errors import Problems
-from pipeline.person import PersonError, read_person
 from pipeline.person_search import NotFound, PersonSearch
 
 RULE_FIX = f"give --rule, one of: {RULES}"
@@ -56,7 +55,7 @@ class Importer:
         rule for what follows; `#` begins a comment.
         """
         out, now = Imported(), read_rule(rule) if rule else None
-        for line, text in enumerate(_lines(data, where), 1):
+        for line, text in enumerate(lines_of(data, where), 1):
             text = text.split("#")[0].strip()
             section = re.fullmatch(r"\[(.+)\]", text)
             if section:
@@ -71,7 +70,7 @@ class Importer:
                         f"{where} has no rule", [f"line {line}: what is wrong with {name!r}?"], fix=RULE_FIX
                     )
                 if now.kind != "wrong":
-                    _noted(out, where, line, lambda n=name, r=now: self._by_rule(out, n, r))
+                    noted(out, where, line, lambda n=name, r=now: self._by_rule(out, n, r))
         return out
 
     def right_values(self, data: bytes, where: str) -> Imported:
@@ -85,22 +84,7 @@ class Importer:
             )
         for row in rows:
             for name in (f for f in fields if row[f]):
-                _noted(out, where, row.line, lambda r=row, f=name: self._row(out, r["id"], "", f, "", r[f]))
-        return out
-
-    def renames(self, data: bytes, where: str) -> Imported:
-        """Folder renames, one a line: `OLD,NEW`, `OLD -> NEW`, `mv OLD NEW`."""
-        out = Imported()
-        for line, text in enumerate(_lines(data, where), 1):
-            text = re.sub(r"^\s*(git\s+)?mv\s+(-\w+\s+)*", "", text.split("#")[0]).strip()
-            names = [n.strip("\"' ") for n in re.split(r"\s*(?:->|→|=>|[,;\t ])\s*", text) if n.strip("\"' ")]
-            names = [PurePosixPath(n).name for n in names]
-            if names and [n.lower() for n in names] not in (
-                ["old", "new"],
-                ["before", "after"],
-                ["from", "to"],
-            ):
-                _noted(out, where, line, lambda n=names: self._rename(out, n))
+                noted(out, where, row.line, lambda r=row, f=name: self.row(out, r["id"], "", f, "", r[f]))
         return out
 
     def known(self, data: bytes, where: str) -> Imported:
@@ -112,7 +96,7 @@ class Importer:
             data, where, ["person", "field", "old", "new"], ["id", "teams_agreeing", "note"]
         ):
             one = Imported()
-            _noted(one, where, row.line, lambda r=row, o=one: self._known(o, r.cells))
+            noted(one, where, row.line, lambda r=row, o=one: self._known(o, r.cells))
             contested = row["note"].lower().startswith("contested")
             (out.contested if contested else out.entries).extend(one.entries)
             out.already += one.already
@@ -128,49 +112,37 @@ class Importer:
             self._swap(out, cells["person"], *SWAP, reason)
         elif field_ == "mask":
             photo = {"incorrect": SWAP[0], "none": SWAP[1], "normal": SWAP[1]}.get(old, old)
-            self._row(out, cells["person"], photo, field_, old, new, reason)
+            self.row(out, cells["person"], photo, field_, old, new, reason)
         else:
-            self._row(out, cells["person"], "", field_, old, new, reason)
+            self.row(out, cells["person"], "", field_, old, new, reason)
 
     def _by_rule(self, out: Imported, name: str, rule: Rule) -> None:
         if rule.kind == "swap":
             self._swap(out, name, rule.old, rule.new)
         else:
-            self._row(out, name, rule.photo, rule.kind, rule.old, rule.new)
-
-    def _rename(self, out: Imported, names: list[str]) -> None:
-        if len(names) != 2:
-            raise ValueError(f"{len(names)} names; a rename is OLD,NEW")
-        key = self.search.find(names[0])
-        try:
-            before, after = read_person(key), read_person(names[1])
-        except PersonError as e:
-            raise ValueError(f"{names[1]!r} {e}") from e
-        if before.id != after.id:
-            raise ValueError(
-                f"{key} and {names[1]} have different ids; corrections change labels, not people"
-            )
-        changed = [f for f in ("gender", "age") if getattr(before, f) != getattr(after, f)]
-        out.already += not changed
-        for name in changed:
-            self._row(out, key, "", name, str(getattr(before, name)), str(getattr(after, name)))
+            self.row(out, name, rule.photo, rule.kind, rule.old, rule.new)
 
     def _swap(self, out: Imported, name: str, one: str, other: str, reason: str = "") -> None:
         person = self.search.find(name)
         said = [self._one(person, photo)["mask"] for photo in (one, other)]
         why = "; ".join(t for t in (reason, "" if "swap" in reason else "the two photos are swapped") if t)
-        self._row(out, person, one, "mask", said[0], said[1], why)
-        self._row(out, person, other, "mask", said[1], said[0], why)
+        self.row(out, person, one, "mask", said[0], said[1], why)
+        self.row(out, person, other, "mask", said[1], said[0], why)
 
-    def _row(
+    def row(
         self, out: Imported, name: str, photo: str, field_: str, old: str, new: str, reason: str = ""
     ) -> None:
+        """Adds what one line says: `field_` of `photo` (empty: all photos) of whoever `name` means is `new`.
+
+        Raises:
+            ValueError, NotFound: it is not certain who or what is meant, or `old` is not what the labels say.
+        """
         person = self.search.find(name)
         if field_ == "drop":
             out.entries.append(Entry(person, photo, "drop", "", "", reason, self.source))
             return
         right, note = read_value(field_, new, "new")
-        said = {facts[field_] for facts in self._photos(person, photo).values()}
+        said = {facts[field_] for facts in self.photos(person, photo).values()}
         if said == {right}:
             out.already += 1
             return
@@ -182,7 +154,8 @@ class Importer:
         why = "; ".join(t for t in (reason, note) if t)
         out.entries.append(Entry(person, photo, field_, is_, right, why, self.source))
 
-    def _photos(self, person: str, photo: str) -> dict[str, dict[str, str]]:
+    def photos(self, person: str, photo: str) -> dict[str, dict[str, str]]:
+        """Labels by image of the person's photos that `photo` names; empty = all of them."""
         photos = self._said[person]
         found = {i: facts for i, facts in photos.items() if not photo or names_photo(i, photo)}
         if not found:
@@ -191,17 +164,23 @@ class Importer:
         return found
 
     def _one(self, person: str, photo: str) -> dict[str, str]:
-        return next(iter(self._photos(person, photo).values()))
+        return next(iter(self.photos(person, photo).values()))
 
 
-def _noted(out: Imported, where: str, line: int, step: Callable[[], None]) -> None:
+def noted(out: Imported, where: str, line: int, step: Callable[[], None]) -> None:
+    """Does `step`; what is not certain becomes a problem of that line."""
     try:
         step()
     except (NotFound, ValueError) as e:
         out.problems.append(f"{where} line {line}: {e}")
 
 
-def _lines(data: bytes, where: str) -> list[str]:
+def lines_of(data: bytes, where: str) -> list[str]:
+    """The lines of a list.
+
+    Raises:
+        Problems: it is not UTF-8.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:

@@ -118,7 +118,7 @@ def _header_problems(names: Sequence[str], columns: Sequence[str]) -> list[str]:
     for column in columns:
         if column not in names:
             close = nearest(column, [n for n in names if n not in columns])
-            hint = f"; is it {close!r}?" if close else ""
+            hint = f"; is it {close!r}?" if close else "."
             wrong.append(f"column {column!r} is missing{hint} The file has: {', '.join(names)}")
         elif names.count(column) > 1:
             wrong.append(f"column {column!r} occurs {names.count(column)} times")

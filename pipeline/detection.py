@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,27 +13,16 @@ import numpy as np
 
 from pipeline.backends import engine_of, has_cuda
 from pipeline.boxes import Found
-from pipeline.errors import UserError
+from pipeline.indexed_photo import IndexedPhoto, batches_of, names_of
 from pipeline.item_cache import ItemCache, Row
 from pipeline.kinds import load_kind
 from pipeline.params.pixels import Detect
-from pipeline.photo import PhotoError, decode_photo
 from pipeline.progress import track
 from pipeline.workers import run_parallel
 
 CPU_BATCH = 8  # photos handed over at a time
 CUDA_BATCH = 32
 STORE_EVERY = 256  # photos after which results are kept, so that a run that is ended loses little
-
-
-@dataclass(frozen=True)
-class Order:
-    """One photo to look at."""
-
-    path: Path
-    sha256: str
-    width: int
-    height: int
 
 
 @dataclass
@@ -72,7 +60,7 @@ class Pass:
 
 
 def detect_photos(
-    orders: Sequence[Order],
+    orders: Sequence[IndexedPhoto],
     detect: Detect,
     root: Path,
     items: Path,
@@ -118,25 +106,12 @@ def on_cuda(detect: Detect) -> bool:
     return engine_of(detect.backend) == "torch" and has_cuda()
 
 
-def batches_of(orders: Sequence[Order], size: int) -> list[list[Order]]:
-    """Groups of at most `size` photos of one width and height: networks are specialised by shape."""
-    ordered = sorted(orders, key=lambda o: (o.height, o.width, str(o.path)))
-    batches: list[list[Order]] = []
-    for order in ordered:
-        last = batches[-1] if batches else []
-        if last and len(last) < size and (last[0].height, last[0].width) == (order.height, order.width):
-            last.append(order)
-        else:
-            batches.append([order])
-    return batches
-
-
 def _look(
-    batches: list[list[Order]], factory: Any, workers: int | None, cache: ItemCache, result: Pass
+    batches: list[list[IndexedPhoto]], factory: Any, workers: int | None, cache: ItemCache, result: Pass
 ) -> None:
     """Runs the workers, and keeps what they found as it comes, also when the run is ended."""
     fresh: dict[str, Row] = {}
-    answers = run_parallel(factory, batches, workers=workers, chunk=1, name=_names)
+    answers = run_parallel(factory, batches, workers=workers, chunk=1, name=names_of)
     photos = (row for answer in answers for row in _counted(answer, result.spent))
     try:
         for sha256, row in track(photos, result.computed, "detect"):
@@ -156,10 +131,6 @@ def _counted(answer: tuple[list[tuple[str, Row]], dict[str, float]], spent: dict
     return rows
 
 
-def _names(batch: list[Order]) -> str:
-    return ", ".join(str(order.path) for order in batch)
-
-
 class Looker:
     """One worker: reads photos and lets the detector look at them."""
 
@@ -167,31 +138,13 @@ class Looker:
         self.background = background
         self.look = load_kind("detectors", detect.method).create(detect, root)
 
-    def __call__(self, batch: list[Order]) -> tuple[list[tuple[str, Row]], dict[str, float]]:
+    def __call__(self, batch: list[IndexedPhoto]) -> tuple[list[tuple[str, Row]], dict[str, float]]:
         """Rows by sha256, and the seconds spent on decoding and in the network."""
         start = time.perf_counter()
-        images = [read_indexed(order, self.background) for order in batch]
+        images = [order.read(self.background) for order in batch]
         decoded = time.perf_counter()
         rows = [(order.sha256, to_row(f)) for order, f in zip(batch, self.look(images), strict=True)]
         return rows, {"decode": decoded - start, "network": time.perf_counter() - decoded}
-
-
-def read_indexed(order: Order, background: tuple[int, int, int]) -> np.ndarray:
-    """The photo, uint8 [H, W, 3] RGB, if it is still the one that was indexed.
-
-    Raises:
-        UserError: it is gone, cannot be decoded, or has other bytes now; names it.
-    """
-    fix = "run `dvc repro ingest`: it indexes the photos anew and sets unusable ones aside"
-    try:
-        data = order.path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != order.sha256:
-            raise UserError("a photo is not the one that was indexed", where=order.path, fix=fix)
-        return decode_photo(data, background, where=str(order.path))
-    except OSError as e:
-        raise UserError("an indexed photo cannot be read", where=order.path, got=e.strerror, fix=fix) from e
-    except PhotoError as e:
-        raise UserError("an indexed photo cannot be decoded", where=order.path, got=str(e), fix=fix) from e
 
 
 def to_row(found: Found | None) -> Row:

@@ -61,3 +61,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like `name`, or None."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return matches[0] if matches else None
+
+
+def sentence(error: Exception) -> str:
+    """What a command says of any error, without a traceback."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f"\n  where:   {printable(str(error.filename))}" if error.filename else ""
+        return f"{error.strerror}{place}"
+    what = f"unexpected {type(error).__name__}: {printable(str(error))}"
+    return f"{what}\n  fix:     run again with --debug and report the traceback"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.csv_reading import Row
@@ -24,14 +25,14 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
     rows = rows_of(root, TABLE, ("ImageID",), ("ans",), listing)
     by_name = {PurePosixPath(p.image).name: p for p in photos}
     if rows is None:
-        wanted = list(by_name)
+        wanted = {name: name for name in by_name}
     else:
-        wanted = _wanted(rows, listing)
-        for name in sorted(set(by_name) - set(wanted)):
+        wanted = _wanted(rows, by_name, listing)
+        for name in sorted(set(by_name) - set(wanted.values())):
             listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")
     known_aside = {a.path for a in listing.aside}
-    for position, name in enumerate(wanted[:limit] if limit else wanted):
-        photo = by_name.get(name)
+    for position, (name, file) in enumerate(list(wanted.items())[:limit]):
+        photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
@@ -43,16 +44,21 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             listing.notes.append(f"{FOLDER}/{name}: {reason}")
 
 
-def _wanted(rows: Sequence[Row], listing: Listing) -> list[str]:
+def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
+    """ImageID -> name of its file, which macOS may have written with decomposed accents."""
+    composed = {unicodedata.normalize("NFC", name): name for name in files}
+    exact = set(files)
+    wanted: dict[str, str] = {}
     lines: dict[str, int] = {}
     for row in rows:
         name, place = row["ImageID"], f"{TABLE} line {row.line}"
+        file = name if name in exact else composed.get(unicodedata.normalize("NFC", name), name)
         if not name:
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):
             listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo in {FOLDER}")
-        elif name in lines:
-            listing.problems.append(f"{place}: ImageID {name!r} is in line {lines[name]} too")
+        elif file in lines:
+            listing.problems.append(f"{place}: ImageID {name!r} is in line {lines[file]} too")
         else:
-            lines[name] = row.line
-    return list(lines)
+            wanted[name], lines[file] = file, row.line
+    return wanted

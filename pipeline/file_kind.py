@@ -58,12 +58,16 @@ def what_is(data: bytes) -> str:
     for start, name in STARTS:
         if data.startswith(start):
             return name
+        if name in ("JPEG", "PNG") and start.startswith(data):
+            return f"the first bytes of a {name}"
     if not data[:4096].strip(b"\0"):
         return "file of zero bytes"
     return _text_kind(data[:4096])
 
 
 def _text_kind(head: bytes) -> str:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16
+        return "text file"
     if b"\0" in head:
         return "file of an unknown kind"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

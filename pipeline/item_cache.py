@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class ItemCache:
-    """Everything kept of one pass under one identity. Picklable: workers may add and link files.
+    """Everything kept of one pass under one identity. Picklable: workers may add files.
 
     Attributes:
         items: the folder of all passes.
@@ -86,7 +85,7 @@ class ItemCache:
             f.write(b"\n" + b"".join(lines))
 
     def files(self) -> dict[str, Path]:
-        """The file kept for each photo (its sha256); `link` checks it."""
+        """The file kept for each photo (its sha256); `read` checks it."""
         found: dict[str, Path] = {}
         if self.folder.is_dir():
             for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
@@ -95,12 +94,17 @@ class ItemCache:
         return found
 
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
-        """Keeps `content` for the photo with this sha256; returns the entry, which is read-only."""
+        """Keeps `content` for the photo with this sha256; returns the entry, which is read-only.
+
+        It is renamed into place, so that a killed process leaves nothing by halves, but not synced: what a
+        power cut spoils fails its checksum when it is read, and is computed again. The folder of results that
+        entries are linked into is not synced either, so that waiting for the disk made nothing safer.
+        """
         entry = self.folder / photo[:2] / f"{photo}-{_check(content)}{suffix}"
         for attempt in (1, 2):
             try:
                 self._made()
-                with published_file(entry) as part:
+                with published_file(entry, sync=False) as part:
                     part.write_bytes(content)
                     part.chmod(0o444)
                 break
@@ -109,25 +113,20 @@ class ItemCache:
                     raise
         return entry
 
-    def link(self, entry: Path, target: Path) -> bool:
-        """Puts a checked entry at `target`, which must not exist: a hard link, or a copy if it must be.
+    def read(self, entry: Path) -> bytes | None:
+        """What an entry holds; notes its use. None, and the entry goes, where it is damaged.
 
-        Returns False, and drops the entry, where it is damaged; False also where it is gone.
+        None also where it is gone: another process may have pruned it.
         """
         try:
             content = entry.read_bytes()
             if entry.stem.partition("-")[2] != _check(content):
                 entry.unlink(missing_ok=True)
-                return False
+                return None
             _touch(entry)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(entry, target)
-            except OSError:
-                shutil.copyfile(entry, target)
         except FileNotFoundError:
-            return False
-        return True
+            return None
+        return content
 
     def count(self, hits: int, misses: int) -> None:
         """Adds to the record of how often this pass found what it looked for."""

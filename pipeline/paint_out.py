@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.composite import spread
+from pipeline.colour_spread import spread
+from pipeline.seeds import random_bytes
 
 GROWN = 0.03  # the hole is the matte grown by this share of the picture's side: soft edges, hair, a shadow
 SIZES = (3, 9, 27)  # boxes on the reduced grid, fine first
@@ -37,20 +38,29 @@ def painted_out(image: np.ndarray, gone: np.ndarray, rng: np.random.Generator) -
     Returns:
         uint8 [H, W, 3].
     """
+    x, y, width, height = cv2.boundingRect(gone)
+    if not width:
+        return image.copy()
     kept = cv2.bitwise_not(gone)
-    if not gone.any() or not kept.any():
-        return image.copy() if not gone.any() else np.full_like(image, 128)
-    noise, middle = _grain(image, kept, rng)
-    painted = cv2.subtract(cv2.add(spread(image, kept, SIZES), noise), np.full_like(image, middle))
-    return cv2.copyTo(image, kept, painted)
+    if not cv2.countNonZero(kept):
+        return np.full_like(image, 128)
+    part = slice(y, y + height), slice(x, x + width)
+    noise, middle = _grain(image, kept, (height, width), rng)
+    smooth = spread(image, kept, SIZES)[part]
+    painted = cv2.subtract(cv2.add(smooth, noise), np.full_like(noise, middle))
+    out = image.copy()
+    out[part] = cv2.copyTo(painted, gone[part], image[part].copy())
+    return out
 
 
-def _grain(image: np.ndarray, kept: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Gray noise, uint8 [H, W, 3], as strong as the finest detail of the kept pixels, and the value that it
+def _grain(
+    image: np.ndarray, kept: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """Gray noise, uint8 [*shape, 3], as strong as the finest detail of the kept pixels, and the value that it
     lies around."""
     rows, counts = image[::4, :, 1], kept[::4]  # some green rows are enough to tell
     fine = cv2.mean(cv2.absdiff(rows[:, 1:], rows[:, :-1]), mask=np.ascontiguousarray(counts[:, 1:]))[0]
     middle = round(min(fine, MOST_GRAIN))
-    raw = np.frombuffer(rng.bytes(kept.size), np.uint8).reshape(kept.shape)
+    raw = random_bytes(rng, shape[0] * shape[1]).reshape(shape)
     table = np.rint(np.arange(256) / 127.5 * middle).astype(np.uint8)
-    return cv2.merge([cv2.LUT(raw, table)] * 3), middle
+    return cv2.cvtColor(cv2.LUT(raw, table), cv2.COLOR_GRAY2RGB), middle

@@ -15,7 +15,10 @@ from pipeline.jpeg import exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+BLOCK = 1 << 20
 MOST_CHUNKS = 100_000  # a crafted file may hold millions of empty ones
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # bits by colour type
 
 
@@ -79,3 +82,32 @@ def picture_chunks(data: bytes) -> bytes:
             return b"".join(kept)
         at = end
     raise ValueError(f"it has more than {MOST_CHUNKS} chunks")
+
+
+def refuse_short(data: bytes) -> None:
+    """Unpacks the pixels once more to count them: decoders fill up with zeros what a sound file lacks.
+
+    Args:
+        data: as `picture_chunks` returns it.
+
+    Raises:
+        ValueError: fewer bytes of pixels than the size in the header asks for.
+    """
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    bits = depth * CHANNELS[colour]
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    needed = 0
+    for x, y, across, down in passes:
+        columns, rows = -(-(width - x) // across), -(-(height - y) // down)
+        if columns > 0 and rows > 0:
+            needed += rows * (1 + (columns * bits + 7) // 8)
+    unpack, found, at = zlib.decompressobj(), 0, len(SIGNATURE)
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        packed = data[at + 8 : at + 8 + length] if data[at + 4 : at + 8] == b"IDAT" else b""
+        while packed and found < needed:
+            found += len(unpack.decompress(packed, BLOCK))
+            packed = unpack.unconsumed_tail
+        at += 12 + length
+    if found < needed:
+        raise ValueError("it holds fewer pixels than its size says")

@@ -48,15 +48,19 @@ def _prepared(path: Path) -> Path:
 
 def _temporary(path: Path) -> Path:
     """A name in the workshop where a rename from there to `path` is possible, else beside `path`."""
-    if _workshop and _workshop.stat().st_dev == path.parent.stat().st_dev:
+    usable = _workshop is not None and _workshop.is_dir()  # not where this process went to another project
+    if _workshop and usable and _workshop.stat().st_dev == path.parent.stat().st_dev:
         place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
         return _workshop / f".{place}-{path.name[-100:]}.{os.getpid()}.part"
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 @contextmanager
-def published_file(path: Path) -> Iterator[Path]:
+def published_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yields a temporary path; on success it is synced and renamed to `path`.
+
+    Args:
+        sync: False for what is checked when it is read, and made anew where a power cut spoilt it.
 
     Raises:
         UserError: the disk is full; what was at `path` before is still there.
@@ -64,8 +68,9 @@ def published_file(path: Path) -> Iterator[Path]:
     part = _prepared(path)
     try:
         yield part
-        with part.open("rb") as f:
-            os.fsync(f.fileno())
+        if sync:
+            with part.open("rb") as f:
+                os.fsync(f.fileno())
         part.replace(path)
     except Exception as e:
         if is_full(e, path.parent):

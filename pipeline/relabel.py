@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.corrections import Correction
-from pipeline.labels import GENDERS, MASKS, MIDDLE_FROM, OLD_FROM, class_of
+from pipeline.label_classes import classes
 from pipeline.params.labels import Relabel
 
 LABELS = ["image", "person", "gender", "age", "mask", "true_class", "train_class"]
@@ -53,14 +53,12 @@ def with_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list
         true: the true labels.
         rules: the params section.
     """
-    mask = true["mask"].map({word: k for k, word in enumerate(MASKS)}).to_numpy(np.int64)
-    gender = true["gender"].map({word: k for k, word in enumerate(GENDERS)}).to_numpy(np.int64)
     age = true["age"].to_numpy(np.int64)
     counted = age.copy()
     for rule in rules.age_rules:
         counted[age == rule.from_] = rule.to  # from the true age: rules are not chained
-    true_class = class_of(mask, gender, _groups(age, OLD_FROM))
-    train_class = class_of(mask, gender, _groups(counted, rules.old_from))
+    true_class = classes(true, age)
+    train_class = classes(true, counted, rules.old_from)
     train_class[np.isin(age, rules.drop_train_ages)] = NOT_TRAINED
     table = true.assign(true_class=true_class, train_class=train_class)[LABELS]
     named = {rule.from_: f"age_rules: {rule.from_} counts as {rule.to}" for rule in rules.age_rules}
@@ -73,11 +71,6 @@ def with_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list
         who = str(table["image"].iloc[k]), str(table["person"].iloc[k])
         changes.append((*who, "train_class", str(true_class[k]), str(train_class[k]), reason, "params.yaml"))
     return table, changes
-
-
-def _groups(age: np.ndarray, old_from: int) -> np.ndarray:
-    """Age groups 0-2, int64, of ages in years."""
-    return (age >= MIDDLE_FROM).astype(np.int64) + (age >= old_from)
 
 
 def relabelled(

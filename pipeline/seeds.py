@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,12 @@ def seed_of(seed: int, *parts: object) -> int:
 def generator(seed: int, *parts: object) -> np.random.Generator:
     """A numpy generator seeded with `seed_of(seed, *parts)`."""
     return np.random.Generator(np.random.PCG64(seed_of(seed, *parts)))
+
+
+def random_bytes(rng: np.random.Generator, count: int) -> np.ndarray:
+    """uint8 [count], uniform; a third of the time of `rng.bytes`."""
+    words: Any = rng.bit_generator.random_raw(-(-count // 8))
+    return words.astype("<u8", copy=False).view(np.uint8)[:count]
 
 
 def unit(seed: int, *parts: object) -> float:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from pipeline.background_swap import own_plate, scene, swapped
+from pipeline.background_swap import own_plate, swapped
 from pipeline.backgrounds import Sources
 from pipeline.composite import shows_person, snapped
 from pipeline.crop import Square
+from pipeline.cutout import Cutter
 from pipeline.kinds import load_kind
 from pipeline.network_size import at_network_size
-from pipeline.photo import read_matte, read_photo
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.seeds import generator
 
 
@@ -26,14 +26,14 @@ class Setting:
 
     Args:
         sources: of backgrounds; also where raw photos and mattes are.
-        images: folder of composed pictures.
+        images: composed pictures.
         backgrounds, fill: names of files of these kinds.
         size: of composed pictures; `seen`: of what the network is given; pixels a side.
         fill_seed: of `compose`; `seed`: of the backgrounds.
     """
 
     sources: Sources
-    images: Path
+    images: PictureStore
     backgrounds: str
     fill: str
     size: int
@@ -68,15 +68,13 @@ def viewer(setting: Setting) -> Callable[[Job], Views]:
     backgrounds: Any = load_kind("backgrounds", setting.backgrounds)
     fill: Any = load_kind("fills", setting.fill)
     sources, size = setting.sources, setting.size
+    cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 
     def views(job: Job) -> Views:
-        name = PurePosixPath(job.image)
-        whole = at_network_size(read_photo(setting.images / name.with_suffix(".jpg")), setting.seen)
+        whole = at_network_size(setting.images.photo(composed_name(job.image)), setting.seen)
         if job.donors is None:
             return Views(job.image, whole[None], None)
-        photo = read_photo(sources.photos / job.image, sources.behind)
-        alpha = read_matte(sources.mattes / name.with_suffix(".png"))
-        person = scene(photo, alpha, Square(*job.square), size)
+        person = cutter.cut_out(job.image, Square(*job.square))
         if not shows_person(person.matte):
             return Views(job.image, whole[None], None)
         plates = [own_plate(person, generator(setting.seed, "own plate", job.image))]

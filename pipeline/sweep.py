@@ -1,5 +1,6 @@
 """A sweep: a small YAML file that names many settings, made into experiments and the pairs to compare.
 
+stages: [evaluate]       # run up to these, and no more; left out: the whole pipeline
 base:                    # set in all of them; the others are compared with the experiment `<file>-base`
   train.epochs: 8
 grids:                   # every combination
@@ -25,7 +26,7 @@ from typing import Any
 from pipeline.errors import Problems
 from pipeline.overrides import Overrides, with_overrides
 from pipeline.params.loading import combination_problems, read_params
-from pipeline.sweep_file import FIX, Setting, settings
+from pipeline.sweep_file import FIX, Setting, settings, targets
 
 
 @dataclass
@@ -35,12 +36,14 @@ class Sweep:
     Args:
         experiments: name → overrides, in order, no two with the same effect; the first is the base.
         pairs: (reference, variant), to be compared.
+        stages: what to run, with all before it; empty: the whole pipeline.
         skipped: sentences about combinations that cannot be, and settings that another experiment has
             already.
     """
 
     experiments: dict[str, Overrides] = field(default_factory=dict)
     pairs: list[tuple[str, str]] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -62,7 +65,9 @@ def plan(document: Any, name: str, params: dict[str, Any]) -> Sweep:
     wrong += _dead_values(asked, impossible)
     if wrong:
         raise Problems(f"the sweep {name} asks for what cannot be", wrong, fix=FIX)
-    return _without_repeats(asked, impossible, params)
+    sweep = _without_repeats(asked, impossible, params)
+    sweep.stages = targets(document, name)
+    return sweep
 
 
 def effect(params: dict[str, Any], where: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from pipeline.errors import UserError, nearest
 from pipeline.overrides import Overrides, hydra
 
-SECTIONS = ("base", "grids", "variants", "pairs")
+SECTIONS = ("stages", "base", "grids", "variants", "pairs")
 PAIR_KEYS = ("without", "with", "over")
 FIX = "correct the sweep file"
+STAGE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ def settings(document: Any, name: str) -> list[Setting]:
     if twice:
         raise UserError("two settings of the sweep have one name", got=", ".join(twice), fix=FIX)
     return asked
+
+
+def targets(document: Any, name: str) -> list[str]:
+    """The stages that every experiment runs, with all before them; none named: the whole pipeline.
+
+    Raises:
+        UserError: it is not a list of names.
+    """
+    named = _mapping(document, name, SECTIONS).get("stages") or []
+    if not isinstance(named, list) or not all(isinstance(n, str) and STAGE.fullmatch(n) for n in named):
+        raise UserError("a list of stages is wanted here", where="stages", got=named, fix="e.g. [evaluate]")
+    return named
 
 
 def _pair(name: str, pair: str, value: Any, base: Overrides) -> Iterator[Setting]:

@@ -34,6 +34,8 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
         path = unicodedata.normalize("NFC", row["path"].strip("/").split("/")[-1])
         if not path:
             wrong.append("path is empty")
+        elif ".." in row["path"].replace("\\", "/").split("/"):
+            wrong.append(f"path {row['path']!r} points outside the data folder")
         if path in lines and lines[path].cells != row.cells:
             wrong.append(f"{path} is in line {lines[path].line} too, with other values")
         lines.setdefault(path, row)

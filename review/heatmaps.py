@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.tables import read_table
-from review.photos import SmallPhotos, Unreadable, encode_small
+from review.photos import Unreadable, encode_small
 from stages.model import IMAGES, MODEL, read_config
 
 STRENGTH = 0.5  # of the colours over the picture
@@ -32,7 +33,7 @@ class HeatMaps:
             and FOLDS.is_file()
             and importlib.util.find_spec("pipeline.gradcam") is not None
         )
-        self._pictures = SmallPhotos(IMAGES, 50_000_000)
+        self._pictures = PictureStore.opened(IMAGES, "compose")
         self._models: dict[int, Any] = {}
         self._lock = threading.Lock()  # one map at a time: each takes all cores
 
@@ -49,9 +50,9 @@ class HeatMaps:
         """
         if not self.available:
             raise Unreadable("there is no trained model to ask: run `dvc repro train`")
-        picture = self._pictures.pixels(Path(image).with_suffix(".jpg").as_posix())
         with self._lock:
             try:
+                picture = self._pictures.photo(composed_name(image))
                 cam = self._cam(picture, person, field)
             except UserError as e:
                 raise Unreadable(str(e).splitlines()[0]) from e

@@ -6,7 +6,7 @@ there are mattes, build/mattes and the raw photos (for other backgrounds).
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,9 @@ from pipeline.crop import Square, cut, placement
 from pipeline.errors import UserError
 from pipeline.kinds import load_kind
 from pipeline.network_size import at_network_size
-from pipeline.photo import read_matte, read_photo
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.progress import say
-from pipeline.publish import published_file, verified_folder
+from pipeline.publish import published_file
 from pipeline.seeds import generator, seed_of
 from pipeline.sheet import chosen
 from pipeline.tables import read_table
@@ -33,7 +33,7 @@ PHOTOS = 6
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    verified_folder(IMAGES, "compose")
+    pictures = PictureStore.verified(IMAGES, "compose")
     photos = read_table(Path("build/photos.parquet"), "ingest", ("image", "person"))
     boxes = read_table(Path("build/boxes.parquet"), "detect", ("image", "landmarks"))[["image", "landmarks"]]
     squares = read_table(IMAGES / "images.parquet", "compose", ("image", "x1", "y1", "x2", "y2"))
@@ -46,13 +46,11 @@ def run(stage: Stage) -> None:
     from pipeline.mix import eyes_box
 
     train, rows = stage.params.train, table.set_index("image").loc[images]
-    pictures = [
-        at_network_size(read_photo(IMAGES / Path(image).with_suffix(".jpg")), train.size) for image in images
-    ]
+    shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]
     corners = rows[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     eyes = [eyes_box(list(points), crop) for points, crop in zip(rows["landmarks"], corners, strict=True)]
-    swapped = on_other_backgrounds(stage, table, images, pictures)
-    made = list(strips(np.stack(pictures), np.array(eyes, np.float32), train, swapped))
+    swapped = on_other_backgrounds(stage, table, images, shown)
+    made = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
     with published_file(stage.out(SHEET)) as part:
         Image.fromarray(drawn(made)).quantize(256).save(part, "PNG", optimize=True)
     say(f"augmentations: {len(made)} in {stage.out(SHEET)}")
@@ -75,21 +73,21 @@ def on_other_backgrounds(
     folder, size = params.synthesize.folder, params.compose.size
     sources = Sources(
         photos=Path(params.data.root),
-        mattes=verified_folder(Path("build/mattes"), "segment"),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
         folder=Path(folder) if folder else None,
         behind=params.ingest.background,
         workers=1,
     )
     kind = load_kind("backgrounds", params.synthesize.backgrounds)
     people = [Candidate(i, person, 0) for i, person in zip(table["image"], table["person"], strict=True)]
-    choose, squares = kind.chooser(sources, people), table.set_index("image")
+    choose, corners = kind.chooser(sources, people), table[["x1", "y1", "x2", "y2"]].to_numpy(int).tolist()
+    squares = {image: Square(*xyxy) for image, xyxy in zip(table["image"], corners, strict=True)}
+    owner = dict(zip(table["image"], table["person"], strict=True))
     found: list[np.ndarray] = []
     for image, picture in zip(images, pictures, strict=True):
-        row = squares.loc[image]
-        alpha = read_matte(sources.mattes / PurePosixPath(image).with_suffix(".png"))
-        square = Square(*(int(row[c]) for c in ("x1", "y1", "x2", "y2")))
-        where = placement(square, alpha.shape[1], alpha.shape[0], size)
-        donor = choose(Candidate(image, str(row["person"]), 0), seed_of(0, "sheet background", image))
+        alpha = sources.mattes.matte(image)
+        where = placement(squares[image], alpha.shape[1], alpha.shape[0], size)
+        donor = choose(Candidate(image, owner[image], 0), seed_of(0, "sheet background", image))
         plate = kind.picture(sources, donor, size, generator(0, "sheet background", image))
         rows, columns = where.output
         inside = np.array([columns.start, rows.start, columns.stop, rows.stop]) / size

@@ -8,11 +8,11 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from pipeline.errors import UserError
+from pipeline.errors import sentence
 from pipeline.progress import say
 
 FOLDER = Path(__file__).parent.parent / "commands"
@@ -23,6 +23,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+_debug = False
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
+    global _debug
+    _debug = debug
 
 
 def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,8 +37,12 @@ def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except UserError as e:
-            say(f"error: {e}")
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise  # what typer itself makes an exit code or a sentence of
+        except Exception as e:
+            if _debug:
+                raise
+            say(f"error: {sentence(e)}")
             sys.exit(1)
         except KeyboardInterrupt:
             say("interrupted")

@@ -17,7 +17,7 @@ import pandas as pd
 import typer
 
 from pipeline.disk import require_room, same_disk
-from pipeline.errors import UserError, printable
+from pipeline.errors import sentence
 from pipeline.params import Params, load_params
 from pipeline.process import die_with_parent, stage_lock
 from pipeline.progress import say
@@ -134,7 +134,7 @@ def run_stage(
     except Exception as e:
         if debug:
             traceback.print_exc()
-        say(f"{name}: error: {_sentence(e)}")
+        say(f"{name}: error: {sentence(e)}")
         return 1
     where = f", results below {QUICK}/ (a quick look, not a result)" if limit else ""
     say(f"{name}: done in {time.monotonic() - start:.1f} s{where}")
@@ -150,13 +150,3 @@ def _photo_count(table: Path) -> int:
         return pq.read_metadata(table).num_rows
     except (OSError, ArrowException):
         return 0
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        place = f"\n  where:   {printable(str(error.filename))}" if error.filename else ""
-        return f"{error.strerror}{place}"
-    what = f"unexpected {type(error).__name__}: {error}"
-    return f"{what}\n  fix:     run again with --debug and report the traceback"

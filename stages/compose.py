@@ -12,21 +12,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 import pandas as pd
 
-from pipeline.composite import composite, shows_person, snapped
-from pipeline.crop import NEUTRAL, Square, cut, inside, placement, square_around, whole_frame
+from pipeline.composite import person_of, shows_person
+from pipeline.crop import Square, square_around, whole_frame
+from pipeline.cutout import Cutter, groups_of
 from pipeline.errors import UserError
 from pipeline.kinds import load_kind
 from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.photo import encode_jpeg
+from pipeline.picture_store import PictureStore, PictureWriter, composed_name, published_pictures
 from pipeline.progress import say, track
-from pipeline.publish import published_folder, verified_folder
 from pipeline.seeds import generator
 from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
@@ -40,13 +40,10 @@ MATTES = Path("build/mattes")
 class Recipe:
     """What is the same for all photos."""
 
-    root: Path
-    mattes: Path
-    out: Path
+    cutter: Cutter
+    writer: PictureWriter
     fill: str
-    size: int
     seed: int
-    behind: tuple[int, int, int]
 
 
 class Order(NamedTuple):
@@ -59,10 +56,10 @@ class Order(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What a worker tells of a composed photo."""
+    """What a worker tells of some composed photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
-    person: bool  # False: the matte shows nobody
+    people: list[bool]  # False: the photo's matte shows nobody
 
 
 def run(stage: Stage) -> None:
@@ -73,21 +70,20 @@ def run(stage: Stage) -> None:
     orders = ordered(
         photos, read_table(Path("build/boxes.parquet"), "detect", ("image", "status")), compose.margin
     )
-    if load_kind("fills", compose.fill).NEEDS_MATTE:
-        verified_folder(MATTES, "segment")
+    needed = load_kind("fills", compose.fill).NEEDS_MATTE
+    mattes = PictureStore.verified(MATTES, "segment") if needed else None
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
-    with published_folder(stage.out("build/images")) as out:
-        for folder in sorted({(out / order.image).parent for order in orders}):
-            folder.mkdir(parents=True, exist_ok=True)
-        recipe = Recipe(root, MATTES, out, compose.fill, compose.size, compose.seed, behind)
+    with published_pictures(stage.out("build/images"), stage.params.data.shards) as writer:
+        recipe = Recipe(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
+        groups = groups_of(orders, compose.size)
         done = run_parallel(
-            partial(composer, recipe), orders, workers=stage.params.machine.workers, name=_name
+            partial(composer, recipe), groups, workers=stage.params.machine.workers, chunk=1, name=_names
         )
-        for order, made in zip(orders, track(done, len(orders), "compose"), strict=True):
+        for group, made in zip(groups, track(done, len(groups), "compose", "groups of photos"), strict=True):
             spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
-            empty += [] if made.person else [order.image]
-        write_table(out / "images.parquet", geometry(orders, compose.size))
+            empty += [order.image for order, person in zip(group, made.people, strict=True) if not person]
+        write_table(writer.folder / "images.parquet", geometry(orders, compose.size))
     if empty:
         say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
     say(pace("compose", len(orders), "photos", time.monotonic() - started, spent))
@@ -128,51 +124,33 @@ def geometry(orders: list[Order], size: int) -> pd.DataFrame:
     )
 
 
-def composer(recipe: Recipe) -> Callable[[Order], Made]:
-    """Makes the function that composes and writes one photo."""
+def composer(recipe: Recipe) -> Callable[[list[Order]], Made]:
+    """Makes the function that composes and writes some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    fill = load_kind("fills", recipe.fill)
-    size = recipe.size
+    fill, cutter = load_kind("fills", recipe.fill), recipe.cutter
 
-    def compose(order: Order) -> Made:
+    def compose(orders: list[Order]) -> Made:
         start = time.perf_counter()
-        photo = read_photo(recipe.root / order.image, recipe.behind)
-        alpha = (
-            read_matte(recipe.mattes / PurePosixPath(order.image).with_suffix(".png"))
-            if fill.NEEDS_MATTE
-            else None
-        )
+        seen = [cutter.photo(o.image, o.square, (o.width, o.height)) for o in orders]
+        mattes = [cutter.matte(o.image, photo) for o, photo in zip(orders, seen, strict=True)]
         read = time.perf_counter()
-        check_size(order, photo, alpha)
-        where = placement(order.square, order.width, order.height, size)
-        crop = cut(photo, where, size, NEUTRAL)
-        known = inside(where, size)
-        rng = generator(recipe.seed, "compose", order.image)
-        matte = None if alpha is None else cut(alpha, where, size, 0)
-        if matte is None:
-            picture = fill.background(crop, known, rng)
+        draws = [generator(recipe.seed, "compose", o.image) for o in orders]
+        if fill.NEEDS_MATTE:
+            people = [
+                person_of(photo.crop, matte, photo.known) for photo, matte in zip(seen, mattes, strict=True)
+            ]
+            behind = [fill.background(p.picture, p.behind, rng) for p, rng in zip(people, draws, strict=True)]
+            pictures = [person.on(plate) for person, plate in zip(people, behind, strict=True)]
         else:
-            behind = cv2.bitwise_and(known, cv2.inRange(snapped(matte), 0, 0))
-            picture = composite(crop, matte, fill.background(crop, behind, rng), known)
+            pictures = [fill.background(p.crop, p.known, rng) for p, rng in zip(seen, draws, strict=True)]
         computed = time.perf_counter()
-        (recipe.out / PurePosixPath(order.image).with_suffix(".jpg")).write_bytes(encode_jpeg(picture))
+        encoded = [encode_jpeg(picture) for picture in pictures]
+        for order, data in zip(orders, encoded, strict=True):
+            recipe.writer.write(composed_name(order.image), data)
         seconds = (read - start, computed - read, time.perf_counter() - computed)
-        return Made(seconds, matte is None or shows_person(matte))
+        return Made(seconds, [shows_person(matte) for matte in mattes])
 
     return compose
-
-
-def check_size(order: Order, photo: np.ndarray, alpha: np.ndarray | None) -> None:
-    """Refuses a photo that is not the one that was ingested, or a matte of another size."""
-    for what, found in (("photo", photo), ("matte", alpha)):
-        if found is not None and found.shape[:2] != (order.height, order.width):
-            raise UserError(
-                f"a {what} has another size than its photo had when it was ingested",
-                where=order.image,
-                got=f"{found.shape[1]} x {found.shape[0]}",
-                allowed=f"{order.width} x {order.height}",
-                fix="run `dvc repro`",
-            )
 
 
 def names(images: list[str], most: int = 5) -> str:
@@ -180,8 +158,8 @@ def names(images: list[str], most: int = 5) -> str:
     return ", ".join(images[:most]) + (f" and {len(images) - most} more" if len(images) > most else "")
 
 
-def _name(order: Order) -> str:
-    return order.image
+def _names(orders: list[Order]) -> str:
+    return ", ".join(order.image for order in orders)
 
 
 if __name__ == "__main__":

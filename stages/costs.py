@@ -35,14 +35,19 @@ class Cost:
 
 def stage_bytes(name: str, params: Params, photos: int) -> float:
     """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
-    size = params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
+    spooled = 2 if params.data.shards else 1  # pictures to be packed lie in a file of their own meanwhile
+    size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
     folds = params.split.folds if params.train.folds == "all" else 1
     swapped = params.train.background_swap > 0
     known = {
         "ingest": 2 * ROW_BYTES * photos,
-        "segment": 0.0 if params.segment.method == "none" else MATTE_BYTES * photos,
+        "segment": 0.0 if params.segment.method == "none" else spooled * MATTE_BYTES * photos,
         "compose": size * photos,
-        "synthesize": params.compose.size**2 * OTHER_COMPOSED_BYTES * photos * params.synthesize.copies,
+        "synthesize": spooled
+        * params.compose.size**2
+        * OTHER_COMPOSED_BYTES
+        * photos
+        * params.synthesize.copies,
         "plates": swapped * (params.compose.size**2 * OTHER_COMPOSED_BYTES + MATTE_BYTES) * photos,
         "train": MODEL_BYTES * folds,
     }

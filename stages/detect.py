@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
-from pipeline.detection import Order, detect_photos
+from pipeline.detection import detect_photos
+from pipeline.indexed_photo import IndexedPhoto
 from pipeline.item_cache import prune
 from pipeline.progress import say
 from pipeline.publish import write_json
@@ -24,7 +25,7 @@ def run(stage: Stage) -> None:
     detect, machine = stage.params.detect, stage.params.machine
     folder = Path(stage.params.data.root)
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
-    orders = [Order(folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
+    orders = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
     background = stage.params.ingest.background
     root = stage.item_cache.parent.parent
     result = detect_photos(orders, detect, root, stage.item_cache, machine.workers, background)

@@ -15,8 +15,9 @@ import pandas as pd
 
 from pipeline.labels import CLASSES
 from pipeline.photo import encode_jpeg, read_photo
+from pipeline.picture_store import PictureStore, matte_name
 from pipeline.progress import say
-from pipeline.publish import published_folder, verified_folder, write_json
+from pipeline.publish import published_folder, write_json
 from pipeline.seeds import seed_of
 from pipeline.sheet import chosen
 from pipeline.tables import read_table
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.explore.look import Looks
 
 BUILD, MATTES = Path("build"), Path("build/mattes")
-PROBED = ("age", "gender", "mask")
+PROBED = {"age": True, "gender": True, "mask": False}  # whether all photos of a person have one label
 LISTED = 100  # near-duplicate pairs named in the report
 LEAST_PHOTOS = 20  # of the tables' photos must show background, or nothing is probed
 
@@ -43,6 +44,7 @@ def run(stage: Stage) -> None:
     import threadpoolctl
 
     from pipeline.explore.distributions import counted, summary
+    from pipeline.explore.probe import verdict
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
         looks = looked_at(photos, stage)
@@ -60,13 +62,8 @@ def run(stage: Stage) -> None:
     }
     write_json(stage.out("reports/explore.json"), report)
     draw(report, looks, train, stage)
-    for task in PROBED if probes["probes"] else ():
-        probe = probes["probes"][task]
-        score = probe["balanced_accuracy"]
-        say(
-            f"explore: the background alone tells {task} with balanced accuracy {score['value']:.2f} "
-            f"(95 % {score['low']:.2f} to {score['high']:.2f}, chance {probe['chance']:.2f})"
-        )
+    for task, probe in probes["probes"].items():
+        say(f"explore: {verdict(task, probe)}")
     if probes["note"]:
         say(f"explore: {probes['note']}")
 
@@ -83,20 +80,19 @@ def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
     """What every photo looks like, in the order of `photos`."""
-    from pipeline.explore.look import Order, look_at
+    from pipeline.explore.look import Order, Sight, look_at
 
-    root, mattes = Path(stage.params.data.root), verified_folder(MATTES, "segment")
-    orders = []
-    for image in photos["image"]:
-        matte = mattes / Path(image).with_suffix(".png")
-        orders.append(Order(root / image, matte if matte.is_file() else None))
-    return look_at(orders, stage.params.ingest.background, stage.params.machine.workers)
+    mattes = PictureStore.verified(MATTES, "segment")
+    orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
+    sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.background)
+    return look_at(orders, sight, stage.params.machine.workers)
 
 
 def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
     """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
     from pipeline.audit.out_of_fold import reduced
-    from pipeline.explore.probe import probed
+    from pipeline.explore.probe import Labels, Luck, judged, probed
+    from pipeline.explore.ridge import OutOfFoldRidge
 
     explore = stage.params.explore
     seen = looks.background[train["row"]]
@@ -110,18 +106,14 @@ def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]
         return found
     components = reduced(features, seed_of(explore.seed, "components"))
     who = np.unique(used["person"].to_numpy(dtype=str), return_inverse=True)[1]
-    for name in PROBED:
-        codes = TASKS[name].code_of(used["true_class"].to_numpy(np.int64))
-        found["probes"][name] = probed(
-            components,
-            codes,
-            who,
-            used["fold"].to_numpy(),
-            TASKS[name].size,
-            explore.strength,
-            explore.bootstrap,
-            explore.seed,
-        )
+    held = used["fold"].to_numpy()
+    ridge = OutOfFoldRidge(components, held, explore.strength)
+    luck = Luck(explore.bootstrap, explore.shuffles, explore.seed)
+    for name, of_people in PROBED.items():
+        task = TASKS[name]
+        labels = Labels(task.code_of(used["true_class"].to_numpy(np.int64)), task.size, of_people)
+        found["probes"][name] = probed(ridge, labels, who, held, luck)
+    found["probes"] = judged(found["probes"])
     return found
 
 
@@ -165,8 +157,7 @@ def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage
         if np.isfinite(looks.person).any():
             columns["share of the photo that is person"] = looks.person
         plots.draw_quality(columns, folder / "quality.png")
-        if report["background"]["probes"]:
-            plots.draw_background(report["background"]["probes"], folder / "background.png")
+        plots.draw_background(report["background"], folder / "background.png")
         (folder / "sheets").mkdir()
         for code in range(CLASSES):
             own = train[train["true_class"] == code]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pipeline.errors import UserError
 from pipeline.params.scoring import Inference
 from pipeline.params.training import Train
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.publish import verified_folder
 from stages.command import Stage
 
@@ -75,8 +76,8 @@ def asked_each(
 
     machine = stage.params.machine
     array, _ = decoded(
-        verified_folder(IMAGES, "compose"),
-        [Path(image).with_suffix(".jpg").as_posix() for image in images],
+        PictureStore.verified(IMAGES, "compose"),
+        [composed_name(image) for image in images],
         config.train.size,
         stage.item_cache.parent / "decoded",
         cache_gb=machine.cache_gb,

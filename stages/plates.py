@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -23,9 +23,15 @@ from pipeline.composite import shows_person
 from pipeline.crop import Square, cut, placement
 from pipeline.kinds import load_kind
 from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, encode_matte, read_matte
+from pipeline.photo import encode_jpeg, encode_matte
+from pipeline.picture_store import (
+    PictureStore,
+    PictureWriter,
+    composed_name,
+    matte_name,
+    published_pictures,
+)
 from pipeline.progress import say, track
-from pipeline.publish import published_folder, verified_folder
 from pipeline.seeds import generator, seed_of
 from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
@@ -50,7 +56,7 @@ class Recipe:
 
     sources: Sources
     backgrounds: str
-    out: Path
+    writer: PictureWriter
     size: int
     seed: int
 
@@ -74,13 +80,13 @@ class Made(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     if stage.params.train.background_swap == 0:
-        with published_folder(stage.out(PLATES)) as out:
-            write_table(out / "plates.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        with published_pictures(stage.out(PLATES), stage.params.data.shards) as writer:
+            write_table(writer.folder / "plates.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
         return
     params, folder = stage.params, stage.params.synthesize.folder
     sources = Sources(
         photos=Path(params.data.root),
-        mattes=verified_folder(Path("build/mattes"), "segment"),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
         folder=Path(folder) if folder else None,
         behind=params.ingest.background,
         workers=params.machine.workers,
@@ -90,9 +96,9 @@ def run(stage: Stage) -> None:
     squares = read_table(Path("build/images/images.parquet"), "compose", ("image", "x1", "y1", "x2", "y2"))
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     jobs = jobs_of(photos, sources, kind, seed)
-    with published_folder(stage.out(PLATES)) as out:
-        made = drawn(Recipe(sources, kind, out, params.compose.size, seed), jobs, params.machine.workers)
-        write_table(out / "plates.parquet", table_of(jobs, made, photos))
+    with published_pictures(stage.out(PLATES), params.data.shards) as writer:
+        made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
+        write_table(writer.folder / "plates.parquet", table_of(jobs, made, photos))
 
 
 def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Job]:
@@ -110,8 +116,6 @@ def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int)
 def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
     """Draws and writes all pictures."""
     started = time.monotonic()
-    for folder in sorted({(recipe.out / job.image).parent for job in jobs}):
-        folder.mkdir(parents=True, exist_ok=True)
     done = run_parallel(partial(drawer, recipe), jobs, workers=workers, name=_name)
     made = list(track(done, len(jobs), "plates"))
     nobody = sum(not m.person for m in made)
@@ -130,15 +134,14 @@ def drawer(recipe: Recipe) -> Callable[[Job], Made]:
 
     def draw(job: Job) -> Made:
         start = time.perf_counter()
-        name = PurePosixPath(job.image)
-        alpha = read_matte(sources.mattes / name.with_suffix(".png"))
+        alpha = sources.mattes.matte(job.image)
         read = time.perf_counter()
         where = placement(job.square, alpha.shape[1], alpha.shape[0], size)
         matte = cut(alpha, where, size, 0)
         plate = backgrounds.picture(sources, job.donor, size, generator(recipe.seed, "plate", job.image))
         computed = time.perf_counter()
-        (recipe.out / name.with_suffix(".png")).write_bytes(encode_matte(matte))
-        (recipe.out / name.with_suffix(".jpg")).write_bytes(encode_jpeg(plate))
+        recipe.writer.write(matte_name(job.image), encode_matte(matte))
+        recipe.writer.write(composed_name(job.image), encode_jpeg(plate))
         rows, columns = where.output
         inside = (columns.start / size, rows.start / size, columns.stop / size, rows.stop / size)
         seconds = (read - start, computed - read, time.perf_counter() - computed)

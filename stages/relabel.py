@@ -11,7 +11,10 @@ import pandas as pd
 from pipeline.corrections import COLUMNS, read_corrections
 from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.publish import write_text
 from pipeline.relabel import relabelled
+from pipeline.relabel_effects import effects
+from pipeline.relabel_page import page
 from pipeline.safe_files import Unusable, read_regular
 from pipeline.tables import read_table, write_csv, write_table
 from stages.command import Stage, stage_command
@@ -21,16 +24,34 @@ NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
 def run(stage: Stage) -> None:
-    """Reads build/index.parquet and the corrections; writes build/labels.parquet and build/relabel.csv."""
+    """Reads build/index.parquet and the corrections; writes build/labels.parquet, build/relabel.csv and
+    reports/relabel.md, which says what the changes come to.
+    """
     rules = stage.params.relabel
     index = read_table(Path("build/index.parquet"), "ingest", NEEDED)
     train = index[index["split"] == "train"]
     corrections = read_corrections(_bytes(Path(rules.corrections)), rules.corrections, train)
     people = stage.first(train[["person"]].drop_duplicates().sort_values("person"))["person"]
     labels, changes = relabelled(train, corrections, rules)
-    labels, changes = (t[t["person"].isin(people)].reset_index(drop=True) for t in (labels, changes))
+    train, labels, changes = (
+        t[t["person"].isin(people)].reset_index(drop=True) for t in (train, labels, changes)
+    )
+    if labels.empty:
+        raise UserError(
+            "every photo to train on was dropped",
+            where=rules.corrections,
+            fix="take some of its rows with field drop away",
+        )
+    if (labels["train_class"] < 0).all():
+        raise UserError(
+            "nobody is left to train on",
+            where="relabel.drop_train_ages",
+            got=", ".join(map(str, rules.drop_train_ages)),
+            fix="drop fewer ages",
+        )
     write_table(stage.out("build/labels.parquet"), labels)
     write_csv(stage.out("build/relabel.csv"), changes)
+    write_text(stage.out("reports/relabel.md"), page(effects(train, labels, changes)))
     say(f"relabel: {len(labels)} photos of {labels['person'].nunique()} people; {_summary(changes)}")
 
 

@@ -25,8 +25,9 @@ from pipeline.errors import UserError
 from pipeline.gradcam_sheet import overlaid
 from pipeline.kinds import load_kind
 from pipeline.labels import CLASS_NAMES
+from pipeline.picture_store import PictureStore
 from pipeline.progress import say, track
-from pipeline.publish import published_file, verified_folder, write_json
+from pipeline.publish import published_file, write_json
 from pipeline.reliance import summary, young_to_old
 from pipeline.seeds import seed_of
 from pipeline.sheet import CELL, Row, sheet
@@ -48,12 +49,13 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     config = read_config()
     photos = validation_photos(stage, config)
-    rows = measured(stage, config, photos)
+    setting = setting_of(stage, config)
+    rows = measured(stage, config, setting, photos)
     found = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)
     matted = stage.params.segment.method != "none"
     found |= {"swaps": stage.params.reliance.swaps if matted else 0, "people": int(rows["person"].nunique())}
     found |= {"photos": len(rows), "without_person": int(rows["background"].isna().sum()) if matted else None}
-    draw_sheet(stage, config, photos, rows)
+    draw_sheet(stage, config, setting, photos, rows)
     write_table(stage.out(ROWS), rows)
     write_json(stage.out(BACKGROUND), {"background": found})
     if not matted:
@@ -86,7 +88,7 @@ def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:
     return table[table["person"].isin(kept)].reset_index(drop=True)
 
 
-def jobs_of(stage: Stage, config: ModelConfig, photos: pd.DataFrame) -> list[Job]:
+def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
     """What is to be drawn of each photo; without mattes the photo as it is and nothing else."""
     columns = ["image", "person", "fold", "x1", "y1", "x2", "y2"]
     rows = list(zip(*(photos[c].tolist() for c in columns), strict=True))
@@ -102,7 +104,7 @@ def jobs_of(stage: Stage, config: ModelConfig, photos: pd.DataFrame) -> list[Job
             fix="set reliance.backgrounds: procedural, or reliance.people higher",
         )
     known = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
-    choose = load_kind("backgrounds", reliance.backgrounds).chooser(setting_of(stage, config).sources, known)
+    choose = load_kind("backgrounds", reliance.backgrounds).chooser(setting.sources, known)
     jobs = []
     for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
         draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.swaps)]
@@ -114,9 +116,10 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     """What is the same for all photos."""
     params = stage.params
     matted = params.segment.method != "none"
+    mattes = PictureStore.verified(MATTES, "segment") if matted else PictureStore(MATTES)
     return Setting(
-        sources=Sources(Path(params.data.root), MATTES, behind=params.ingest.background),
-        images=IMAGES,
+        sources=Sources(Path(params.data.root), mattes, behind=params.ingest.background),
+        images=PictureStore.verified(IMAGES, "compose"),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,
         size=params.compose.size,
@@ -126,26 +129,18 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     )
 
 
-def measured(stage: Stage, config: ModelConfig, photos: pd.DataFrame) -> pd.DataFrame:
+def measured(stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame) -> pd.DataFrame:
     """`photos` with what was measured on each; see `pipeline.swap_answers`."""
-    verified_folder(IMAGES, "compose")
-    if stage.params.segment.method != "none":
-        verified_folder(MATTES, "segment")
-    jobs = jobs_of(stage, config, photos)
-    label = "reliance"
-    parts = [
-        table
-        for table, _ in track(
-            answers(stage, config, photos, jobs), -(-len(jobs) // TOGETHER), label, "batches"
-        )
-    ]
+    jobs = jobs_of(stage, setting, photos)
+    asked = answers(stage, config, setting, photos, jobs)
+    parts = [table for table, _ in track(asked, -(-len(jobs) // TOGETHER), "reliance", "batches")]
     facts = photos[["image", "person", "fold", "age", "true_class"]]
     rows = facts.merge(pd.concat(parts, ignore_index=True), on="image", validate="one_to_one")
     return rows.sort_values("image", ignore_index=True)
 
 
 def answers(
-    stage: Stage, config: ModelConfig, photos: pd.DataFrame, jobs: list[Job]
+    stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, jobs: list[Job]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
     from pipeline.inference import load_model
@@ -157,8 +152,7 @@ def answers(
         if not here:
             continue
         model = load_model(MODEL, config.train, fold)
-        make = partial(viewer, setting_of(stage, config))
-        views = run_parallel(make, here, workers=stage.params.machine.workers, name=_name)
+        views = run_parallel(partial(viewer, setting), here, workers=stage.params.machine.workers, name=_name)
         while batch := list(islice(views, TOGETHER)):
             table, maps = asked(model, config.train, batch)
             yield (
@@ -172,12 +166,15 @@ def answers(
             )
 
 
-def draw_sheet(stage: Stage, config: ModelConfig, photos: pd.DataFrame, rows: pd.DataFrame) -> None:
+def draw_sheet(
+    stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, rows: pd.DataFrame
+) -> None:
     """Draws reports/gradcam.png: right answers, then wrong ones, each from young to old."""
     images = young_to_old(rows, SHOWN, stage.params.reliance.seed)
-    jobs = {job.image: job._replace(donors=job.donors and []) for job in jobs_of(stage, config, photos)}
+    jobs = {job.image: job._replace(donors=job.donors and []) for job in jobs_of(stage, setting, photos)}
     drawn: dict[str, Row] = {}
-    for table, sheet_rows in answers(stage, config, photos, [jobs[image] for image in sorted(images)]):
+    asked = answers(stage, config, setting, photos, [jobs[image] for image in sorted(images)])
+    for table, sheet_rows in asked:
         drawn |= dict(zip(table["image"], sheet_rows, strict=True))
     picture = sheet(("picture", *TASKS), [drawn[image] for image in images])
     with published_file(stage.out(SHEET)) as part:

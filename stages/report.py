@@ -5,8 +5,7 @@ Reads what the other stages wrote, tables and pictures; computes nothing that th
 
 from __future__ import annotations
 
-import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,21 +16,23 @@ from pipeline.errors import UserError
 from pipeline.labels import MIDDLE_FROM, OLD_FROM
 from pipeline.overrides import flat as flat_params
 from pipeline.overrides import set_options
-from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.progress import say
-from pipeline.publish import verified_folder, write_text
-from pipeline.report import chart, scores, tables
-from pipeline.report.page import as_source, render, thumbnail
+from pipeline.publish import write_text
+from pipeline.report import chart, scores
+from pipeline.report.page import render, thumbnail
 from pipeline.tables import read_table
 from pipeline.tasks import TASKS
 from stages.command import Stage, stage_command
+from stages.report_data import data_facts, explored_facts, predicted
+from stages.report_inputs import picture, read_json
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"
 MISTAKES = 12
 SECTIONS = {
-    "data": "Data", "labels": "Label changes", "stages": "Stages", "balance": "Balance", "curves": "Curves",
-    "augmentations": "Augmentations",
+    "data": "Data", "labels": "Label changes", "explore": "What it is like", "stages": "Stages",
+    "balance": "Balance", "curves": "Curves", "augmentations": "Augmentations",
     "metrics": "Scores", "confusion": "Confusion", "calibration": "Calibration", "ages": "Ages",
     "mistakes": "Mistakes", "background": "Background", "reproduce": "Reproduce",
 }  # fmt: skip
@@ -42,8 +43,9 @@ def run(stage: Stage) -> None:
     labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "age", "true_class", "train_class"))
     made = read_table(BUILD / "synthetic/synthetic.parquet", "synthesize", ("train_class",))
     predictions = read_table(REPORTS / "predictions.parquet", "evaluate", ("image", "person", "p17"))
-    explored = REPORTS / "explore.json"
-    facts: dict[str, Any] = data_facts() | score_facts(predictions, labels) | params_facts(stage)
+    facts: dict[str, Any] = (
+        data_facts() | explored_facts() | score_facts(predictions, labels) | params_facts(stage)
+    )
     facts |= {
         "sections": SECTIONS.items(),
         "balance": scores.balance(labels, made),
@@ -53,27 +55,10 @@ def run(stage: Stage) -> None:
         "augmentations_png": picture(REPORTS / "augmentations.png", "augmentations"),
         "gradcam_png": picture(REPORTS / "gradcam.png", "reliance"),
         "distribution": predicted(),
-        "explored": tables.flat(read_json(explored, "explore")) if explored.is_file() else [],
     }
     text = render(facts)
     write_text(stage.out(REPORT), text)
     say(f"report: {stage.out(REPORT)}, {len(text) / 1e6:.1f} MB")
-
-
-def data_facts() -> dict[str, Any]:
-    """What came in and what was changed."""
-    columns = ("image", "split", "person", "sha256", "width", "height")
-    index = read_table(BUILD / "index.parquet", "ingest", columns)
-    detect = read_json(REPORTS / "detect.json", "detect")
-    split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
-    return {
-        "data": tables.came_in(index, read_csv(BUILD / "quarantine.csv", "ingest")),
-        "changes": tables.changes(read_csv(BUILD / "relabel.csv", "relabel")),
-        "detected": [
-            {"split": name, "counts": [(s.replace("_", " "), n) for s, n in counts.items() if n]}
-            for name, counts in split
-        ],
-    }
 
 
 def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Any]:
@@ -95,10 +80,9 @@ def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, An
     ages = scores.errors_by_age(predictions, labels.set_index("image")["age"])
     bounds = (MIDDLE_FROM, OLD_FROM)
     mistakes = scores.worst(predictions, MISTAKES)
-    images = verified_folder(BUILD / "images", "compose")
+    pictures = PictureStore.verified(BUILD / "images", "compose")
     for row in mistakes:
-        file = images / PurePosixPath(row["image"]).with_suffix(".jpg")
-        row["picture"] = thumbnail(read_photo(file))
+        row["picture"] = thumbnail(pictures.photo(composed_name(row["image"])))
     return {
         "metrics": metrics,
         "scores": rows,
@@ -150,6 +134,7 @@ def params_facts(stage: Stage) -> dict[str, Any]:
         "detect": params.detect, "fit_segmenter": params.fit_segmenter, "segment": params.segment,
         "compose": params.compose, "synthesize": params.synthesize, "train": params.train,
         "evaluate": params.evaluate, "predict": params.predict, "reliance": params.reliance,
+        "audit": params.audit, "explore": params.explore,
     }  # fmt: skip
     values = {name: section.model_dump(mode="json", by_alias=True) for name, section in shown.items()}
     options = set_options(values, flat_params(values))
@@ -163,36 +148,6 @@ def shell(text: str) -> str:
     import shlex
 
     return shlex.quote(text)
-
-
-def predicted() -> dict[str, Any] | None:
-    """What `predict` tells about the photos without labels; None where there are none."""
-    found = read_json(REPORTS / "predict.json", "predict")
-    return found if found["photos"] else None
-
-
-def read_json(path: Path, stage: str) -> dict[str, Any]:
-    """A JSON file that `stage` wrote."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise UserError(
-            "an input file cannot be read", where=path, got=str(e), fix=f"run `dvc repro {stage}`"
-        ) from e
-
-
-def read_csv(path: Path, stage: str) -> pd.DataFrame:
-    """A CSV table for people that `stage` wrote; all text."""
-    if not path.is_file():
-        raise UserError("an input table is missing", where=path, fix=f"run `dvc repro {stage}`")
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def picture(path: Path, stage: str) -> str:
-    """A picture that `stage` drew, as a data URI."""
-    if not path.is_file():
-        raise UserError("an input picture is missing", where=path, fix=f"run `dvc repro {stage}`")
-    return as_source(path.read_bytes())
 
 
 if __name__ == "__main__":

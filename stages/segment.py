@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.indexed_photo import IndexedPhoto
 from pipeline.item_cache import ItemCache, prune
 from pipeline.kinds import load_kind
-from pipeline.matte_pass import Order, Pass, matte_name, matte_photos
+from pipeline.matte_pass import Pass, matte_photos
 from pipeline.mattes import EMPTY
+from pipeline.picture_store import PictureWriter, published_pictures
 from pipeline.progress import say
-from pipeline.publish import published_folder, write_json
+from pipeline.publish import write_json
 from pipeline.tables import read_table
 from stages.command import Stage, stage_command
 
@@ -28,8 +30,8 @@ def run(stage: Stage) -> None:
     segment = stage.params.segment
     columns = ("image", "split", "width", "height", "sha256")
     photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", columns))
-    with published_folder(stage.out("build/mattes")) as out:
-        result = Pass() if segment.method == "none" else _matted(stage, photos, out)
+    with published_pictures(stage.out("build/mattes"), stage.params.data.shards) as writer:
+        result = Pass() if segment.method == "none" else _matted(stage, photos, writer)
     write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
     if segment.method != "none":
         say(f"segment: {result.line()}")
@@ -42,23 +44,15 @@ def run(stage: Stage) -> None:
         )
 
 
-def _matted(stage: Stage, photos: pd.DataFrame, out: Path) -> Pass:
+def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
     segment, background = stage.params.segment, stage.params.ingest.background
     module = load_kind("segmenters", segment.method)
     root = stage.item_cache.parent.parent
     chosen = (segment, root, FITTED)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
-    orders = [
-        Order(
-            row.image,
-            Path(stage.params.data.root) / row.image,
-            row.sha256,
-            int(row.width),
-            int(row.height),
-            out / matte_name(row.image),
-        )
-        for row in photos.itertuples()
-    ]
+    data = Path(stage.params.data.root)
+    facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
+    orders = [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
 
     def prepare() -> int:
         running = module.prepare(*chosen)
@@ -66,9 +60,8 @@ def _matted(stage: Stage, photos: pd.DataFrame, out: Path) -> Pass:
         return running.batch
 
     cache = ItemCache(stage.item_cache, "segment", identity)
-    result = matte_photos(
-        orders, prepare, partial(module.create, *chosen), cache, background, stage.params.machine.workers
-    )
+    create, workers = partial(module.create, *chosen), stage.params.machine.workers
+    result = matte_photos(orders, prepare, create, cache, writer, background, workers)
     prune(stage.item_cache, stage.params.machine.cache_gb)
     return result
 

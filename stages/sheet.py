@@ -7,13 +7,14 @@ are not looked at.
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pipeline.photo import read_matte, read_photo
+from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore, composed_name, matte_name
 from pipeline.progress import say
 from pipeline.publish import published_file
 from pipeline.sheet import Row, boxed, chosen, sheet
@@ -37,7 +38,8 @@ def run(stage: Stage) -> None:
     known = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
     images = chosen(known, stage.limit or ROWS, seed=0)
     root = Path(stage.params.data.root)
-    rows = [row_of(image, table.loc[image], copies.get(image), root, stage) for image in images]
+    stores = [PictureStore.opened(BUILD / name) for name in ("mattes", "images", "synthetic")]
+    rows = [row_of(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
     whole = Image.fromarray(sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
@@ -46,25 +48,35 @@ def run(stage: Stage) -> None:
     say(f"sheet: {len(rows)} photos in {stage.out('reports/stages.png')}")
 
 
-def row_of(image: str, facts: Any, copy: str | None, root: Path, stage: Stage) -> Row:
+def row_of(
+    image: str,
+    facts: Any,
+    copy: str | None,
+    root: Path,
+    stage: Stage,
+    mattes: PictureStore,
+    composed: PictureStore,
+    synthetic: PictureStore,
+) -> Row:
     """The five cells of one photo."""
     photo = read_photo(root / image, stage.params.ingest.background)
     status = str(facts["status"])
-    box, square = ([float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2")] for end in ("", "_square"))
-    found = boxed(photo, (*box,), (*square,), status, list(facts["landmarks"]))  # type: ignore[arg-type]
-    matte = BUILD / "mattes" / PurePosixPath(image).with_suffix(".png")
+    box, square = _box(facts, ""), _box(facts, "_square")
+    found = boxed(photo, box, square, status, list(facts["landmarks"]))
     cells: list[np.ndarray | str] = [
         photo,
         "not asked" if status == "not_asked" else found,
-        np.dstack([read_matte(matte)] * 3) if matte.exists() else "not asked",
-        read_photo(BUILD / "images" / PurePosixPath(image).with_suffix(".jpg")),
-        read_photo(BUILD / "synthetic" / copy)
-        if copy
-        else "no copy"
-        if stage.params.synthesize.copies
-        else "not asked",
+        np.dstack([mattes.matte(image)] * 3) if matte_name(image) in mattes else "not asked",
+        composed.photo(composed_name(image)),
+        synthetic.photo(copy) if copy else "no copy" if stage.params.synthesize.copies else "not asked",
     ]
     return Row(f"{image} · {status.replace('_', ' ')}", cells)
+
+
+def _box(facts: Any, end: str) -> tuple[float, float, float, float]:
+    """A box `xyxy` of a row of build/boxes.parquet: the found one, or with `_square` the one to crop."""
+    x1, y1, x2, y2 = (float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2"))
+    return x1, y1, x2, y2
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def run(stage: Stage) -> None:
     fold = folds_of(person_hashes(list(people["person"])), split.folds, split.seed)
     cells = people_per_cell(people["stratum"].to_numpy(), fold, split.folds)
     if stage.limit is None:
-        _refuse_empty(cells, split)
+        refuse_empty(cells.sum(axis=0), split)
     _warn(cells, split)
     write_table(stage.out("build/folds.parquet"), people[["person"]].assign(fold=fold))
     write_json(stage.out("reports/split.json"), _report(cells, split))
@@ -51,8 +51,16 @@ def _people() -> pd.DataFrame:
     return strata_of(read_table(Path("build/labels.parquet"), "relabel", ["person", "gender", "age"]))
 
 
-def _refuse_empty(cells: np.ndarray, split: Split) -> None:
-    sizes = cells.sum(axis=0)
+def refuse_empty(sizes: np.ndarray, split: Split) -> None:
+    """Stops where nobody is on one side of the validation.
+
+    Args:
+        sizes: int [folds], people per fold.
+        split: the params section.
+
+    Raises:
+        UserError: nobody to train on, or to validate on.
+    """
     chosen = int(sizes[split.validation_fold])
     if chosen == 0 or chosen == sizes.sum():
         side = "nobody is left to train on" if chosen else "the validation fold has no people"

@@ -9,7 +9,7 @@ person, so whichever fold validates, no pixel of it reaches training.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,14 +21,15 @@ import pandas as pd
 
 from pipeline.backgrounds import Candidate, Choose, Sources
 from pipeline.balance import copies_per_photo
-from pipeline.composite import composite, shows_person
-from pipeline.crop import NEUTRAL, Square, cut, inside, placement
+from pipeline.composite import person_of, shows_person
+from pipeline.crop import Square
+from pipeline.cutout import Cutter, groups_of
 from pipeline.errors import UserError
 from pipeline.kinds import load_kind
 from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.photo import encode_jpeg
+from pipeline.picture_store import PictureStore, PictureWriter, published_pictures
 from pipeline.progress import say, track
-from pipeline.publish import published_folder, verified_folder
 from pipeline.seeds import generator, seed_of
 from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
@@ -50,7 +51,7 @@ class Recipe:
 
     sources: Sources
     backgrounds: str
-    out: Path
+    writer: PictureWriter
     size: int
     seed: int
 
@@ -63,24 +64,29 @@ class Job(NamedTuple):
     files: list[str]
     donors: list[str]
 
+    def copies(self) -> Iterator[tuple[str, str]]:
+        """File and donor of each copy."""
+        return zip(self.files, self.donors, strict=True)
+
 
 class Made(NamedTuple):
-    """What a worker tells of a photo's copies."""
+    """What a worker tells of the copies of some photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
-    person: bool  # False: the matte shows nobody, so nothing was written
+    people: list[bool]  # False: the photo's matte shows nobody, so nothing was written
 
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
     synthesize, size = stage.params.synthesize, stage.params.compose.size
     if synthesize.copies == 0:
-        with published_folder(stage.out("build/synthetic")) as out:
-            write_table(out / "synthetic.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+            nothing = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+            write_table(writer.folder / "synthetic.parquet", nothing)
         return
     sources = Sources(
         photos=Path(stage.params.data.root),
-        mattes=verified_folder(Path("build/mattes"), "segment"),
+        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         behind=stage.params.ingest.background,
         workers=stage.params.machine.workers,
@@ -90,10 +96,11 @@ def run(stage: Stage) -> None:
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
-    with published_folder(stage.out("build/synthetic")) as out:
-        recipe = Recipe(sources, synthesize.backgrounds, out, size, synthesize.seed)
+    with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+        recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         nobody = written(recipe, jobs, stage.params.machine.workers)
-        write_table(out / "synthetic.parquet", table[~table["image"].isin(nobody)].reset_index(drop=True))
+        made = table[~table["image"].isin(nobody)].reset_index(drop=True)
+        write_table(writer.folder / "synthetic.parquet", made)
 
 
 def trained_people() -> pd.DataFrame:
@@ -147,13 +154,13 @@ def planned(
 def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
     """Draws and writes all pictures; returns the photos that got none because their matte shows nobody."""
     started, spent, nobody, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
-    for folder in sorted({(recipe.out / job.image).parent for job in jobs}):
-        folder.mkdir(parents=True, exist_ok=True)
-    done = run_parallel(partial(synthesizer, recipe), jobs, workers=workers, name=_name)
-    for job, made in zip(jobs, track(done, len(jobs), "synthesize"), strict=True):
+    groups = groups_of(jobs, recipe.size)
+    done = run_parallel(partial(synthesizer, recipe), groups, workers=workers, chunk=1, name=_names)
+    for group, made in zip(groups, track(done, len(groups), "synthesize", "groups of photos"), strict=True):
         spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
-        count += len(job.files) if made.person else 0
-        nobody += [] if made.person else [job.image]
+        for job, person in zip(group, made.people, strict=True):
+            count += len(job.files) if person else 0
+            nobody += [] if person else [job.image]
     if nobody:
         some = ", ".join(nobody[:5]) + (" …" if len(nobody) > 5 else "")
         say(f"synthesize: the matte of {len(nobody)} photos shows no person, so they get no copies: {some}")
@@ -161,37 +168,41 @@ def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
     return nobody
 
 
-def synthesizer(recipe: Recipe) -> Callable[[Job], Made]:
-    """Makes the function that draws and writes all copies of one photo."""
+def synthesizer(recipe: Recipe) -> Callable[[list[Job]], Made]:
+    """Makes the function that draws and writes all copies of some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
     backgrounds = load_kind("backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
+    cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 
-    def synthesize(job: Job) -> Made:
+    def synthesize(jobs: list[Job]) -> Made:
         start = time.perf_counter()
-        photo = read_photo(sources.photos / job.image, sources.behind)
-        alpha = read_matte(sources.mattes / PurePosixPath(job.image).with_suffix(".png"))
-        read = time.perf_counter() - start
-        where = placement(job.square, photo.shape[1], photo.shape[0], size)
-        crop, matte = cut(photo, where, size, NEUTRAL), cut(alpha, where, size, 0)
-        if not shows_person(matte):
-            return Made((read, 0.0, 0.0), person=False)
-        known = inside(where, size)
-        write = 0.0
-        for file, donor in zip(job.files, job.donors, strict=True):
-            rng = generator(recipe.seed, "background", file)
-            behind = backgrounds.picture(sources, donor, size, rng)
-            picture = composite(crop, matte, behind, known)
-            before = time.perf_counter()
-            (recipe.out / file).write_bytes(encode_jpeg(picture))
-            write += time.perf_counter() - before
-        return Made((read, time.perf_counter() - start - read - write, write), person=True)
+        seen = [cutter.photo(job.image, job.square) for job in jobs]
+        mattes = [cutter.matte(job.image, photo) for job, photo in zip(jobs, seen, strict=True)]
+        read = time.perf_counter()
+        shown = [shows_person(matte) for matte in mattes]
+        parts = [part for part in zip(jobs, seen, mattes, shown, strict=True) if part[3]]
+        people = [person_of(photo.crop, matte, photo.known) for _, photo, matte, _ in parts]
+        pairs = [(f, d, p) for p, (job, *_) in zip(people, parts, strict=True) for f, d in job.copies()]
+        writing = 0.0
+        for some in groups_of(pairs, size):
+            plates = [
+                backgrounds.picture(sources, donor, size, generator(recipe.seed, "background", file))
+                for file, donor, _ in some
+            ]
+            pictures = [person.on(plate) for (*_, person), plate in zip(some, plates, strict=True)]
+            drawn = time.perf_counter()
+            encoded = [encode_jpeg(picture) for picture in pictures]
+            for (file, *_), data in zip(some, encoded, strict=True):
+                recipe.writer.write(file, data)
+            writing += time.perf_counter() - drawn
+        return Made((read - start, time.perf_counter() - read - writing, writing), shown)
 
     return synthesize
 
 
-def _name(job: Job) -> str:
-    return job.image
+def _names(jobs: list[Job]) -> str:
+    return ", ".join(job.image for job in jobs)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.publish import verified_folder
+from pipeline.picture_store import PictureStore, composed_name, matte_name
 from pipeline.tables import read_table
 from stages.command import Stage
 
@@ -83,10 +83,10 @@ def plate_folder(stage: Stage) -> PlateFolder | None:
     columns = ["image", "person_seen", *INSIDE, "donor", "donor_person"]
     table = read_table(PLATES / "plates.parquet", "plates", columns).sort_values("image", ignore_index=True)
     arrays, digests = [], [table.to_csv()]
-    for suffix in (".png", ".jpg"):
+    for name_of in (matte_name, composed_name):
         array, digest = decoded(
-            verified_folder(PLATES, "plates"),
-            [PurePosixPath(image).with_suffix(suffix).as_posix() for image in table["image"]],
+            PictureStore.verified(PLATES, "plates"),
+            [name_of(image) for image in table["image"]],
             params.train.size,
             stage.item_cache.parent / "decoded",
             cache_gb=params.machine.cache_gb,

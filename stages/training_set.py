@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.publish import verified_folder
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.tables import read_table
 from stages.command import Stage
 from stages.training_eyes import eyes_of
@@ -40,9 +40,7 @@ def training_table(stage: Stage) -> pd.DataFrame:
         raise UserError("a person has no fold", where=FOLDS, got=lost, fix="run `dvc repro split`")
     if stage.limit:
         people = people[people["person"].isin(first_people(people, stage.limit))]
-    photos = people.assign(
-        file=[Path(i).with_suffix(".jpg").as_posix() for i in people["image"]], synthetic=False
-    )
+    photos = people.assign(file=[composed_name(i) for i in people["image"]], synthetic=False)
     facts = people[["image", "person", "fold", "age", "true_class", "train_class"]]
     copies = made[["file", "image"]].sort_values("file").merge(facts, on="image").assign(synthetic=True)
     columns = ["file", "image", "person", "fold", "true_class", "train_class", "age", "synthetic"]
@@ -66,7 +64,7 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
     for synthetic, folder, maker in ((False, IMAGES, "compose"), (True, SYNTHETIC, "synthesize")):
         files = list(table.loc[table["synthetic"] == synthetic, "file"])
         array, content = decoded(
-            verified_folder(folder, maker),
+            PictureStore.verified(folder, maker),
             files,
             params.train.size,
             stage.item_cache.parent / "decoded",

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.labels import CLASSES, age_group_of
 from pipeline.params import Params
-from pipeline.publish import verified_folder
+from pipeline.picture_store import PictureStore, composed_name
 from pipeline.tables import read_table
 from stages.command import Stage
 from stages.training_eyes import known_eyes
@@ -121,8 +121,8 @@ def unlabelled(stage: Stage) -> Unlabelled | None:
             fix="set train.pseudo_labels: null, or add eval/ to the data folder",
         )
     pixels, digest = decoded(
-        verified_folder(IMAGES, "compose"),
-        [Path(image).with_suffix(".jpg").as_posix() for image in images],
+        PictureStore.verified(IMAGES, "compose"),
+        [composed_name(image) for image in images],
         params.train.size,
         stage.item_cache.parent / "decoded",
         cache_gb=params.machine.cache_gb,

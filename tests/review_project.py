@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -123,3 +124,56 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def person_of(page: httpx.Client, name: str) -> dict[str, Any]:
+    ids = {n: i for i, n in page.get("/api/people").json()}
+    return page.get(f"/api/person/{ids[name]}").json()
+
+
+def decide(page: httpx.Client, name: str, action: str, field: str, **more: Any) -> httpx.Response:
+    person = person_of(page, name)
+    photo = more.pop("photo", "")
+    ids = {p["name"]: p["id"] for p in person["photos"]}
+    body = {"person": person["id"], "version": person["version"], "action": action, "field": field}
+    body["receipt"] = more.pop("receipt", "0" * 16)
+    return page.post("/api/decide", json={**body, "photo": ids[photo] if photo else "", **more})
+
+
+def add_model(other: str) -> None:
+    """Two untrained networks and the composed pictures; person `other` is in fold 1, the rest in fold 0."""
+    import pandas as pd
+    import torch
+    from safetensors.torch import save_file
+
+    from pipeline.params.training import Train
+    from pipeline.publish import published_folder, write_json
+    from pipeline.tables import write_table
+    from pipeline.training.network import classifier
+
+    index = pd.read_parquet("build/index.parquet")
+    people = index["person"].unique()
+    write_table(
+        Path("build/folds.parquet"), pd.DataFrame({"person": people, "fold": (people == other).astype(int)})
+    )
+    with published_folder(Path("build/images")) as images:
+        for image in index["image"]:
+            (images / image).parent.mkdir(parents=True, exist_ok=True)
+            (images / image).write_bytes(picture(width=64, height=64))
+    train = Train(model="resnet10t", size=128)
+    with published_folder(Path("build/model")) as model:
+        for fold in (0, 1):
+            torch.manual_seed(fold)
+            (model / f"fold{fold}").mkdir()
+            weights = classifier(train, weights=False).net.state_dict()
+            path = model / f"fold{fold}" / "model.safetensors"
+            save_file({name: w.contiguous() for name, w in weights.items()}, path)
+        write_json(
+            model / "config.json",
+            {
+                "train": train.model_dump(mode="json"),
+                "folds": [0, 1],
+                "class_counts": [1] * 18,
+                "learnt_mix": {},
+            },
+        )

@@ -11,6 +11,7 @@ from pipeline.backgrounds import Candidate, Sources
 from pipeline.errors import UserError
 from pipeline.kinds import kind_names, load_kind
 from pipeline.photo import encode_jpeg
+from pipeline.picture_store import PictureStore
 from pipeline.seeds import generator, seed_of
 from tests.pixel_project import make_project, person_of
 
@@ -30,7 +31,7 @@ def sources(project: Path) -> Sources:
     (project / "mine/deep/wall.jpg").write_bytes(encode_jpeg(blue))
     (project / "mine/notes.txt").write_text("no picture")
     (project / "mine/.hidden").write_text("not even looked at")
-    return Sources(project / "data", project / "build/mattes", project / "mine", workers=1)
+    return Sources(project / "data", PictureStore(project / "build/mattes"), project / "mine", workers=1)
 
 
 @pytest.mark.parametrize("size", [32, 101])
@@ -51,7 +52,7 @@ def test_contract(name: str, size: int, sources: Sources) -> None:
 
 
 def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
-    choose = load_kind("backgrounds", "others").chooser(Sources(Path(), Path()), CANDIDATES)
+    choose = load_kind("backgrounds", "others").chooser(Sources(Path(), PictureStore(Path())), CANDIDATES)
     by_image = {c.image: c for c in CANDIDATES}
     for person in CANDIDATES:
         donors = {by_image[choose(person, seed)] for seed in range(200)}
@@ -61,7 +62,7 @@ def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
 
 
 def test_a_fold_with_one_person_is_an_error_with_a_way_out() -> None:
-    choose = load_kind("backgrounds", "others").chooser(Sources(Path(), Path()), CANDIDATES[:3])
+    choose = load_kind("backgrounds", "others").chooser(Sources(Path(), PictureStore(Path())), CANDIDATES[:3])
     with pytest.raises(UserError, match=r"one person only[\s\S]*procedural"):
         choose(CANDIDATES[0], 1)
 
@@ -94,7 +95,7 @@ def test_a_folder_without_pictures_is_an_error(sources: Sources, tmp_path: Path)
 
 def test_procedural_pictures_differ() -> None:
     kind = load_kind("backgrounds", "procedural")
-    plates = [kind.picture(Sources(Path(), Path()), "", 64, generator(0, i)) for i in range(20)]
+    plates = [kind.picture(Sources(Path(), PictureStore(Path())), "", 64, generator(0, i)) for i in range(20)]
     means = np.array([p.mean(axis=(0, 1)) for p in plates])
     assert means.std(axis=0).min() > 20
     assert min(p.std() for p in plates) > 2

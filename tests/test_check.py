@@ -16,6 +16,8 @@ from pipeline.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.data_folder import ANNA, BERT, add_person
 
+SEED = 0  # puts the two people into different folds
+
 
 @pytest.fixture
 def ready(project: Path) -> Path:
@@ -25,6 +27,7 @@ def ready(project: Path) -> Path:
     shutil.copy(ROOT / "weights.lock", project / "weights.lock")
     (project / "data/corrections.csv").write_text("person,image,field,old,new,reason,source\n")
     change(data={"root": "photos"}, segment={"method": "none"}, synthesize={"copies": 0})
+    change(split={"folds": 2, "seed": SEED})
     return project
 
 
@@ -77,6 +80,38 @@ def test_corrections_are_checked_against_the_data(ready: Path) -> None:
 def test_unusable_files_above_the_limit_are_named(ready: Path) -> None:
     (ready / "photos/train/images" / ANNA / "normal.png").write_bytes(b"x")
     assert "the same photo name as" in problems()
+
+
+def test_too_few_people_to_validate_on_are_told_of_before_the_run(ready: Path) -> None:
+    change(split={"folds": 5, "seed": 448})
+    assert "the validation fold has no people" in problems()
+    change(split={"folds": 3, "seed": SEED}, train={"folds": "all"})
+    assert "make folds of" in problems()
+    with (ready / "data/corrections.csv").open("a") as f:
+        f.write(f"{ANNA},,drop,,,,\n{BERT},,drop,,,,\n")
+    assert "not one photo to train on" in problems()
+
+
+@pytest.mark.parametrize("root", ["loop", "nul\0byte"])
+def test_a_folder_that_cannot_be_one_is_a_sentence(ready: Path, root: str) -> None:
+    (ready / "loop").symlink_to("loop")
+    change(data={"root": root})
+    assert "the data folder is missing" in problems()
+
+
+def test_photos_that_only_the_table_knows_are_named(ready: Path) -> None:
+    table = "image,person,gender,age,mask\np/1.jpg,A,male,30,worn\np/2.jpg,B,male,30,worn\n"
+    (ready / "photos/photos.csv").write_text(table)
+    change(data={"layout": "csv"})
+    assert "p/1.jpg: there is no such file" in problems()
+
+
+def test_folders_and_names_that_a_later_stage_would_miss(ready: Path) -> None:
+    change(relabel={"drop_train_ages": [45, 59]}, fit_segmenter={"encoder": "tu-resnet81"})
+    change(segment={"method": "unet"}, synthesize={"copies": 1, "backgrounds": "folder", "folder": "gone"})
+    text = problems()
+    for said in ("nobody is left to train on", "fit_segmenter.encoder", "resnet81", "synthesize.folder"):
+        assert said in text, said
 
 
 def test_wrong_params_stop_it_first(ready: Path) -> None:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline.balance import copies_per_photo, levelled
-from pipeline.composite import composite, shows_person, snapped, spread
+from pipeline.colour_spread import spread
+from pipeline.composite import composite, shows_person, snapped
 from pipeline.paint_out import hole, painted_out
 
 SKIN, GREEN, RED = (205, 160, 140), (0, 255, 0), (255, 0, 0)
@@ -86,7 +87,7 @@ def test_spread_reaches_everywhere_and_takes_no_masked_colour() -> None:
     picture = np.full((120, 120, 3), 255, np.uint8)
     mask = np.zeros((120, 120), np.uint8)
     picture[:, :20], mask[:, :20] = (10, 200, 30), 255
-    assert np.abs(spread(picture, mask).astype(int) - (10, 200, 30)).max() <= 2
+    assert np.abs(spread(picture, mask, (3, 15)).astype(int) - (10, 200, 30)).max() <= 2
 
 
 def test_a_person_painted_out_leaves_the_wall() -> None:

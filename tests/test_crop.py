@@ -75,3 +75,16 @@ def test_enlarging_and_equal_size() -> None:
     photo = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     assert (resized(photo, 4, 4) == photo).all()
     assert resized(photo, 9, 9).shape == (9, 9, 3)
+
+
+def test_a_photo_is_reduced_only_where_that_is_exact_and_enough() -> None:
+    where = placement(Square(10, 20, 490, 500), 600, 800, 224)
+    assert where.reduction == 2  # 480 px become 224
+    assert placement(Square(10, 20, 490, 500), 601, 800, 224).reduction == 1  # an odd side has no half
+    assert placement(Square(0, 0, 400, 400), 600, 800, 224).reduction == 1
+    large = placement(Square(1003, 1005, 2903, 2905), 4000, 3000, 224)
+    assert large.reduction == 8
+    for part in large.photo:
+        assert part.start % 8 == part.stop % 8 == 0
+    halves = where.reduced().photo
+    assert [(s.start, s.stop) for s in halves] == [(10, 250), (5, 245)]

@@ -146,6 +146,23 @@ def test_encoder_weights_of_another_net_are_refused(
     assert "not the weights of this encoder" in capsys.readouterr().err
 
 
+def test_encoder_weights_under_another_librarys_names_do_the_same(tmp_path: Path) -> None:
+    import segmentation_models_pytorch as smp
+    import timm
+    import torch
+
+    import pipeline.torchvision_ops  # noqa: F401  # before timm and smp
+    from pipeline.unet.weights import load_encoder
+
+    theirs = timm.create_model("mobilenetv2_100").eval()
+    torch.save(theirs.state_dict(), tmp_path / "mobilenetv2.pth")
+    net = smp.Unet("mobilenet_v2", encoder_weights=None).eval()
+    assert load_encoder(net, tmp_path / "mobilenetv2.pth") > 300
+    photo = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(net.encoder(photo)[-1], theirs.forward_features(photo), atol=1e-5)
+
+
 def test_it_fits_real_photos_on_a_pretrained_encoder(project: Path, test_data: Path) -> None:
     """EfficientNet-b0 of a public net, and real photos with mattes: a few steps show that it learns."""
     weights = test_data.parent / "weights" / "efficientnet_b0_encoder_tracer_sod_smp.pth"

@@ -48,6 +48,9 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("split.validation_fold", 5, "0 to 4"),
         ("relabel.age_rules", [{"from": 59, "too": 60}], "relabel.age_rules"),
         ("data.layout", "folder", "folders"),
+        ("train.heads", "multitsk", "multitask"),
+        ("train.lr", float("inf"), "finite"),
+        ("machine.workers", 10_000, "256"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, value: Any, said: str) -> None:

@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.background_swap import own_plate, scene, swapped
+from pipeline.background_swap import own_plate, swapped
 from pipeline.backgrounds import Sources
-from pipeline.crop import NEUTRAL, Square
+from pipeline.crop import NEUTRAL, Square, cut, inside, placement
+from pipeline.cutout import CutOut
 from pipeline.fills import black, keep
 from pipeline.params.training import Train
 from pipeline.photo import encode_jpeg, encode_matte, read_photo
+from pipeline.picture_store import PictureStore
 from pipeline.publish import published_folder
 from pipeline.reliance import changed, mean_with_interval, young_to_old
 from pipeline.seeds import generator
@@ -96,8 +98,8 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     make_project(project)
     compose.run(stage("compose"))
     squares = pd.read_parquet("build/images/images.parquet")
-    sources = Sources(project / "data", project / "build/mattes")
-    setting = Setting(sources, Path("build/images"), "procedural", "keep", 64, 64, 0, 0)
+    sources = Sources(project / "data", PictureStore(project / "build/mattes"))
+    setting = Setting(sources, PictureStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
     corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     jobs = [
         Job(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
@@ -195,7 +197,8 @@ def test_limit_writes_below_quick(project: Path) -> None:
 
 def test_a_swap_keeps_person_and_padding() -> None:
     photo, alpha = drawn("a", (200, 120, 90), (40, 200, 40))
-    me = scene(photo, alpha, Square(-16, 0, 112, 128), 128)
+    where = placement(Square(-16, 0, 112, 128), 96, 128, 128)
+    me = CutOut(cut(photo, where, 128, NEUTRAL), inside(where, 128), cut(alpha, where, 128, 0))
     plate = np.full((128, 128, 3), (20, 20, 220), np.uint8)
     out = swapped(me, plate, keep, generator(0)).astype(int)
     assert np.abs(out - me.crop)[me.matte == 255].max() <= 12  # JPEG

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from pipeline.photo import encode_jpeg, read_matte, read_photo
+from pipeline.picture_store import PictureStore
 from pipeline.publish import verified_folder
 from pipeline.tables import write_table
 from stages import segment as stage
@@ -205,3 +206,22 @@ def test_workers_need_no_torch(segment: Callable[..., int]) -> None:
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=env).returncode == 0
+
+
+def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment() == 0
+    files, told = mattes(), report()
+    shutil.rmtree(".cache")
+    change("shards: null ", "shards: 3 ")
+    for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
+        capsys.readouterr()
+        assert segment() == 0
+        assert said in capsys.readouterr().err
+        verified_folder(Path("build/mattes"), "segment")
+        assert mattes() == {}
+        assert len(list(Path("build/mattes").glob("mattes-*.tar"))) == 2
+        store = PictureStore.opened(Path("build/mattes"))
+        assert {name: store.read(name) for name in files} == files
+        assert report() == told

@@ -90,6 +90,8 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variant": {}}, "did you mean `variants`?"),
         ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
         ({"variants": ["a"]}, "a mapping is wanted"),
+        ({"stages": ["--force"]}, "a list of stages is wanted"),
+        ({"stages": "evaluate"}, "a list of stages is wanted"),
         ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
     ],
 )
@@ -121,6 +123,7 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
 
 
 SWEEP = """
+stages: [evaluate]
 variants:
   better: {train.weight_decay: 0.95}
   broken: {train.seed: 666}
@@ -140,9 +143,9 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     (folder / "s.yaml").write_text(SWEEP)
     planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--dry-run")
     assert planned.stdout.splitlines() == [
-        "dvc exp run --temp -n s-base",
-        "dvc exp run --temp -n s-better -S train.weight_decay=0.95",
-        "dvc exp run --temp -n s-broken -S train.seed=666",
+        "dvc exp run --temp -n s-base evaluate",
+        "dvc exp run --temp -n s-better -S train.weight_decay=0.95 evaluate",
+        "dvc exp run --temp -n s-broken -S train.seed=666 evaluate",
     ]
     before = run(folder, "git", "status", "--short")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 from pipeline.audit.descriptors import colours, difference_hash, gradients
 from pipeline.audit.face import cut_face
 from pipeline.params.audit import Audit
-from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore
 from pipeline.progress import track
 from pipeline.workers import run_parallel
 
@@ -23,9 +22,9 @@ GRID = 2  # the coarse map of the last layer but one is pooled to 2 × 2
 
 @dataclass(frozen=True)
 class Order:
-    """A composed picture, and the affine map from its pixels to the face's cut ([2, 3], see face.py)."""
+    """A composed picture's name, and the affine map from its pixels to its face's ([2, 3], see face.py)."""
 
-    picture: Path
+    picture: str
     matrix: np.ndarray
 
 
@@ -37,25 +36,25 @@ class Described:
     hashes: np.ndarray
 
 
-def describe(orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
+def describe(pictures: PictureStore, orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
     """Describes every picture; the numbers do not depend on the number of workers."""
     found = run_parallel(
-        partial(_describer, audit), orders, workers=workers, name=lambda order: str(order.picture)
+        partial(_describer, pictures, audit), orders, workers=workers, name=lambda order: order.picture
     )
     rows = list(track(found, len(orders), "audit"))
     features = np.stack([features for features, _ in rows])
     return Described(features, np.stack([hashed for _, hashed in rows]))
 
 
-def _describer(audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
+def _describer(pictures: PictureStore, audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
     cv2.setNumThreads(1)
-    return partial(_describe_one, audit.size, _network(audit) if audit.model else None)
+    return partial(_describe_one, pictures, audit.size, _network(audit) if audit.model else None)
 
 
 def _describe_one(
-    size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
+    pictures: PictureStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
 ) -> tuple[np.ndarray, np.ndarray]:
-    picture = read_photo(order.picture)
+    picture = pictures.photo(order.picture)
     face = cut_face(picture, order.matrix, size)
     parts = [gradients(face), colours(face)]
     if network:

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.picture_store import PictureStore
+
 
 @dataclass(frozen=True)
 class Sources:
     """What backgrounds may be made of."""
 
     photos: Path  # folder that image keys are relative to
-    mattes: Path  # folder of mattes, mirrored
+    mattes: PictureStore
     folder: Path | None = None  # pictures of the user's own
     behind: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
     workers: int | None = None

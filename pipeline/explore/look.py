@@ -14,17 +14,18 @@ from pipeline.audit.descriptors import colours, difference_hash, gradients
 from pipeline.explore.background import background_features
 from pipeline.explore.quality import brightness, sharpness
 from pipeline.mattes import coverage, resize_alpha
-from pipeline.photo import read_matte, read_photo
+from pipeline.photo import read_photo
+from pipeline.picture_store import PictureStore
 from pipeline.progress import track
 from pipeline.workers import run_parallel
 
 
 @dataclass(frozen=True)
 class Order:
-    """A photo, and its matte if there is one."""
+    """A photo's key, and whether it has a matte."""
 
-    photo: Path
-    matte: Path | None
+    image: str
+    matted: bool
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,32 @@ class Looks:
     background: np.ndarray
 
 
-def look_at(orders: Sequence[Order], colour: tuple[int, int, int], workers: int | None) -> Looks:
-    """Looks at every photo; `colour` is put behind transparent pixels."""
-    found = run_parallel(partial(_looker, colour), orders, workers=workers, name=lambda o: str(o.photo))
+@dataclass(frozen=True)
+class Sight:
+    """Where photos and mattes are; `colour`: RGB behind transparent pixels."""
+
+    root: Path
+    mattes: PictureStore
+    colour: tuple[int, int, int]
+
+
+def look_at(orders: Sequence[Order], sight: Sight, workers: int | None) -> Looks:
+    """Looks at every photo."""
+    found = run_parallel(partial(_looker, sight), orders, workers=workers, name=lambda o: o.image)
     rows = list(track(found, len(orders), "explore"))
     columns = [np.stack([row[k] for row in rows]) for k in range(6)]
     return Looks(*columns)
 
 
-def _looker(colour: tuple[int, int, int]) -> Callable[[Order], tuple[np.ndarray, ...]]:
+def _looker(sight: Sight) -> Callable[[Order], tuple[np.ndarray, ...]]:
     cv2.setNumThreads(1)
-    return partial(_look, colour)
+    return partial(_look, sight)
 
 
-def _look(colour: tuple[int, int, int], order: Order) -> tuple[np.ndarray, ...]:
-    photo = read_photo(order.photo, colour)
-    if order.matte:
-        alpha = resize_alpha(read_matte(order.matte), *photo.shape[:2])
+def _look(sight: Sight, order: Order) -> tuple[np.ndarray, ...]:
+    photo = read_photo(sight.root / order.image, sight.colour)
+    if order.matted:
+        alpha = resize_alpha(sight.mattes.matte(order.image), *photo.shape[:2])
         share = coverage(alpha)
     else:
         alpha, share = np.full(photo.shape[:2], 255, np.uint8), np.nan

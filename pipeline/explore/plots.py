@@ -65,17 +65,28 @@ def draw_quality(columns: dict[str, np.ndarray], path: Path) -> None:
     save(figure, path)
 
 
-def draw_background(probes: dict[str, Any], path: Path) -> None:
-    """How well the background alone tells each task, with 95 % intervals, over chance."""
+def draw_background(found: dict[str, Any], path: Path) -> None:
+    """How well the background alone tells each task, with 95 % intervals, over what chance reaches.
+
+    Args:
+        found: `probes` by task; where there are none, `note` says why.
+        path: where to; there is always a picture, since DVC misses one that it was promised.
+    """
     figure, axis = plt.subplots(figsize=(6, 3.5))
-    for place, probe in enumerate(probes.values()):
-        score = probe["balanced_accuracy"]
-        colour = ORANGE if probe["above_chance"] else BLUE
+    if not found["probes"]:
+        axis.axis("off")
+        axis.text(0.5, 0.5, found["note"], ha="center", va="center", wrap=True)
+    for place, (name, probe) in enumerate(found["probes"].items()):
+        score, said = probe["balanced_accuracy"], "told" if probe["told"] else "cannot tell"
         spread = np.array([[score["value"] - score["low"]], [score["high"] - score["value"]]])
-        axis.bar(place, score["value"], color=colour, width=0.6)
-        axis.errorbar(place, score["value"], yerr=np.maximum(spread, 0), color="black", capsize=5)
+        label = f"{name}: {said}"
+        axis.bar(label, score["value"], color=ORANGE if probe["told"] else BLUE, width=0.6)
+        axis.errorbar(label, score["value"], yerr=np.maximum(spread, 0), color="black", capsize=5)
         axis.hlines(probe["chance"], place - 0.4, place + 0.4, color="black", linestyle="--")
-        axis.text(place + 0.42, probe["chance"], "chance", fontsize=7, va="center", color=GRAY)
-    axis.set_xticks(range(len(probes)), list(probes))
-    axis.set(ylim=(0, 1), ylabel="balanced accuracy", title="told from the background alone")
+        axis.hlines(probe["by_chance"], place - 0.4, place + 0.4, color=GRAY)
+        axis.text(place + 0.41, probe["chance"], "chance", fontsize=7, va="top", color=GRAY)
+        axis.text(place + 0.41, probe["by_chance"], "luck", fontsize=7, va="bottom", color=GRAY)
+    if found["probes"]:
+        axis.set(ylim=(0, 1), xlim=(-0.5, len(found["probes"]) - 0.25), ylabel="balanced accuracy")
+        axis.set_title("told from the background (95 % of shuffled labels stay below luck)", fontsize=9)
     save(figure, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.composite import REDUCE, spread
+from pipeline.colour_spread import REDUCE, spread
 from pipeline.crop import NEUTRAL
 
 NEEDS_MATTE = True

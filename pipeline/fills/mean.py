@@ -6,6 +6,8 @@ the background is to hide.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from pipeline.crop import NEUTRAL
@@ -15,6 +17,13 @@ NEEDS_MATTE = True
 
 def background(crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`crop.NEUTRAL` everywhere; see `pipeline.fills` for shapes."""
-    out = np.empty_like(crop)
+    return _plain(*crop.shape[:2])
+
+
+@lru_cache(maxsize=4)
+def _plain(height: int, width: int) -> np.ndarray:
+    """Read-only, since all pictures share it."""
+    out = np.empty((height, width, 3), np.uint8)
     out[:] = NEUTRAL
+    out.flags.writeable = False
     return out

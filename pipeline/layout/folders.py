@@ -93,15 +93,27 @@ def _set_folder_aside(root: Path, path: str, reason: str, listing: Listing) -> N
         listing.set_aside(f"{path}/{inner.name}", reason, "rename the folder", is_picture(inner.name))
 
 
+def _set_inner_aside(root: Path, path: str, what: str, listing: Listing) -> None:
+    """Names every photo below a folder where none belongs; without any, the folder itself."""
+    inner = sorted(
+        os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118
+        for folder, _, names in os.walk(root / path)
+        for name in names
+        if is_picture(name)
+    )
+    for photo in inner:
+        listing.set_aside(photo, f"in {what}", "move it up")
+    if not inner:
+        listing.set_aside(path, what, "move its photos up", is_picture(path))
+
+
 def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
     folder = f"{TRAIN}/{person.key}"
     found: list[Candidate] = []
     for entry in _entries(root, folder, listing):
         path, name = f"{folder}/{entry.name}", PurePosixPath(entry.name)
         if _is_folder(entry):
-            listing.set_aside(
-                path, "a folder inside a person's folder", "move its photos up", is_picture(entry.name)
-            )
+            _set_inner_aside(root, path, "a folder inside a person's folder", listing)
         elif stray := stray_reason(entry.name):
             listing.set_aside(path, *stray)
         elif mask := MASK_OF_STEM.get(name.stem.lower()):
@@ -139,14 +151,14 @@ def _note_missing(people: list[Person], listing: Listing) -> None:
 
 def _eval_photos(root: Path, listing: Listing) -> list[Candidate]:
     if not (root / EVAL).is_dir():
+        if (root / EVAL).exists():
+            listing.problems.append(f"{EVAL} is not a folder")
         return []
     found: list[Candidate] = []
     for entry in _entries(root, EVAL, listing):
         path = f"{EVAL}/{entry.name}"
         if _is_folder(entry):
-            listing.set_aside(
-                path, "a folder among the photos to predict", "move its photos up", counts=False
-            )
+            _set_inner_aside(root, path, "a folder among the photos to predict", listing)
         elif stray := stray_reason(entry.name):
             listing.set_aside(path, *stray)
         else:

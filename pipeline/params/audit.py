@@ -36,6 +36,7 @@ class Explore(Section):
 
     strength: float = Field(default=0.01, gt=0)  # 1 / L2 penalty of the background's linear probes
     bootstrap: int = Field(default=1000, ge=100)
+    shuffles: int = Field(default=500, ge=100)  # of the labels: what a probe finds by chance
     hash_bits: int = Field(default=20, ge=0, le=256)  # of 256, in which hashes of one photo may differ
     cosine: float = Field(default=0.9, ge=-1, le=1)
     sheet_photos: int = Field(default=12, ge=1, le=100)  # photos of each class on its contact sheet

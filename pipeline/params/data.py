@@ -17,6 +17,7 @@ class Data(Section):
     root: str = Field(min_length=1)
     layout: str = "folders"  # a file in pipeline/layout/
     table: str = "photos.csv"  # layout csv: the table's path below root
+    shards: int | None = Field(default=None, ge=0)  # pictures per tar shard; null or 0 = a file each
 
 
 class Ingest(Section):
@@ -33,5 +34,5 @@ class Ingest(Section):
 class Machine(Section):
     """Changes speed, never an output; no stage depends on it."""
 
-    workers: int | None = Field(default=None, ge=1)  # null = one per usable CPU
+    workers: int | None = Field(default=None, ge=1, le=256)  # null = one per usable CPU
     cache_gb: float = Field(default=20.0, ge=0)  # size cap of the item cache

@@ -61,7 +61,7 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         known = _known_keys(loc[:-1])
         close = nearest(str(loc[-1]), known)
-        hint = f"; did you mean `{close}`?" if close else ""
+        hint = f"; did you mean `{close}`?" if close else "."
         return f"{name}: no such param{hint} Known here: {', '.join(known)}"
     return f"{name}: {error['msg']}; got {SHORT.repr(error.get('input'))}"
 
@@ -96,6 +96,7 @@ def combination_problems(params: Params) -> list[str]:
         _name_problem("compose.fill", "fills", params.compose.fill),
         _name_problem("synthesize.backgrounds", "backgrounds", params.synthesize.backgrounds),
         _name_problem("train.loss", "losses", params.train.loss),
+        _name_problem("train.heads", "heads", params.train.heads),
     ]
     if params.split.validation_fold >= params.split.folds:
         problems.append(
@@ -150,5 +151,5 @@ def _name_problem(param: str, kind: str, name: str) -> str:
     if name in known:
         return ""
     close = nearest(name, known)
-    hint = f"; did you mean `{close}`?" if close else ""
+    hint = f"; did you mean `{close}`?" if close else "."
     return f"{param}: got {name!r}{hint} Allowed (files in pipeline/{kind}/): {', '.join(known)}"

@@ -52,16 +52,3 @@ def changes(relabel: pd.DataFrame) -> dict[str, Any]:
         "kinds": len(ordered),
         "groups": ordered.head(MOST).to_dict("records"),
     }
-
-
-def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Leaves of a JSON value with their dotted names."""
-    if isinstance(value, dict):
-        return [
-            pair
-            for key, inner in value.items()
-            for pair in flat(inner, f"{name}.{key}" if name else str(key))
-        ]
-    if isinstance(value, list):
-        return [(name, ", ".join(str(v) for v in value[:MOST]))]
-    return [(name, f"{value:.4g}" if isinstance(value, float) else str(value))]

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.photo import decode_photo
+from pipeline.picture_store import PictureStore
 from pipeline.process import worker_count
 from pipeline.progress import track
 from pipeline.publish import published_file
@@ -28,7 +28,7 @@ BLOCK = 256  # pictures per checksum
 
 
 def decoded(
-    root: Path,
+    pictures: PictureStore,
     files: Sequence[str],
     size: int,
     cache: Path,
@@ -36,11 +36,11 @@ def decoded(
     cache_gb: float = 20.0,
     workers: int | None = None,
 ) -> tuple[np.ndarray, str]:
-    """The pictures `files` below `root`, scaled to `size` × `size`.
+    """The pictures `files` of a store, scaled to `size` × `size`.
 
     Args:
-        root: a verified folder of JPEGs.
-        files: paths below `root`; the order is that of the result.
+        pictures: where the JPEGs are.
+        files: their names; the order is that of the result.
         size: pixels a side; square pictures are scaled by area, others stretched.
         cache: folder that holds the arrays, shared between workspaces.
         cache_gb: what the arrays there may take together; least recently used go first.
@@ -56,12 +56,12 @@ def decoded(
     if not files:
         return np.empty((0, size, size, 3), np.uint8), ""  # an empty file cannot be mapped
     count = worker_count(workers)
-    digest = _digest(root, files, size, count)
+    digest = _digest(pictures, files, size, count)
     path = cache / f"{digest}.npy"
     array = _opened(path, len(files), size)
     if array is None:
         cache.mkdir(parents=True, exist_ok=True)
-        _write(path, root, files, size, count)
+        _write(path, pictures, files, size, count)
         array = _opened(path, len(files), size)
         if array is None:
             raise UserError(
@@ -74,9 +74,9 @@ def decoded(
     return array, digest
 
 
-def _digest(root: Path, files: Sequence[str], size: int, workers: int) -> str:
+def _digest(pictures: PictureStore, files: Sequence[str], size: int, workers: int) -> str:
     def one(file: str) -> bytes:
-        return hashlib.blake2b(_bytes(root / file), digest_size=16).digest()
+        return hashlib.blake2b(pictures.read(file), digest_size=16).digest()
 
     whole = hashlib.blake2b(f"{VERSION} {size}".encode(), digest_size=16)
     with ThreadPoolExecutor(workers) as pool:
@@ -85,18 +85,9 @@ def _digest(root: Path, files: Sequence[str], size: int, workers: int) -> str:
     return whole.hexdigest()
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise UserError(
-            "a picture is missing", where=path, got=e.strerror, fix="run `dvc repro compose`"
-        ) from e
-
-
-def _write(path: Path, root: Path, files: Sequence[str], size: int, workers: int) -> None:
+def _write(path: Path, pictures: PictureStore, files: Sequence[str], size: int, workers: int) -> None:
     def one(file: str) -> np.ndarray:
-        image = decode_photo(_bytes(root / file), where=str(root / file))
+        image = pictures.photo(file)
         if image.shape[:2] != (size, size):
             shrinks = size < max(image.shape[:2])
             image = cv2.resize(

@@ -62,6 +62,7 @@ def load_encoder(net: nn.Module, path: Path) -> int:
         match = next((state[n] for n in names if n in state and state[n].shape == tensor.shape), None)
         if match is not None:
             found[key] = match
+    found = found or _in_order(wanted, state)
     if len(found) < ENOUGH * len(wanted):
         raise UserError(
             "these are not the weights of this encoder",
@@ -72,6 +73,18 @@ def load_encoder(net: nn.Module, path: Path) -> int:
         )
     encoder.load_state_dict(found, strict=False)
     return len(found)
+
+
+def _in_order(wanted: State, state: State) -> State:
+    """`state` under the names `wanted`, where nothing but the names differs; else empty.
+
+    Several libraries write one network down (torchvision and timm MobileNetV2), layer by layer in the order
+    of the forward pass: several hundred shapes that agree one by one are the same layers.
+    """
+    body = [tensor for key, tensor in state.items() if not key.startswith(("classifier.", "fc.", "head."))]
+    if [t.shape for t in body] != [t.shape for t in wanted.values()]:
+        return {}
+    return dict(zip(wanted, body, strict=True))
 
 
 def read_state(path: Path) -> State:

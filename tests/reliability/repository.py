@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,10 @@ def make_repository(folder: Path, people: int = 6, photos: int = 3, git: bool = 
     make_project(folder, people, photos)
     for table in ("photos", "labels", "folds"):
         (folder / f"build/{table}.parquet").unlink()
-    shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "weights.lock", folder / "weights.lock")
-    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    write_params(folder)
     header = "person,image,field,old,new,reason,source\n"
     (folder / "corrections.csv").write_text(header, encoding="utf-8")
-    write_params(folder)
-    if git:
-        graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        text = yaml.safe_dump({"stages": {name: graph[name] for name in STAGES}}, sort_keys=False)
-        (folder / "dvc.yaml").write_text(text, encoding="utf-8")
-        _commit(folder)
+    add_code(folder, STAGES, ("/data/",), git)
     return folder
 
 
@@ -59,10 +53,21 @@ def write_params(folder: Path, **changes: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
 
 
-def _commit(folder: Path) -> None:
-    (folder / ".gitignore").write_text(
-        "/build/\n/reports/\n/data/\n/.cache/\n__pycache__/\n", encoding="utf-8"
-    )
+def add_code(folder: Path, stages: Sequence[str], ignored: Sequence[str], git: bool = True) -> None:
+    """The real code beside data and params that are there, dvc.yaml with these stages, and a first commit."""
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "weights.lock", folder / "weights.lock")
+    if git:
+        graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        text = yaml.safe_dump({"stages": {name: graph[name] for name in stages}}, sort_keys=False)
+        (folder / "dvc.yaml").write_text(text, encoding="utf-8")
+        _commit(folder, ignored)
+
+
+def _commit(folder: Path, ignored: Sequence[str]) -> None:
+    lines = ("/build/", "/reports/", "/.cache/", "__pycache__/", *ignored)
+    (folder / ".gitignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")

@@ -1,0 +1,66 @@
+"""Colours of some pixels, spread smoothly over a whole picture (normalised convolution)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+REDUCE = 4  # colours are smoothed on a grid this much coarser
+COARSER = 4  # boxes of at least WIDE cells are smoothed on a grid again this much coarser
+WIDE = 9
+PRIOR = 0.5  # weight of the coarser answer, where full coverage by the finer box weighs 255
+
+
+def spread(image: np.ndarray, mask: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Smooth colours of the masked pixels, everywhere.
+
+    Args:
+        image: uint8 [H, W, 3].
+        mask: uint8 [H, W], 255 = this pixel's colour counts, 0 = it does not.
+        sizes: odd box sizes in cells of REDUCE pixels, fine first; a coarser box speaks where finer ones see
+            nothing.
+
+    Returns:
+        uint8 [H, W, 3]; the mean of all masked pixels where no box reaches any, black if the mask is empty.
+    """
+    height, width = mask.shape
+    half = (-(-width // 2), -(-height // 2))  # every second pixel is enough for a mean
+    small = (-(-width // REDUCE), -(-height // REDUCE))
+    seen = cv2.cvtColor(cv2.resize(image, half, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2RGBA)
+    kept = cv2.copyTo(seen, cv2.resize(mask, half, interpolation=cv2.INTER_NEAREST))
+    sums = cv2.resize(kept, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    grown = cv2.convertScaleAbs(_smoothed(sums, sizes))
+    return cv2.cvtColor(
+        cv2.resize(grown, (width, height), interpolation=cv2.INTER_LINEAR), cv2.COLOR_RGBA2RGB
+    )
+
+
+def _smoothed(sums: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """float32 [h, w, 4]: colours in [0, 255]; the fourth channel means nothing.
+
+    Args:
+        sums: float32 [h, w, 4], mean colour times coverage, and coverage in [0, 255].
+    """
+    total = cv2.sumElems(sums)
+    mean = tuple(255 * value / max(total[3], 1e-6) for value in total)
+    cells = (sums.shape[1], sums.shape[0])
+    coarse = (-(-cells[0] // COARSER), -(-cells[1] // COARSER))
+    wide = [size for size in sizes if size >= WIDE]
+    out = np.empty((*((coarse if wide else cells)[::-1]), 4), np.float32)
+    out[:] = mean
+    if wide:
+        low = cv2.resize(sums, coarse, interpolation=cv2.INTER_AREA)
+        for size in reversed(wide):
+            out = _answered(low, size // COARSER | 1, out)
+        out = cv2.resize(out, cells, interpolation=cv2.INTER_LINEAR)
+    for size in reversed(sizes[: len(sizes) - len(wide)]):
+        out = _answered(sums, size, out)
+    return out
+
+
+def _answered(sums: np.ndarray, size: int, coarser: np.ndarray) -> np.ndarray:
+    """Colours smoothed by a box of `size` cells, twice so that no box shows; `coarser` where it is empty."""
+    near = cv2.blur(sums, (size, size), borderType=cv2.BORDER_CONSTANT)
+    near = cv2.blur(near, (size, size), borderType=cv2.BORDER_CONSTANT)
+    weight = cv2.extractChannel(near, 3) + np.float32(PRIOR)
+    return cv2.divide(cv2.addWeighted(near, 255, coarser, PRIOR, 0), cv2.merge([weight] * 4))

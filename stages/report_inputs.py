@@ -1,0 +1,36 @@
+"""Reading what other stages wrote, for the report; what is missing names its stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.report.page import as_source
+
+
+def read_json(path: Path, stage: str) -> dict[str, Any]:
+    """A JSON file that `stage` wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError(
+            "an input file cannot be read", where=path, got=str(e), fix=f"run `dvc repro {stage}`"
+        ) from e
+
+
+def read_csv(path: Path, stage: str) -> pd.DataFrame:
+    """A CSV table for people that `stage` wrote; all text."""
+    if not path.is_file():
+        raise UserError("an input table is missing", where=path, fix=f"run `dvc repro {stage}`")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def picture(path: Path, stage: str) -> str:
+    """A picture that `stage` drew, as a data URI."""
+    if not path.is_file():
+        raise UserError("an input picture is missing", where=path, fix=f"run `dvc repro {stage}`")
+    return as_source(path.read_bytes())
