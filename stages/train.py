@@ -64,13 +64,10 @@ def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epo
     first = one_round(stage, data, fold, checkpoint, None, on_epoch)
     if data.unlabelled is None:
         return first
-    guesses, asked = data.unlabelled.guesses(first.progress.state), len(data.unlabelled.images)
-    least = stage.params.train.pseudo_labels
-    say(
-        f"train: fold {fold}: {len(guesses)} of {asked} photos without labels are answered at {least} or more"
-    )
+    guesses = data.unlabelled.guesses(first.progress.state)
+    say(f"train: fold {fold}: {guesses.sentence()}")
     if len(guesses) == 0:
-        return replace(first, pseudo_labels=guesses.told(asked))
+        return replace(first, pseudo_labels=guesses.told())
     before = first.progress.history
 
     def continued(history: list[dict[str, float]]) -> None:
@@ -78,7 +75,7 @@ def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epo
 
     second = checkpoint.with_name(f"fold{fold}-second.pt")
     again = one_round(stage, data, fold, second, guesses, continued)
-    return replace(again, pseudo_labels=guesses.told(asked))
+    return replace(again, pseudo_labels=guesses.told())
 
 
 def one_round(

@@ -5,6 +5,7 @@ They join what is learnt, never what is validated on. docs/decisions.md says wha
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,18 +30,46 @@ ANY_AGE = 45  # years, before they are moved into the age group of the answer
 
 @dataclass(frozen=True)
 class Guesses:
-    """What was answered confidently: int64 rows of `Unlabelled.images`, int64 classes 0-17."""
+    """What was answered confidently.
+
+    Args:
+        rows: int64 [g], into `Unlabelled.images`.
+        classes: int64 [g], 0-17.
+        confidence: float64 [g], the probability of each answer.
+        least: `train.pseudo_labels`, from which an answer counts.
+        asked: how many photos there were to answer.
+        surest: the highest probability of all answers.
+    """
 
     rows: np.ndarray
     classes: np.ndarray
+    confidence: np.ndarray
+    least: float
+    asked: int
+    surest: float
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def told(self, asked: int) -> dict[str, Any]:
-        """For config.json; `asked`: how many photos there were to answer."""
-        counts = np.bincount(self.classes, minlength=CLASSES)
-        return {"photos": asked, "added": len(self), "class_counts": counts.tolist()}
+    def told(self) -> dict[str, Any]:
+        """For config.json: how many joined, how sure they were on average, and their classes."""
+        return {
+            "photos": self.asked,
+            "added": len(self),
+            "mean_confidence": float(self.confidence.mean()) if len(self) else None,
+            "class_counts": np.bincount(self.classes, minlength=CLASSES).tolist(),
+        }
+
+    def sentence(self) -> str:
+        """What joins, for the log."""
+        joins = (
+            f"on average at {self.confidence.mean():.3f}; a second round learns them too"
+            if len(self)
+            else f"the surest at {self.surest:.3f}; there is no second round"
+        )
+        return (
+            f"{len(self)} of {self.asked} photos without labels are answered at {self.least} or more, {joins}"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,12 +79,14 @@ class Unlabelled:
     Args:
         images: their keys, sorted.
         pixels: uint8 [m, S, S, 3].
+        eyes: float32 [m, 4], as in `Examples`.
         params: all of them; `train.pseudo_labels` is the confidence from which an answer counts.
         digest: of all that they are.
     """
 
     images: list[str]
     pixels: np.ndarray
+    eyes: np.ndarray
     params: Params
     digest: str
 
@@ -71,8 +102,10 @@ class Unlabelled:
         net = classifier(train, weights=False)
         net.net.load_state_dict(state)
         p = probabilities(net.to(device_of(train)), Pictures((self.pixels,)), train, flip=True)
-        rows = np.flatnonzero(p.max(axis=1) >= train.pseudo_labels)
-        return Guesses(rows, p[rows].argmax(axis=1).astype(np.int64))
+        least, sure = train.pseudo_labels, p.max(axis=1)
+        rows = np.flatnonzero(sure >= least)
+        answers = p[rows].argmax(axis=1).astype(np.int64)
+        return Guesses(rows, answers, sure[rows], least, len(p), float(sure.max()))
 
     def joined(self, learn: Examples, guesses: Guesses) -> Examples:
         """`learn` and the photos that were guessed, with the guesses as training targets.
@@ -95,7 +128,7 @@ class Unlabelled:
             classes=np.concatenate([learn.classes, guesses.classes]),
             years=np.concatenate([learn.years, years]),
             keys=np.concatenate([learn.keys, keys]),
-            eyes=np.concatenate([learn.eyes, known_eyes(images, self.params)]),
+            eyes=np.concatenate([learn.eyes, self.eyes[guesses.rows]]),
             plates=learn.plates and learn.plates.with_more(len(images)),
         )
 
@@ -128,4 +161,6 @@ def unlabelled(stage: Stage) -> Unlabelled | None:
         cache_gb=params.machine.cache_gb,
         workers=params.machine.workers,
     )
-    return Unlabelled(images, pixels, params, digest)
+    eyes = known_eyes(images, params)
+    whole = hashlib.blake2b(digest.encode() + eyes.tobytes(), digest_size=16)
+    return Unlabelled(images, pixels, eyes, params, whole.hexdigest())
