@@ -73,6 +73,23 @@ def test_impossible_combinations_are_refused(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"segment.method": "none", "synthesize.copies": 0}, "train.background_swap: 0.5 needs mattes"),
+        ({"compose.fill": "black"}, "compose.fill black takes every background away"),
+        ({"compose.fill": "blur"}, "set compose.fill: keep"),
+        ({"synthesize.backgrounds": "folder"}, "must name a folder of pictures"),
+        ({"train.background_swap": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_other_backgrounds_while_training_need_people_cut_out_of_their_own(
+    project: Path, changes: dict[str, Any], said: str
+) -> None:
+    load_params(edited(project, {"train.background_swap": 0.5}))
+    assert said in refused(project, {"train.background_swap": 0.5} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         ({"train.loss": "focal"}, "does not ask for probabilities"),
         ({"train.heads": "age_regression"}, "answers in years"),
         ({"train.pseudo_labels": 0.9}, "has learnt its own answers"),
