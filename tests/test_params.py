@@ -45,6 +45,7 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("synthesize.backgrounds", "other", "others"),
         ("train.epochs", "many", "train.epochs"),
         ("train.epochs", 0, "greater than or equal to 1"),
+        ("train.step_rate", 1.0, "less than 1"),
         ("split.validation_fold", 5, "0 to 4"),
         ("relabel.age_rules", [{"from": 59, "too": 60}], "relabel.age_rules"),
         ("data.layout", "folder", "folders"),
@@ -62,6 +63,11 @@ def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, va
 def test_all_mistakes_are_listed_at_once(project: Path) -> None:
     text = refused(project, {"compose.margn": 1, "train.epochs": -1, "split.folds": 1})
     assert all(name in text for name in ("compose.margn", "train.epochs", "split.folds"))
+
+
+def test_freezing_is_for_one_process(project: Path) -> None:
+    load_params(edited(project, {"train.freeze_epochs": 1}))
+    assert "set processes: 1" in refused(project, {"train.freeze_epochs": 1, "train.processes": 2})
 
 
 def test_impossible_combinations_are_refused(project: Path) -> None:
