@@ -18,15 +18,16 @@ from pipeline.params.training import Train
 from pipeline.seeds import seed_of
 
 CELL, GAP, EDGE = 104, 6, 28  # pixels
-CAPTION, BETWEEN = 40, 14
-COLUMNS = 2
+HEADING, NAME, LINE, ROOM, BETWEEN = 38, 21, 15, 5, 16
+LINES = 2  # of settings at most
 PAPER, INK, FAINT = (250, 250, 248), (38, 40, 44), (118, 121, 126)
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One augmentation: its name, its settings in words, and uint8 [N, S, S, 3] RGB."""
+    """One augmentation: what it is part of, its name, its settings in words, and uint8 [N, S, S, 3] RGB."""
 
+    part: str
     name: str
     settings: str
     pictures: np.ndarray
@@ -46,19 +47,23 @@ def strips(
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     keys = np.array([seed_of(params.seed, "sheet", i) for i in range(len(pictures))], np.int64)
     mark = " · train.augment"
-    for name in [*RECIPES, TRIVIAL_NAME]:
+    recipes = [*RECIPES, TRIVIAL_NAME]
+    for name in recipes:
         said = "as they are" if name == "none" else words(name)
         chosen = mark if params.augment == name else ""
-        yield Strip(f"{name}{chosen}", said, to_pixels(Recipe(name)(images, keys, 0)))
-    named = [params.augment] if isinstance(params.augment, str) else list(params.augment)
+        yield Strip("Recipes", f"{name}{chosen}", said, to_pixels(Recipe(name)(images, keys, 0)))
+    single = [params.augment] if isinstance(params.augment, str) else list(params.augment)
+    named = [] if params.augment in recipes else single
     for name in OPERATIONS:
         done = applied(Step(name), images, Draws.for_epoch(keys, 0))
-        yield Strip(f"{name}{mark if name in named else ''}", defaults(name), to_pixels(done))
+        title = f"{name}{mark if name in named else ''}"
+        yield Strip("Single operations, here on every picture", title, about(name), to_pixels(done))
     yield from mixes(images, keys, eyes, params)
     if swapped is not None:
         share = params.background_swap
-        said = f"{share:.0%} of the pictures, anew in each epoch" if share else "off; 100% here"
-        yield Strip("background_swap" + (" · train.background_swap" if share else ""), said, swapped)
+        said = f"{share:.0%} of the pictures while training, anew in each epoch" if share else "off"
+        name = "background_swap" + (" · train.background_swap" if share else "")
+        yield Strip("Other backgrounds, here on every picture", name, said, swapped)
 
 
 def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Train) -> Iterator[Strip]:
@@ -69,14 +74,10 @@ def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Trai
         own = {"mix": mix, "mix_probability": 1.0} | ({"mix_boxes": boxes} if boxes else {})
         mixed, _ = Mixer(params.model_copy(update=own))(images, target, keys, eyes, 0)
         chosen = params.mix in (mix, "both") and boxes in ("", params.mix_boxes)
-        said = (
-            "around the eyes, where they were found"
-            if boxes == "eyes"
-            else alpha
-            if boxes != "upper_half"
-            else ""
-        )
-        yield Strip(f"{mix} {boxes}".strip() + (" · train.mix" if chosen else ""), said, to_pixels(mixed))
+        said = {"eyes": "around the eyes, where they were found", "upper_half": "always half of it"}
+        title = f"{mix} {boxes}".strip() + (" · train.mix" if chosen else "")
+        part = "Mixing, here all pictures, each with the one at the mirrored place"
+        yield Strip(part, title, said.get(boxes, alpha), to_pixels(mixed))
 
 
 def words(recipe: str) -> str:
@@ -90,11 +91,15 @@ def words(recipe: str) -> str:
     return ", ".join(parts)
 
 
-def defaults(operation: str) -> str:
-    """An operation's own settings, e.g. `degrees 10, shift 0.08`."""
-    given = inspect.signature(OPERATIONS[operation]).parameters.values()
+def about(operation: str) -> str:
+    """What an operation does, from its docstring, and its settings, e.g. `The negative.`"""
+    function = OPERATIONS[operation]
+    does = (
+        (function.__doc__ or "").strip().splitlines()[0].replace("`", "").replace("×", "x")
+    )  # not in the font
+    given = inspect.signature(function).parameters.values()
     own = [f"{p.name} {p.default:g}" for p in given if p.kind is p.KEYWORD_ONLY]
-    return ", ".join(own) or "no settings"
+    return f"{does.rstrip('.')}: {', '.join(own)}" if own else does
 
 
 def to_pixels(images: torch.Tensor) -> np.ndarray:
@@ -103,29 +108,53 @@ def to_pixels(images: torch.Tensor) -> np.ndarray:
 
 
 def drawn(rows: Sequence[Strip]) -> np.ndarray:
-    """The sheet, uint8 [H, W, 3] RGB: strips in two columns, read downwards."""
-    count = max(len(row.pictures) for row in rows)
-    width, step = count * (CELL + GAP) - GAP, CAPTION + CELL + BETWEEN
-    down = -(-len(rows) // COLUMNS)
-    size = (2 * EDGE + COLUMNS * width + (COLUMNS - 1) * EDGE, 2 * EDGE + down * step - BETWEEN)
-    canvas = Image.new("RGB", size, PAPER)
+    """The sheet, uint8 [H, W, 3] RGB: strips in two columns, read downwards, with a heading for each part."""
+    width = max(len(row.pictures) for row in rows) * (CELL + GAP) - GAP
+    small = ImageFont.load_default(12)
+    said = [wrapped(row.settings, small, width) for row in rows]
+    firsts = [k == 0 or rows[k - 1].part != row.part for k, row in enumerate(rows)]
+    heights = [
+        (HEADING if first else 0) + NAME + LINE * len(lines) + ROOM + CELL + BETWEEN
+        for first, lines in zip(firsts, said, strict=True)
+    ]
+    left_side = [sum(heights[: k + 1]) <= (sum(heights) + heights[k]) / 2 for k in range(len(rows))]
+    down = max(
+        sum(h for h, own in zip(heights, left_side, strict=True) if own == side) for side in (True, False)
+    )
+    canvas = Image.new("RGB", (3 * EDGE + 2 * width, 2 * EDGE + down - BETWEEN), PAPER)
     draw = ImageDraw.Draw(canvas)
-    for number, row in enumerate(rows):
-        left = EDGE + number // down * (width + EDGE)
-        top = EDGE + number % down * step
+    tops = {True: EDGE, False: EDGE}
+    for row, lines, first, height, own in zip(rows, said, firsts, heights, left_side, strict=True):
+        left, top = EDGE if own else 2 * EDGE + width, tops[own]
+        tops[own] += height
+        if first:
+            draw.text((left, top), row.part, INK, ImageFont.load_default(20))
+            top += HEADING
         draw.text((left, top), row.name, INK, ImageFont.load_default(16))
-        small = ImageFont.load_default(12)
-        draw.text((left, top + 20), fitted(row.settings, small, width), FAINT, small)
+        for k, line in enumerate(lines):
+            draw.text((left, top + NAME + k * LINE), line, FAINT, small)
         for k, picture in enumerate(row.pictures):
             cell = Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.BICUBIC)
-            canvas.paste(cell, (left + k * (CELL + GAP), top + CAPTION))
+            canvas.paste(cell, (left + k * (CELL + GAP), top + NAME + LINE * len(lines) + ROOM))
     return np.asarray(canvas)
 
 
-def fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
-    """`text`, cut off with … where it is wider than `width` pixels."""
-    if font.getlength(text) <= width:
-        return text
+def wrapped(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """`text` in at most two lines of `width` pixels, cut off with … where that is not enough."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+        elif len(lines) < LINES:
+            lines.append(word)
+        else:
+            lines[-1] = _cut(longer, font, width)
+            break
+    return lines
+
+
+def _cut(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
     while text and font.getlength(text + " …") > width:
         text = text.rsplit(" ", 1)[0] if " " in text else text[:-1]
     return text + " …"

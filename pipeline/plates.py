@@ -40,10 +40,14 @@ class Plates:
     offered: np.ndarray
     owners: np.ndarray
 
-    def subset(self, where: np.ndarray) -> Plates:
-        """The same for the examples at int `where`."""
+    def with_more(self, count: int) -> Plates:
+        """The same for `count` more examples, whose background stays."""
+        nothing = np.full(count, -1, np.int64)
         return replace(
-            self, matte_of=self.matte_of[where], inside=self.inside[where], people=self.people[where]
+            self,
+            matte_of=np.concatenate([self.matte_of, nothing]),
+            inside=np.concatenate([self.inside, np.zeros((count, 4))]),
+            people=np.concatenate([self.people, nothing - 1]),  # nobody's, and no background is theirs
         )
 
     def others(self) -> np.ndarray:

@@ -25,7 +25,7 @@ from pipeline.tables import read_table
 from pipeline.tasks import TASKS
 from stages.command import Stage, stage_command
 from stages.report_data import data_facts, explored_facts, predicted
-from stages.report_inputs import picture, read_json
+from stages.report_inputs import photo_sheet, picture, read_json
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"
@@ -52,7 +52,7 @@ def run(stage: Stage) -> None:
         "curves": curve_charts(BUILD / "live"),
         "background": read_json(REPORTS / "background.json", "reliance")["background"],
         "stages_png": picture(REPORTS / "stages.png", "sheet"),
-        "augmentations_png": picture(REPORTS / "augmentations.png", "augmentations"),
+        "augmentations_png": photo_sheet(REPORTS / "augmentations.png", "augmentations"),
         "gradcam_png": picture(REPORTS / "gradcam.png", "reliance"),
         "distribution": predicted(),
     }

@@ -1,8 +1,8 @@
 """Train the classifier on the composed and the synthetic pictures.
 
 Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and build/boxes.parquet
-where `train.mix_boxes` is eyes, build/plates where `train.background_swap` is above 0); writes build/model
-and the curves in build/live.
+where `train.mix_boxes` is eyes, build/plates where `train.background_swap` is above 0, build/eval.parquet
+where `train.pseudo_labels` is set); writes build/model and the curves in build/live.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from pipeline.params import Params
 from pipeline.progress import say
 from pipeline.publish import published_folder, write_json
 from stages.command import Stage, stage_command
-from stages.curves import curves
-from stages.training_set import training_set
+from stages.curves import OnEpoch, curves
+from stages.training_set import TrainingSet, training_set
+from stages.unlabelled import Guesses
 
 if TYPE_CHECKING:
     from pipeline.training.checkpoint import Progress
@@ -30,47 +32,85 @@ if TYPE_CHECKING:
 MODEL, LIVE = "build/model", "build/live"
 
 
+@dataclass(frozen=True)
+class Fold:
+    """What came of one fold.
+
+    Args:
+        mix: float64 [18], the class mix that its network learnt.
+        pseudo_labels: what was learnt of the photos without labels; None while that is off.
+    """
+
+    progress: Progress
+    mix: np.ndarray
+    pseudo_labels: dict[str, Any] | None = None
+
+
 def run(stage: Stage) -> None:
     """Trains one fold, or each in turn, and publishes the models and their curves."""
     data = training_set(stage)
-    from pipeline.training.learnt_mix import learnt_mix
-    from pipeline.training.loop import fit
-
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
     checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
-    done: dict[int, Progress] = {}
-    mixes: dict[int, np.ndarray] = {}
+    done: dict[int, Fold] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
         for fold in folds:
-            learn, valid = data.sides(fold)
-            checkpoint = checkpoints / f"fold{fold}.pt"
-            if params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
-                in_processes(stage, fold, checkpoint)
-            fresh, begun = not checkpoint.exists(), time.monotonic()
-            done[fold] = fit(learn, valid, params.train, fold, checkpoint, on_epoch(fold))
-            if fresh:
-                stage.measured(time.monotonic() - begun, len(learn) * len(done[fold].history))
-            mixes[fold] = learnt_mix(learn.classes, params.train)
-    publish(stage, data.table, done, mixes)
+            done[fold] = trained(stage, data, fold, checkpoints / f"fold{fold}.pt", on_epoch(fold))
+    publish(stage, data.table, done)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def in_processes(stage: Stage, fold: int, checkpoint: Path) -> None:
+def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epoch: OnEpoch) -> Fold:
+    """One fold; with `train.pseudo_labels` again from the start, with the confident answers of the first."""
+    first = one_round(stage, data, fold, checkpoint, None, on_epoch)
+    if data.unlabelled is None:
+        return first
+    guesses = data.unlabelled.guesses(first.progress.state)
+    say(f"train: fold {fold}: {guesses.sentence()}")
+    if len(guesses) == 0:
+        return replace(first, pseudo_labels=guesses.told())
+    before = first.progress.history
+
+    def continued(history: list[dict[str, float]]) -> None:
+        on_epoch(before + history)
+
+    second = checkpoint.with_name(f"fold{fold}-second.pt")
+    again = one_round(stage, data, fold, second, guesses, continued)
+    return replace(again, pseudo_labels=guesses.told())
+
+
+def one_round(
+    stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, guesses: Guesses | None, on_epoch: OnEpoch
+) -> Fold:
+    """Trains from the start, or from `checkpoint` on."""
+    from pipeline.training.learnt_mix import learnt_mix
+    from pipeline.training.loop import fit
+
+    if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
+        in_processes(stage, fold, checkpoint, guesses)
+    learn, valid = data.sides(fold, guesses)
+    fresh, begun = not checkpoint.exists(), time.monotonic()
+    progress = fit(learn, valid, stage.params.train, fold, checkpoint, on_epoch)
+    if fresh:
+        stage.measured(time.monotonic() - begun, len(learn) * len(progress.history))
+    return Fold(progress, learnt_mix(learn.classes, stage.params.train))
+
+
+def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | None) -> None:
     """Trains one fold on `train.processes` processes."""
     from pipeline.training.device import device_of
     from pipeline.training.processes import launch
 
     cpu = device_of(stage.params.train).type == "cpu"
-    launch(share, (stage, fold, checkpoint), stage.params.train.processes, cpu)
+    launch(share, (stage, fold, checkpoint, guesses), stage.params.train.processes, cpu)
 
 
-def share(order: tuple[Stage, int, Path]) -> None:
+def share(order: tuple[Stage, int, Path, Guesses | None]) -> None:
     """What each of several processes does: the same fold, each its share of every batch."""
     from pipeline.training.loop import fit
 
-    stage, fold, checkpoint = order
-    learn, valid = training_set(stage).sides(fold)
+    stage, fold, checkpoint, guesses = order
+    learn, valid = training_set(stage).sides(fold, guesses)
     fit(learn, valid, stage.params.train, fold, checkpoint, lambda _: None)
 
 
@@ -83,9 +123,7 @@ def checkpoint_key(params: Params, digest: str) -> str:
     return hashlib.blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
 
 
-def publish(
-    stage: Stage, table: pd.DataFrame, done: dict[int, Progress], mixes: dict[int, np.ndarray]
-) -> None:
+def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Fold]) -> None:
     """Writes build/model: the best epoch of each fold, and what is needed to use it."""
     from safetensors.torch import save_file
 
@@ -95,27 +133,26 @@ def publish(
         "train": stage.params.train.model_dump(mode="json"),
         "folds": {
             str(fold): {
-                "best_epoch": {task: best.epoch + 1 for task, best in p.bests.items()},
-                "macro_f1": p.score,
-                "epochs": len(p.history),
+                "best_epoch": {task: best.epoch + 1 for task, best in one.progress.bests.items()},
+                "macro_f1": one.progress.score,
+                "epochs": len(one.progress.history),
                 "pictures": int((usable["fold"] != fold).sum()),
+                **({"pseudo_labels": one.pseudo_labels} if one.pseudo_labels else {}),
             }
-            for fold, p in done.items()
+            for fold, one in done.items()
         },
         "class_counts": np.bincount(real["train_class"], minlength=18).tolist(),
-        "learnt_mix": {str(fold): mix.tolist() for fold, mix in mixes.items()},
+        "learnt_mix": {str(fold): one.mix.tolist() for fold, one in done.items()},
     }
     with published_folder(stage.out(MODEL)) as folder:
-        for fold, progress in done.items():
+        for fold, one in done.items():
             (folder / f"fold{fold}").mkdir()
-            save_file(progress.state, folder / f"fold{fold}" / "model.safetensors")
+            save_file(one.progress.state, folder / f"fold{fold}" / "model.safetensors")
         write_json(folder / "config.json", config)
-    for fold, progress in done.items():
-        each = ", ".join(
-            f"{best.epoch + 1}" + (f" ({task})" if len(progress.bests) > 1 else "")
-            for task, best in progress.bests.items()
-        )
-        say(f"train: fold {fold}: best epoch {each}, macro-F1 {progress.score:.3f}")
+    for fold, one in done.items():
+        bests = one.progress.bests.items()
+        each = ", ".join(f"{b.epoch + 1}" + (f" ({task})" if len(bests) > 1 else "") for task, b in bests)
+        say(f"train: fold {fold}: best epoch {each}, macro-F1 {one.progress.score:.3f}")
 
 
 if __name__ == "__main__":

@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.params import Params
 from pipeline.picture_store import PictureStore, composed_name
 from pipeline.tables import read_table
 from stages.command import Stage
+from stages.training_eyes import eyes_of
 from stages.training_plates import PlateFolder, plate_folder
+from stages.unlabelled import Guesses, Unlabelled, unlabelled
 
 if TYPE_CHECKING:
     from pipeline.training.data import Examples
 
 IMAGES, SYNTHETIC = Path("build/images"), Path("build/synthetic")
-LABELS, FOLDS, BOXES = Path("build/labels.parquet"), Path("build/folds.parquet"), Path("build/boxes.parquet")
+LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
 
 
 def training_table(stage: Stage) -> pd.DataFrame:
@@ -72,7 +73,7 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         )
         arrays.append(array)
         digest.update(content.encode())
-    eyes = eyes_of(table, params)
+    eyes = eyes_of(list(table["image"]), params)
     digest.update(table.to_csv(index=False).encode("utf-8", "surrogateescape") + eyes.tobytes())
     classes = table["train_class"].to_numpy(np.int64)
     names = [
@@ -87,33 +88,6 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         eyes=eyes,
     )
     return examples, digest.hexdigest()
-
-
-def eyes_of(table: pd.DataFrame, params: Params) -> np.ndarray:
-    """float32 [n, 4]: the box around the eyes in each picture, NaN where nobody asks or no face was found."""
-    from pipeline.mix import eyes_box
-
-    if params.train.mix not in ("cutmix", "both") or params.train.mix_boxes != "eyes":
-        return np.full((len(table), 4), np.nan, np.float32)
-    boxes = read_table(BOXES, "detect", ["image", "landmarks"])[["image", "landmarks"]]
-    crops = read_table(IMAGES / "images.parquet", "compose", ["image", "x1", "y1", "x2", "y2"])
-    both = boxes.merge(crops[["image", "x1", "y1", "x2", "y2"]], on="image").set_index("image")
-    known = {
-        image: eyes_box(list(landmarks), crop)
-        for image, landmarks, crop in zip(
-            both.index, both["landmarks"], both[["x1", "y1", "x2", "y2"]].to_numpy().tolist(), strict=True
-        )
-    }
-    found = np.array([known.get(i, (np.nan,) * 4) for i in table["image"]], np.float32).reshape(-1, 4)
-    if np.isnan(found).all():
-        raise UserError(
-            "no photo has eyes to cut out",
-            where="train.mix_boxes",
-            got="eyes",
-            allowed="random, upper_half",
-            fix="set detect.method: mtcnn, the detector that finds eyes",
-        )
-    return found
 
 
 def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples, Examples]:
@@ -144,14 +118,20 @@ class TrainingSet:
     table: pd.DataFrame
     examples: Examples
     plates: PlateFolder | None
+    unlabelled: Unlabelled | None
     digest: str
 
-    def sides(self, fold: int) -> tuple[Examples, Examples]:
-        """As `sides`; what is learnt from has its other backgrounds, what is validated on never has."""
+    def sides(self, fold: int, guesses: Guesses | None = None) -> tuple[Examples, Examples]:
+        """As `sides`; what is learnt from also has its other backgrounds, and `guesses` where there are any.
+
+        What is validated on never has either.
+        """
         learn, valid = sides(self.table, self.examples, fold)
-        if self.plates is None:
-            return learn, valid
-        return dataclasses.replace(learn, plates=self.plates.of(self.table.iloc[learn.rows])), valid
+        if self.plates is not None:
+            learn = dataclasses.replace(learn, plates=self.plates.of(self.table.iloc[learn.rows]))
+        if guesses is not None and self.unlabelled is not None:
+            learn = self.unlabelled.joined(learn, guesses)
+        return learn, valid
 
 
 def training_set(stage: Stage) -> TrainingSet:
@@ -159,4 +139,6 @@ def training_set(stage: Stage) -> TrainingSet:
     table = training_table(stage)  # complaints about the tables come before seconds of importing torch
     examples, digest = examples_of(table, stage)
     plates = plate_folder(stage)
-    return TrainingSet(table, examples, plates, digest + (plates.digest if plates else ""))
+    more = unlabelled(stage)
+    whole = digest + (plates.digest if plates else "") + (more.digest if more else "")
+    return TrainingSet(table, examples, plates, more, whole)

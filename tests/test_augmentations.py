@@ -10,7 +10,7 @@ import pytest
 from PIL import ImageFont
 
 from pipeline.augment.recipe import OPERATIONS, recipe_names
-from pipeline.augmentation_sheet import CELL, defaults, drawn, fitted, strips, words
+from pipeline.augmentation_sheet import CELL, Strip, about, drawn, strips, words, wrapped
 from pipeline.crop import Square, cut, placement
 from pipeline.network_size import at_network_size
 from pipeline.params.training import Train
@@ -41,21 +41,31 @@ def test_everything_that_can_be_chosen_is_on_it_and_does_something() -> None:
 
 
 def test_settings_are_told_and_the_chosen_one_is_marked() -> None:
-    assert "degrees 10" in defaults("affine")
-    assert defaults("flip") == "no settings"
+    assert about("affine").endswith("sheared: degrees 10, shift 0.08, scale 0.1, shear 0")
+    assert about("invert") == "The negative."
     assert "flip 50%" in words("flip_affine")
     assert "shear 8" in words("flip_affine_blur")
-    params = Train.model_validate({"augment": ["blur", "noise"], "mix": "cutmix", "mix_boxes": "eyes"})
+    params = Train.model_validate({"augment": ["flip", "noise"], "mix": "cutmix", "mix_boxes": "eyes"})
     marked = [row.name.split(" · ")[0] for row in strips(pictures(), EYES, params) if " · " in row.name]
-    assert sorted(marked) == ["blur", "cutmix eyes", "noise"]
+    assert sorted(marked) == ["cutmix eyes", "flip", "noise"]
 
 
-def test_long_settings_end_in_an_ellipsis() -> None:
+def test_a_recipe_and_an_operation_of_one_name_are_told_apart() -> None:
+    rows = list(strips(pictures(), EYES, Train.model_validate({"augment": "flip", "size": 32})))
+    recipe, operation = (row for row in rows if row.name.split(" · ")[0] == "flip")
+    assert (recipe.part, recipe.name) == ("Recipes", "flip · train.augment")  # what the param would take
+    assert (operation.part, operation.name) == ("Single operations, here on every picture", "flip")
+
+
+def test_long_settings_take_two_lines_and_end_in_an_ellipsis() -> None:
     font = ImageFont.load_default(12)
-    text = fitted("one two three " * 30, font, 200)
-    assert text.endswith(" …")
-    assert font.getlength(text) <= 200
-    assert fitted("short", font, 200) == "short"
+    first, second = wrapped("one two three " * 30, font, 200)
+    assert first.startswith("one two three")
+    assert second.endswith(" …")
+    assert max(font.getlength(first), font.getlength(second)) <= 200
+    assert " ".join([first, second]).startswith("one two three " * 4)
+    assert wrapped("short", font, 200) == ["short"]
+    assert wrapped("", font, 200) == [""]
 
 
 def test_other_backgrounds_are_on_it_where_there_are_mattes(project: Path) -> None:
@@ -92,13 +102,15 @@ def test_stage_draws_the_same_sheet_each_time(project: Path) -> None:
     augmentations.run(stage("augmentations", train__size=32))
     sheet = Path("reports/augmentations.png")
     first = sheet.read_bytes()
-    assert read_photo(sheet).shape[0] > 15 * CELL
+    drawing = read_photo(sheet)
+    assert drawing.shape[0] > 15 * CELL
+    assert len(np.unique(drawing.reshape(-1, 3), axis=0)) > 1000  # no palette, whose false colours mislead
     augmentations.run(stage("augmentations", train__size=32))
     assert sheet.read_bytes() == first
 
 
-def test_the_drawing_holds_every_picture() -> None:
-    params = Train.model_validate({"size": 32})
-    rows = list(strips(np.full((2, 32, 32, 3), (255, 0, 0), np.uint8), EYES[:2], params))[:3]
-    red = (drawn(rows) == (255, 0, 0)).all(axis=2).sum()
-    assert red == pytest.approx(len(rows) * 2 * CELL**2, rel=0.02)
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_the_drawing_holds_every_picture_once(count: int) -> None:
+    red = np.full((2, 32, 32, 3), (255, 0, 0), np.uint8)
+    rows = [Strip(f"part {k // 5}", f"name {k}", "settings " * (k * 9), red) for k in range(count)]
+    assert (drawn(rows) == (255, 0, 0)).all(axis=2).sum() == count * 2 * CELL**2

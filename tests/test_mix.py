@@ -48,6 +48,13 @@ def test_probability_is_the_share_of_pictures_that_are_mixed() -> None:
     assert float(touched) / 20 == pytest.approx(0.25, abs=0.05)
 
 
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
+def test_shares_are_drawn_from_beta_of_the_alpha(alpha: float) -> None:
+    own = torch.cat([mixed(mix="mixup", mix_alpha=alpha, epoch=e)[2] for e in range(40)])
+    assert float(own.mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(own.var()) == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.1)  # variance of Beta(a, a)
+
+
 def test_none_changes_nothing() -> None:
     assert torch.equal(mixed(mix="none")[2], torch.ones(COUNT))
 

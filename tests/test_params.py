@@ -46,6 +46,7 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("synthesize.backgrounds", "other", "others"),
         ("train.epochs", "many", "train.epochs"),
         ("train.epochs", 0, "greater than or equal to 1"),
+        ("train.step_rate", 1.0, "less than 1"),
         ("split.validation_fold", 5, "0 to 4"),
         ("relabel.age_rules", [{"from": 59, "too": 60}], "relabel.age_rules"),
         ("data.layout", "folder", "folders"),
@@ -69,6 +70,11 @@ def test_all_mistakes_are_listed_at_once(project: Path) -> None:
     assert all(name in text for name in ("compose.margn", "train.epochs", "split.folds"))
 
 
+def test_freezing_is_for_one_process(project: Path) -> None:
+    load_params(edited(project, {"train.freeze_epochs": 1}))
+    assert "set processes: 1" in refused(project, {"train.freeze_epochs": 1, "train.processes": 2})
+
+
 def test_impossible_combinations_are_refused(project: Path) -> None:
     text = refused(project, {"segment.method": "none", "compose.fill": "black", "synthesize.copies": 1})
     assert "compose.fill" in text
@@ -78,8 +84,26 @@ def test_impossible_combinations_are_refused(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"segment.method": "none", "synthesize.copies": 0}, "train.background_swap: 0.5 needs mattes"),
+        ({"compose.fill": "black"}, "compose.fill black takes every background away"),
+        ({"compose.fill": "blur"}, "set compose.fill: keep"),
+        ({"synthesize.backgrounds": "folder"}, "must name a folder of pictures"),
+        ({"train.background_swap": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_other_backgrounds_while_training_need_people_cut_out_of_their_own(
+    project: Path, changes: dict[str, Any], said: str
+) -> None:
+    load_params(edited(project, {"train.background_swap": 0.5}))
+    assert said in refused(project, {"train.background_swap": 0.5} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         ({"train.loss": "focal"}, "does not ask for probabilities"),
         ({"train.heads": "age_regression"}, "answers in years"),
+        ({"train.pseudo_labels": 0.9}, "has learnt its own answers"),
     ],
 )
 def test_prior_correction_of_what_is_no_probability_is_refused(

@@ -55,6 +55,17 @@ def test_it_says_what_the_stages_found(done: Params) -> None:
     assert text.count("<figcaption>Loss, fold") == 2
 
 
+def test_errors_stand_at_the_true_age_in_years(done: Params) -> None:
+    rows = pd.read_parquet("reports/predictions.parquet").merge(
+        pd.read_parquet("build/labels.parquet")[["image", "age"]], on="image"
+    )
+    assert len(set(rows["age"])) > 1
+    text = page(done)
+    for age, photos in rows.groupby("age"):
+        wrong = (photos["true_class"] % 3 != photos["predicted"] % 3).mean()
+        assert f"<title>{age} years: {wrong:.0%} of {len(photos)} photos</title>" in text
+
+
 def test_the_command_sets_every_param_whatever_the_file_says(done: Params) -> None:
     (command,) = [
         text for text in re.findall(r"<pre>(.*?)</pre>", page(done), re.S) if text.startswith("dvc exp run")

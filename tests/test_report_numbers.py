@@ -46,6 +46,24 @@ def test_errors_by_age_and_changes_by_hand() -> None:
     assert (groups[0]["photos"], groups[0]["people"]) == (7, 1)
 
 
+def test_the_bars_of_the_ages_are_as_high_as_the_share_and_the_bound_is_between_its_ages() -> None:
+    drawn = str(chart.bars([28, 29, 30], [0.25, 0.5, 1.0], [4, 2, 1], (30, 60)))
+    assert re.findall(r"<title>(.*?)</title>", drawn) == [
+        "28 years: 25% of 4 photos", "29 years: 50% of 2 photos", "30 years: 100% of 1 photos"
+    ]  # fmt: skip
+    bars = [
+        tuple(map(float, b))
+        for b in re.findall(r'x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="([\d.]+)"', drawn)
+    ]
+    heights = [height for _, _, height in bars]
+    assert [h / heights[2] for h in heights] == pytest.approx([0.25, 0.5, 1], abs=0.01)
+    ((line, end),) = re.findall(
+        r'class="even" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', drawn
+    )  # not 60: nobody is
+    assert line == end
+    assert bars[1][0] + bars[1][1] < float(line) < bars[2][0]
+
+
 def test_charts_keep_their_points_inside_and_escape_names() -> None:
     drawn = str(chart.lines([chart.Line("<b>", [1, 2, 3], [0.0, 7.2, 3.0])], "loss", "epoch"))
     assert "<b>" not in drawn

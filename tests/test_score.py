@@ -132,6 +132,44 @@ def test_command_says_agreement_expectation_and_interval(project: Path) -> None:
     assert "a.parquet right 50.0, b.parquet right 0.0, neither 0.0" in informed.stdout
 
 
+def test_expected_score_by_hand_where_the_known_one_is_always_right(project: Path) -> None:
+    known = [0, 0, 0, 1, 1, 1, 4, 4]
+    new = [0, 0, 1, 1, 1, 4, 4, 4]
+    ids = [f"{i}.jpg" for i in range(8)]
+    submission(project / "known.csv", ids, known)
+    submission(project / "new.csv", ids[::-1], new[::-1])
+    options = ("--accuracy", "1", "--macro-f1", "1", "--json")
+    done = cleanplate(project, "score", "known.csv", "new.csv", *options)
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["agreement"] == 6 / 8
+    # what the known one says is the truth: 6 of 8 right, F1 of 0: 4/5, of 1: 2/3, of 4: 4/5
+    by_hand = {"accuracy": 6 / 8, "macro_f1": (4 / 5 + 2 / 3 + 4 / 5) / 3}
+    for name, value in by_hand.items():
+        assert told[name] == pytest.approx({"value": value, "low": value, "high": value}, abs=0.01)
+
+
+def test_expected_score_by_hand_from_what_labelled_people_say(project: Path) -> None:
+    count = 4000
+    known = np.arange(count) % 18
+    new = np.where(np.arange(count) % 5 == 0, (known + 1) % 18, known)  # they differ on a fifth
+    ids = [f"{i:04d}.jpg" for i in range(count)]
+    submission(project / "known.csv", ids, known.tolist())
+    submission(project / "new.csv", ids, new.tolist())
+    # 2000 labelled people on whom they differ: the known one right of 20 %, the new one of 60 %
+    person, truth = np.array([f"p{i}" for i in range(2000)]), np.arange(2000) % 18
+    wrong, other = (truth + 1) % 18, (truth + 2) % 18
+    fifth = np.arange(2000) % 5
+    table(person, truth, np.where(fifth == 0, truth, wrong)).to_parquet(project / "a.parquet")
+    table(person, truth, np.where(fifth >= 2, truth, other)).to_parquet(project / "b.parquet")
+    options = ("--accuracy", "0.7", "--validation", "a.parquet", "b.parquet", "--json")
+    done = cleanplate(project, "score", "known.csv", "new.csv", *options)
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)["accuracy"]
+    assert told["value"] == pytest.approx(0.7 + 0.2 * (0.6 - 0.2), abs=0.005)
+    assert told["high"] - told["low"] < 0.03
+
+
 def test_a_known_score_is_needed(project: Path) -> None:
     for name in ("a.csv", "b.csv"):
         submission(project / name, ["x.jpg"], [1])

@@ -91,6 +91,7 @@ def test_limit_takes_that_many_people_of_every_fold_and_writes_below_quick() -> 
     [
         ({"model": "resnet81"}, "did you mean `resnet18`"),
         ({"optimizer": "adamww"}, "did you mean `adamw`"),
+        ({"optimizer": "adahessian"}, "needs second derivatives"),
         ({"augment": "flipp"}, "did you mean `flip`"),
         ({"model": "test_vit", "size": 33}, "train.size"),
         ({"model_args": {"wrong": 1}}, "wrong"),

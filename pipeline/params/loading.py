@@ -143,6 +143,8 @@ def _prior_problems(params: Params) -> list[str]:
         why.append(f"train.loss {params.train.loss} does not ask for probabilities; set cross_entropy")
     if params.train.heads == "age_regression":
         why.append("train.heads age_regression answers in years; set joint, multitask or separate")
+    if params.train.pseudo_labels is not None:
+        why.append("with train.pseudo_labels the model has learnt its own answers to these photos; set null")
     return [f"predict.prior_correction: true takes probabilities of classes, but {reason}" for reason in why]
 
 

@@ -35,7 +35,7 @@ class Train(Feeding):
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
     warmup_epochs: float = Field(default=1.0, ge=0)
     step_epochs: int = Field(default=5, ge=1)  # schedule step: epochs between drops
-    step_rate: float = Field(default=0.3, gt=0, le=1)  # schedule step and plateau: factor of a drop
+    step_rate: float = Field(default=0.3, gt=0, lt=1)  # schedule step and plateau: factor of a drop
     patience: int = Field(default=3, ge=0)  # schedule plateau: epochs without improvement before a drop
     ema: float = Field(default=0.0, ge=0, lt=1)  # decay of the averaged weights; 0 = off
     early_stopping: int = Field(default=0, ge=0)  # epochs without improvement before the end; 0 = off
@@ -45,6 +45,7 @@ class Train(Feeding):
     )  # learning rate of a layer over that of the next; 1 = off
     freeze_epochs: int = Field(default=0, ge=0)  # epochs at the start in which only the heads learn
     folds: Literal["one", "all"] = "one"  # one = split.validation_fold is held out; all = each in turn
+    pseudo_labels: float | None = Field(default=None, gt=0, lt=1)  # see docs/decisions.md; null = off
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
     processes: int = Field(default=1, ge=1, le=256)  # each learns its share of every batch; one per GPU

@@ -45,6 +45,8 @@ class OtherBackgrounds(Protocol):
         self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int
     ) -> torch.Tensor: ...
 
+    def with_more(self, count: int) -> OtherBackgrounds: ...
+
 
 @dataclass(frozen=True)
 class Examples:

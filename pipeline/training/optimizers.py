@@ -18,7 +18,7 @@ def optimizer_of(model: Classifier, params: Train) -> torch.optim.Optimizer:
     """The timm optimiser `train.optimizer`; biases and norms are not decayed.
 
     Raises:
-        UserError: timm has none of that name, or it needs what is not installed.
+        UserError: timm has none of that name, or it needs what is not here.
     """
     from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
 
@@ -36,7 +36,7 @@ def optimizer_of(model: Classifier, params: Train) -> torch.optim.Optimizer:
     for net in model.backbones():
         groups += _groups(net, params)
     try:
-        return create_optimizer_v2(
+        optimizer = create_optimizer_v2(
             groups,
             opt=params.optimizer,
             lr=params.lr,
@@ -47,6 +47,14 @@ def optimizer_of(model: Classifier, params: Train) -> torch.optim.Optimizer:
         raise UserError(
             "this optimiser cannot be used here", where="train.optimizer", got=f"{params.optimizer}: {e}"
         ) from e
+    if getattr(optimizer, "is_second_order", False):
+        raise UserError(
+            "this optimiser needs second derivatives, which are not computed here",
+            where="train.optimizer",
+            got=params.optimizer,
+            fix="choose another",
+        )
+    return optimizer
 
 
 def _groups(net: nn.Module, params: Train) -> list[dict[str, Any]]:
