@@ -15,9 +15,7 @@ RNET_BATCHES, ONET_BATCHES = (16, 8, 4, 2, 1), (4, 2, 1)
 """Fixed: OpenVINO prepares itself anew for each new shape. Larger ones are slower: no longer in L2."""
 HOT = 32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
 SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
-BAND = (
-    48 * 1024
-)  # pixels of a level in one piece; larger ones go through in bands of rows, to stay in L2
+BAND = 48 * 1024  # pixels of a level in one piece; larger ones go through in bands of rows, to stay in L2
 
 
 class OpenvinoNets:
