@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,31 @@ def test_the_stages_open_no_connection_and_need_none(spy: Path, tmp_path: Path) 
     assert "socket.connect" in log.read_text(), "the spy sees nothing"
 
 
+CONVERSION = (
+    "import sys, torch; sys.path.insert(0, {root!r}); import {first}, openvino\n"
+    "openvino.convert_model(torch.nn.Linear(2, 2), example_input=torch.zeros(1, 2))"
+)
+
+
+def test_openvino_reports_to_nobody(spy: Path, tmp_path: Path) -> None:
+    """By itself it does, in a test's environment too, unless that calls itself CI."""
+    for first, reports in (("pipeline", False), ("sys", True)):
+        code = CONVERSION.format(root=str(ROOT), first=first)
+        watched = {"PYTHONPATH": str(spy), "SPY_LOG": str(spy / "log"), "CI": "", "HOME": str(tmp_path)}
+        done, said = run(tmp_path, *WITHOUT, sys.executable, "-c", code, **watched)
+        assert done == 0, said
+        end = time.monotonic() + 10 * reports  # it reports from a process of its own
+        while time.monotonic() < end and not (spy / "log").exists():
+            time.sleep(0.1)
+        assert (spy / "log").exists() == reports
+
+
 @pytest.mark.skipif(not SOAK, reason="every stage with its networks takes minutes: make soak")
 @pytest.mark.timeout(3600)
 def test_a_whole_run_opens_no_connection(spy: Path, tmp_path: Path) -> None:
     """`dvc repro` of every stage on people of the demo; DVC itself is watched too."""
     folder = make_network_repository(tmp_path / "project")
-    watched = {"PYTHONPATH": str(spy), "SPY_LOG": str(spy / "log")}
+    watched = {"PYTHONPATH": str(spy), "SPY_LOG": str(spy / "log"), "CI": ""}
     code, said = run(folder, *WITHOUT, *dvc("repro"), timeout=3000, **watched)
     assert code == 0, said
     assert (folder / "reports/report.html").exists()
