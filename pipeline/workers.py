@@ -57,7 +57,8 @@ def run_parallel(
     threads = {k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))  # N processes x 1 thread beat 1 x N
     try:
-        with ProcessPoolExecutor(count, context, _start, (factory, slots, taken)) as pool:
+        begin = (factory, slots, taken, os.getpid())
+        with ProcessPoolExecutor(count, context, _start, begin) as pool:
             try:
                 yield from _in_order(pool, items, chunk, count * AHEAD)
             except BrokenProcessPool as e:
@@ -105,9 +106,11 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(factory: Callable[[], Callable[[Any], Any]], slots: Any, taken: Any) -> None:
+def _start(factory: Callable[[], Callable[[Any], Any]], slots: Any, taken: Any, parent: int) -> None:
     global _work, _slot, _slots
     die_with_parent()
+    if os.getppid() != parent:  # it was killed while this process was starting, before anybody watched it
+        os._exit(1)
     _slots = slots
     with taken.get_lock():
         _slot = taken.value
