@@ -11,7 +11,6 @@ the record needs a quiet machine.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import statistics
@@ -33,8 +32,8 @@ B = TypeVar("B")
 class Row(TypedDict):
     """One line of the table.
 
-    `baseline`, `ours`: items/s; `agreement`: mean over items, 0 … 1, NaN where there is none to be had;
-    `limit`: the ratio that the machine would allow (`benchmarks/limit.py`), NaN where nobody asked.
+    `baseline`, `ours`: items/s; `agreement`: mean over items, 0 … 1, None where it would mean nothing;
+    `limit`: the ratio that the machine would allow (`benchmarks/limit.py`), None where nobody asked.
     """
 
     name: str
@@ -42,9 +41,9 @@ class Row(TypedDict):
     ours: float
     ratio: float
     ratio_cpu: float
-    agreement: float
+    agreement: float | None
     target: float
-    limit: float
+    limit: float | None
     met: bool
 
 
@@ -58,7 +57,7 @@ def compare(
     target: float,
     least_agreement: float = 0.995,
     blocks: int = 6,
-    most: float = float("nan"),
+    most: float | None = None,
 ) -> Row:
     """Measures both sides on all items.
 
@@ -97,7 +96,7 @@ def compare(
         ratio_cpu=cpu["baseline"] / max(cpu["ours"], 1e-9),
         agreement=agreement,
         target=target,
-        limit=most / rate,
+        limit=None if most is None else most / rate,
         met=ratio >= target and agreement >= least_agreement,
     )
 
@@ -108,16 +107,16 @@ def table(rows: Sequence[Row]) -> str:
     head = f"{'name':{width}}  baseline/s    ours/s   ratio  per CPU-s  agreement  target   limit"
     lines = [
         f"{r['name']:{width}}  {r['baseline']:10.1f}  {r['ours']:8.1f}  {r['ratio']:5.1f}x"
-        f"  {r['ratio_cpu']:8.1f}x  {r['agreement']:9.4f}"
-        f"  {r['target']:5.1f}x  {shown(r['limit'])}  {'met' if r['met'] else 'MISSED'}"
+        f"  {r['ratio_cpu']:8.1f}x  {shown(r['agreement'], 4):>9}"
+        f"  {r['target']:5.1f}x  {shown(r['limit'], 1, 'x'):>6}  {'met' if r['met'] else 'MISSED'}"
         for r in rows
     ]
     return "\n".join([head, *lines])
 
 
-def shown(limit: float) -> str:
-    """A ratio, or a dash for none."""
-    return "     -" if math.isnan(limit) else f"{limit:5.1f}x"
+def shown(value: float | None, digits: int, unit: str = "") -> str:
+    """A number, or a dash for none."""
+    return "-" if value is None else f"{value:.{digits}f}{unit}"
 
 
 @contextmanager

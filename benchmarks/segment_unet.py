@@ -69,7 +69,7 @@ def run(photos: list[Path], weights: Path | None = None, count: int = 48) -> dic
                     most=most,
                 )
             if not weights and name != "full":
-                row["agreement"] = float("nan")
+                row["agreement"] = None  # an untrained network at half size
             rows.append(row)
     return {
         "baseline": f"torch {encoder_of(weights)}, batch 1, {os.cpu_count()} threads, PNG by PIL",

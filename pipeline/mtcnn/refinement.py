@@ -9,7 +9,7 @@ from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE, Nets
 from pipeline.mtcnn.pyramid import Pyramid
 
-TOGETHER = 16  # candidates that are asked about at a time until there is a face
+TOGETHER = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
 SMALLER = 0.6  # of a face's side: what begins smaller than that does not become larger than the face
 APART = 0.1  # of a candidate's area within a face: with less, neither can suppress the other
 
