@@ -52,12 +52,27 @@ def run(stage: Stage) -> None:
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
     checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
+    refuse_without_gpu(checkpoints, params)
     done: dict[int, Fold] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
         for fold in folds:
             done[fold] = trained(stage, data, fold, checkpoints / f"fold{fold}.pt", on_epoch(fold))
     publish(stage, data.table, done)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def refuse_without_gpu(checkpoints: Path, params: Params) -> None:
+    """Keeps a fold or a round on the CPU from joining those that CUDA trained before an interruption.
+
+    Raises:
+        UserError: there was CUDA and there is none now.
+    """
+    from pipeline.training.checkpoint import Progress
+    from pipeline.training.device import refuse_slower
+
+    for file in sorted(checkpoints.glob("*.pt")):
+        if before := Progress.load(file):
+            refuse_slower(before.device, params.train)
 
 
 def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epoch: OnEpoch) -> Fold:
@@ -74,7 +89,7 @@ def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epo
     def continued(history: list[dict[str, float]]) -> None:
         on_epoch(before + history)
 
-    second = checkpoint.with_name(f"fold{fold}-second.pt")
+    second = checkpoint.with_name(f"fold{fold}-second-{guesses.digest()}.pt")
     again = one_round(stage, data, fold, second, guesses, continued)
     return replace(again, pseudo_labels=guesses.told())
 

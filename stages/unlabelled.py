@@ -60,6 +60,10 @@ class Guesses:
             "class_counts": np.bincount(self.classes, minlength=CLASSES).tolist(),
         }
 
+    def digest(self) -> str:
+        """Tells them from any others: what was learnt with these does not go on with those."""
+        return hashlib.blake2b(self.rows.tobytes() + self.classes.tobytes(), digest_size=8).hexdigest()
+
     def sentence(self) -> str:
         """What joins, for the log."""
         joins = (
@@ -94,14 +98,16 @@ class Unlabelled:
         """The confident answers of the network with these weights, about each photo and its mirror image."""
         from pipeline.inference import probabilities
         from pipeline.training.data import Pictures
-        from pipeline.training.device import device_of
+        from pipeline.training.device import device_of, named_failures
         from pipeline.training.network import classifier
 
         train = self.params.train
         assert train.pseudo_labels is not None
         net = classifier(train, weights=False)
         net.net.load_state_dict(state)
-        p = probabilities(net.to(device_of(train)), Pictures((self.pixels,)), train, flip=True)
+        device = device_of(train)
+        with named_failures(device):
+            p = probabilities(net.to(device), Pictures((self.pixels,)), train, flip=True)
         least, sure = train.pseudo_labels, p.max(axis=1)
         rows = np.flatnonzero(sure >= least)
         answers = p[rows].argmax(axis=1).astype(np.int64)

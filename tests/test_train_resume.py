@@ -122,6 +122,48 @@ def test_a_training_that_began_on_cuda_does_not_go_on_without_it() -> None:
             refuse_slower("cuda", small_params(device=device).train)
 
 
+def test_no_fold_joins_on_the_cpu_what_cuda_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two folds was finished on CUDA, then the machine died; now there is none."""
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    from pipeline.training import loop
+
+    write_build(12)
+    params = small_params(epochs=1, folds="all")
+    real = loop.start
+
+    def dies(learn: loop.Examples, params: loop.Train, fold: int) -> loop.Run:
+        if fold == 1:
+            raise KeyboardInterrupt
+        return real(learn, params, fold)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "start", dies)
+        with pytest.raises(KeyboardInterrupt):
+            trained(params)
+    (checkpoint,) = Path(".cache/checkpoints").glob("*/fold0.pt")
+    progress = Progress.load(checkpoint)
+    assert progress is not None
+    assert progress.finished
+    progress.device = "cuda"
+    progress.save(checkpoint)
+    with pytest.raises(UserError, match="began on CUDA"):
+        trained(params)
+    assert not Path("build/model").exists()
+
+
+def test_a_gpu_lost_in_validation_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.training import loop
+
+    def lost(*_: object) -> dict[str, float]:
+        raise RuntimeError(LOST)
+
+    write_build(12)
+    monkeypatch.setattr(loop, "scores_of", lost)
+    with pytest.raises(UserError, match="the GPU failed in the middle of training"):
+        trained(small_params(epochs=1))
+
+
 def test_where_a_training_ran_is_kept_with_it() -> None:
     write_build(12)
     params = small_params(epochs=2)

@@ -15,7 +15,7 @@ APART = 0.1  # of a candidate's area within a face: with less, neither can suppr
 
 
 class Refinement:
-    """Asks each network at most once about a candidate; can stop when the largest face is certain.
+    """Asks each network at most once about a candidate; can stop when the largest face is found.
 
     Args:
         nets: the networks.
@@ -43,10 +43,11 @@ class Refinement:
         return self._faces()
 
     def largest(self) -> Faces:
-        """As `all`, of which the first face is certain and others may be missing.
+        """The first face of `all`, and perhaps others.
 
         The likeliest candidates come first. Once there is a face, only those count that could end larger, or
-        that lie where it is: 45 of 88 on photos of one person.
+        that lie where it is: 67 of 88 on photos of one person. How far a candidate's box may still move has
+        no bound; with SMALLER and APART the face was that of `all` in each of 3,088 comparisons.
         """
         faces = Faces.none()
         for start in range(0, len(self.boxes), TOGETHER):

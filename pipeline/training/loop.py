@@ -88,14 +88,15 @@ def fit(
     if progress.epoch:
         devices.refuse_slower(progress.device, params)
         say(f"train: fold {fold} goes on after epoch {progress.epoch} of {params.epochs}")
-    run = start(learn, params, fold)
+    with devices.named_failures(devices.device_of(params)):
+        run = start(learn, params, fold)
     progress.device = run.accelerator.device.type
     run.restore(progress.parts)
     begun, first = time.monotonic(), progress.epoch
     for epoch in range(progress.epoch, params.epochs):
         with devices.named_failures(run.accelerator.device):
             row, rate = one_epoch(run, learn, epoch)
-        row = agreed(row | scores_of(run, valid))
+            row = agreed(row | scores_of(run, valid))
         run.schedule.after_epoch(row["valid/macro_f1"])
         progress.history.append(row)
         keep_best(run, progress, row, epoch)
