@@ -157,6 +157,10 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
         ("data: {root: a}\ndata: {root: b}\n", "`data` is there twice"),
         ("data: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("split: {folds: " + "9" * 5000 + "}\n", "not readable YAML"),
+        ("split: {folds: !!bool x}\n", "KeyError"),
+        ("split: {folds: !!timestamp x}\n", "AttributeError"),
+        ("split: {folds: !!int ''}\n", "IndexError"),
+        ("split: {folds: !!int [1]}\n", "TypeError"),
         ("data: {root: a}\n---\ndata: {root: b}\n", "not readable YAML"),
     ],
 )
