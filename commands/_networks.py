@@ -8,7 +8,6 @@ from pathlib import Path
 from commands._checks import said
 from pipeline.errors import nearest
 from pipeline.params import Params
-from pipeline.params.training import Train
 
 
 def network_problems(params: Params) -> list[str]:
@@ -41,27 +40,17 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
     """Operations of the network on one picture; and what keeps it from being made with these arguments, or
     the optimiser from teaching it.
 
-    It is made without memory or weights (torch's device `meta`), which takes a moment whatever its size. Some
-    networks want to see numbers while they are made, so that a refusal there is asked about on the CPU too.
+    It is made without memory or weights (torch's device `meta`), which takes a moment whatever its size.
     """
-    from pipeline.training.network import known_model
-
-    if said(lambda: known_model(params.train.model)):
-        return None, []  # is among the names
-    for device in ("meta", "cpu"):
-        flops, problems = _tried_out(params.train, device)
-        if not problems:
-            return flops, []
-    return flops, problems
-
-
-def _tried_out(train: Train, device: str) -> tuple[float | None, list[str]]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pipeline.training.network import Classifier, classifier
+    from pipeline.training.network import Classifier, classifier, known_model
     from pipeline.training.optimizers import optimizer_of
 
+    train = params.train
+    if said(lambda: known_model(train.model)):
+        return None, []  # is among the names
     made: list[Classifier] = []
     counted: list[float] = []
 
@@ -71,7 +60,7 @@ def _tried_out(train: Train, device: str) -> tuple[float | None, list[str]]:
             net(torch.zeros(1, 3, train.size, train.size))
         counted.append(float(counter.get_total_flops()))
 
-    with torch.device(device), torch.no_grad():
+    with torch.device("meta"), torch.no_grad():
         problems = _refused(lambda: made.append(classifier(train, weights=False)), "model", train.model)
         if made and train.optimizer in _optimizers():
             problems += _refused(lambda: optimizer_of(made[0], train), "optimizer", train.optimizer)
