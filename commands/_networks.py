@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from commands._checks import said
@@ -18,9 +19,7 @@ def network_problems(params: Params) -> list[str]:
 
     train = params.train
     problems = said(lambda: known_model(train.model)) + said(lambda: Recipe(train.augment))
-    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
-
-    optimizers = [str(name) for name in list_optimizers()]
+    optimizers = _optimizers()
     if train.optimizer not in optimizers:
         close = nearest(train.optimizer, optimizers)
         problems.append(f"train.optimizer: timm has no `{train.optimizer}`; did you mean `{close}`?")
@@ -38,26 +37,48 @@ def network_problems(params: Params) -> list[str]:
 
 
 def network_flops(params: Params) -> tuple[float | None, list[str]]:
-    """Operations of the network on one picture, and what keeps it from being made with these arguments.
+    """Operations of the network on one picture; and what keeps it from being made with these arguments, or
+    the optimiser from teaching it.
 
     It is made without memory or weights (torch's device `meta`), which takes a moment whatever its size.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pipeline.training.network import classifier, known_model
+    from pipeline.training.network import Classifier, classifier, known_model
+    from pipeline.training.optimizers import optimizer_of
 
-    size = params.train.size
-    if said(lambda: known_model(params.train.model)):
+    train = params.train
+    if said(lambda: known_model(train.model)):
         return None, []  # is among the names
+    made: list[Classifier] = []
     counted: list[float] = []
 
     def count() -> None:
-        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            net = classifier(params.train, weights=False)
-            tried = counter.get_total_flops()
-            net.eval()(torch.zeros(1, 3, size, size))
-            counted.append(float(counter.get_total_flops() - tried))
+        net = made[0].eval().requires_grad_(False)  # the counter hooks what learns, which no_grad forbids
+        with FlopCounterMode(display=False) as counter:
+            net(torch.zeros(1, 3, train.size, train.size))
+        counted.append(float(counter.get_total_flops()))
 
-    problems = said(count)
+    with torch.device("meta"), torch.no_grad():
+        problems = _refused(lambda: made.append(classifier(train, weights=False)), "model", train.model)
+        if made and train.optimizer in _optimizers():
+            problems += _refused(lambda: optimizer_of(made[0], train), "optimizer", train.optimizer)
+        if made:
+            problems += _refused(count, "model", train.model)
     return (counted[0] if counted else None), problems
+
+
+def _refused(check: Callable[[], object], param: str, name: str) -> list[str]:
+    """What `check` raises, as problems; a library's code, given what it was not made for, raises anything."""
+    try:
+        return said(check)
+    except Exception as e:
+        reason = " ".join(f"{type(e).__name__}: {e}".split())
+        return [f"train.{param}: `{name}` cannot be used like this ({reason}); choose another"]
+
+
+def _optimizers() -> list[str]:
+    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+
+    return [str(name) for name in list_optimizers()]

@@ -51,12 +51,12 @@ def outputs(root: Path) -> list[Output]:
     """Every output that a `dvc.lock` or a `.dvc` file records, by path.
 
     Raises:
-        UserError: a record is no readable YAML.
+        UserError: a record cannot be read, or is a `dvc.lock` that DVC itself refuses.
     """
     found: dict[Path, Output] = {}
     for record in _records(root):
-        raw = _yaml(record)
         if record.name == "dvc.lock":
+            raw = _lock(record)
             folders = _work_folders(record.with_name("dvc.yaml"))
             for stage, facts in (raw.get("stages") or {}).items():
                 base = record.parent / folders.get(stage.partition("@")[0], ".")
@@ -67,6 +67,7 @@ def outputs(root: Path) -> list[Output]:
                 )
                 _add(found, base, facts.get("outs"), maker)
         else:
+            raw = _yaml(record)
             _add(found, record.parent / raw.get("wdir", "."), raw.get("outs"), str(record.relative_to(root)))
     return sorted(found.values(), key=lambda o: str(o.path))
 
@@ -91,12 +92,25 @@ def torn_locks(root: Path) -> list[Path]:
     found: list[Path] = []
     for record in _records(root, ("dvc.lock",)):
         try:
-            whole = "schema" in _yaml(record)
+            _lock(record)
         except UserError:
-            whole = False
-        if not whole:
             found.append(record)
     return found
+
+
+def _lock(path: Path) -> dict[str, Any]:
+    """A `dvc.lock`; what a kill left of one is often sound YAML, so DVC's own form of it is asked for."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    raw = _yaml(path)
+    try:
+        COMPILED_LOCKFILE_SCHEMA(raw)
+    except Invalid as e:
+        raise UserError(
+            "a record of DVC cannot be read", where=path, got=str(e), fix=f"`git checkout {path}`"
+        ) from e
+    return raw
 
 
 def _work_folders(definition: Path) -> dict[str, str]:

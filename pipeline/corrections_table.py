@@ -18,8 +18,7 @@ from typing import TypeVar
 from pipeline.corrections import Correction, names_photo
 from pipeline.csv_reading import read_rows
 from pipeline.errors import Problems
-
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
+from pipeline.formula import begins_formula
 
 
 @dataclass(frozen=True, order=True)
@@ -84,7 +83,7 @@ def entries_text(kind: type[Kind], rows: Iterable[Kind]) -> str:
 def _plain(row: Kind) -> Kind:
     """`row` with reason and source on one line that no spreadsheet takes for a formula."""
     texts = {n: " ".join(str(getattr(row, n, "")).split()) for n in ("reason", "source") if hasattr(row, n)}
-    return replace(row, **{n: f"'{t}" if t.startswith(FORMULA) else t for n, t in texts.items()})
+    return replace(row, **{n: f"'{t}" if begins_formula(t) else t for n, t in texts.items()})
 
 
 def keeps_contradicted(

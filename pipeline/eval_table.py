@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.csv_reading import Row
+from pipeline.formula import formula_problem
 from pipeline.listing import Candidate, Listing, with_position
 from pipeline.safe_files import name_problem
 from pipeline.train_table import rows_of
@@ -19,13 +20,16 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
     """Puts the eval photos into the table's order, or by name where there is no table; adds both to
     `listing`.
 
-    A row twice, or one that points outside the folder, is a problem. A row whose photo is missing stays,
-    without a photo. A photo without a row is set aside.
+    A row twice, one that points outside the folder, or a name like a formula is a problem. A row whose photo
+    is missing stays, without a photo. A photo without a row is set aside.
     """
     rows = rows_of(root, TABLE, ("ImageID",), ("ans",), listing)
     by_name = {PurePosixPath(p.image).name: p for p in photos}
     if rows is None:
         wanted = {name: name for name in by_name}
+        for name in by_name:
+            if problem := formula_problem(name):
+                listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
     else:
         wanted = _wanted(rows, by_name, listing)
         for name in sorted(set(by_name) - set(wanted.values())):
@@ -57,6 +61,8 @@ def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> di
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):
             listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo in {FOLDER}")
+        elif problem := formula_problem(name):
+            listing.problems.append(f"{place}: ImageID {name!r} {problem}")
         elif file in lines:
             listing.problems.append(f"{place}: ImageID {name!r} is in line {lines[file]} too")
         else:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from pipeline.errors import nearest
+from pipeline.formula import formula_problem
 from pipeline.labels import GENDERS, OLDEST
 
 FORM = "{id}_{gender}_{race}_{age}, e.g. 000001_female_Asian_45"
@@ -28,15 +29,6 @@ class Person:
 
 class PersonError(ValueError):
     """A folder name that does not follow the form; its text lists everything that is wrong with it."""
-
-
-def formula_problem(name: str) -> str:
-    """Why a person cannot be called this ("" if they can): tables name people as they are, for spreadsheets
-    too.
-    """
-    if name.lstrip().startswith(("=", "+", "-", "@")):
-        return f"begins with {name.lstrip()[0]!r}, which a spreadsheet would run as a formula"
-    return ""
 
 
 def read_person(name: str) -> Person:

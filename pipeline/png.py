@@ -63,8 +63,8 @@ def picture_chunks(data: bytes) -> bytes:
     """The PNG with nothing but the chunks of its still picture.
 
     Raises:
-        ValueError: a chunk is cut off, a checksum is wrong, the end or the palette is missing, or a second
-            header says another size than the one that was checked.
+        ValueError: a chunk is cut off, a checksum is wrong, the end is missing, the palette is missing or
+            comes after the pixels, or there is a second header, whose size nobody has checked.
     """
     kept, names = [SIGNATURE], set[bytes]()
     view, at = memoryview(data), len(SIGNATURE)
@@ -81,11 +81,11 @@ def picture_chunks(data: bytes) -> bytes:
         if name == b"IHDR" and name in names:
             raise ValueError("it has two headers")
         names.add(name)
+        if name == b"IDAT" and data[25] == PALETTE and b"PLTE" not in names:
+            raise ValueError("its palette is missing, or comes after its pixels")  # PIL shows black then
         if name in PICTURE:
             kept.append(bytes(view[at:end]))
         if name == b"IEND":
-            if data[25] == PALETTE and b"PLTE" not in names:
-                raise ValueError("its palette is missing")
             return b"".join(kept)
         at = end
     raise ValueError(f"it has more than {MOST_CHUNKS} chunks")

@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.formula import begins_formula
 from pipeline.publish import published_file
-
-FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also in Japanese full width
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -62,6 +61,6 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _no_formula(value: object) -> object:
-    if isinstance(value, str) and (value[:1] in ("\t", "\r", "\n") or value.lstrip().startswith(FORMULA)):
+    if isinstance(value, str) and begins_formula(value):
         return "'" + value
     return value

@@ -71,12 +71,13 @@ def run_costs(
         flops: of the network on one picture of `train.size`; None = as resnet18's.
     """
     folds = params.split.folds if params.train.folds == "all" else 1
+    rounds = 1 if params.train.pseudo_labels is None else 2
     units = {
         **dict.fromkeys(("ingest", "detect", "compose", "evaluate", "predict"), float(photos)),
         "segment": 0.0 if params.segment.method == "none" else float(photos),
         "synthesize": photos * params.synthesize.copies,
         "plates": photos * float(params.train.background_swap > 0),
-        "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds,
+        "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds * rounds,
     }
     plan = _plan(params, flops)
     costs: list[Cost] = []

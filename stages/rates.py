@@ -11,23 +11,27 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.params import Params
+from pipeline.process import worker_count
 from pipeline.publish import write_json
 
 LEAST = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
 
 
 def rate_key(stage: str, params: Params) -> str:
-    """The stage with what decides its speed most, e.g. `train resnet18 224 auto`."""
+    """The stage with what decides its speed most, e.g. `train resnet18 joint 224 auto auto, 2 workers`."""
     detect, unet, train = params.detect, params.segment.unet, params.train
-    weights = f" {detect.yolov8.weights}" if detect.method == "yolov8" else ""
-    pixels = params.compose.size
-    known = {
-        "detect": f"detect {detect.method}{weights} {detect.backend}",
-        "segment": f"segment {unet.weights} {unet.size or 'as fitted'} {params.segment.backend}",
-        "train": f"train {train.model} {train.size} {train.device}",
-        **{name: f"{name} {pixels}" for name in ("compose", "synthesize")},
+    detectors = {
+        "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
+        "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
-    return known.get(stage, stage)
+    size = unet.size or "as fitted"
+    known = {
+        "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
+        "segment": f"segment {unet.weights} {size} {unet.precision} {params.segment.backend}",
+        "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
+        **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize")},
+    }
+    return f"{known.get(stage, stage)}, {worker_count(params.machine.workers)} workers"
 
 
 def read_rates(cache: Path) -> dict[str, float]:

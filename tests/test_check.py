@@ -13,7 +13,8 @@ import yaml
 
 from commands import check
 from pipeline.errors import Problems, UserError
-from stages.rates import record_rate
+from pipeline.params import load_params
+from stages.rates import rate_key, record_rate
 from tests.conftest import ROOT
 from tests.data_folder import ANNA, BERT, add_person
 
@@ -51,7 +52,7 @@ def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.Cap
     assert "a run over 14 photos" in out
     assert "in all" in out
     assert out.count("plan, ") == len(out.splitlines()) - 3
-    record_rate(Path(".cache"), "detect mtcnn auto", 10.0, 1000)
+    record_rate(Path(".cache"), rate_key("detect", load_params(Path("params.yaml"))), 10.0, 1000)
     check.main(Path("params.yaml"))
     assert "as measured here" in capsys.readouterr().out
     assert "free for outputs" in out
@@ -127,6 +128,30 @@ def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
     assert "timm cannot make `resnet18`" in text
     assert "float16 is for CUDA" in text
     assert "audit.model" in text
+
+
+@pytest.mark.parametrize("model", ["cait_xxs24_224", "vit_base_patch16_siglip_224"])
+def test_a_network_that_hands_its_own_weights_around_is_none_the_worse(
+    ready: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token of the class is a weight, and the layer that it is fed to gets it as if it were pixels."""
+    change(train={"model": model})
+    check.main(Path("params.yaml"))
+    assert "nothing is wrong" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["lambda_resnet26t", "halonet26t"])
+def test_a_network_that_breaks_in_its_own_code_hides_no_other_problem(ready: Path, model: str) -> None:
+    add_person(ready / "photos", "000003_femail_Asian_20")
+    change(train={"model": model})
+    text = problems()
+    assert f"`{model}` cannot" in text
+    assert "000003_femail_Asian_20" in text
+
+
+def test_an_optimiser_that_training_refuses_is_told_of(ready: Path) -> None:
+    change(train={"optimizer": "adahessian"})
+    assert "second derivatives" in problems()
 
 
 def test_wrong_params_stop_it_first(ready: Path) -> None:

@@ -57,6 +57,9 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("train.seed", -1, "greater than or equal to 0"),
         ("evaluate.tta_scales", [], "at least 1"),
         ("predict.tta_scales", [0.0], "greater than 0"),
+        ("evaluate.tta_scales", [True], "YAML reads yes"),
+        ("relabel.drop_train_ages", [60, True], "YAML reads yes"),
+        ("train.age_soft", [[True, 0, 0], [0, 1, 0], [0, 0, 1]], "YAML reads yes"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, value: Any, said: str) -> None:
@@ -154,12 +157,23 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
         ("data: {root: a}\ndata: {root: b}\n", "`data` is there twice"),
         ("data: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("split: {folds: " + "9" * 5000 + "}\n", "not readable YAML"),
+        ("split: {folds: !!bool x}\n", "KeyError"),
+        ("split: {folds: !!timestamp x}\n", "AttributeError"),
+        ("split: {folds: !!int ''}\n", "IndexError"),
+        ("split: {folds: !!int [1]}\n", "TypeError"),
         ("data: {root: a}\n---\ndata: {root: b}\n", "not readable YAML"),
     ],
 )
 def test_what_is_no_plain_document_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(UserError, match=said):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("inner", ["*a", "[*a, *a]"])
+def test_a_list_in_itself_is_looked_into_once(tmp_path: Path, inner: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"relabel: {{drop_train_ages: &a [{inner}]}}\n")
+    with pytest.raises(UserError, match=r"relabel\.drop_train_ages"):
         load_params(tmp_path / "params.yaml")
 
 

@@ -136,6 +136,18 @@ def test_a_png_with_too_few_rows_is_refused_and_a_black_one_is_not() -> None:
             decode_photo(png(20, 20, 8, 2, rows))
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_a_palette_that_comes_after_its_pixels_is_refused(late: bool) -> None:
+    """Decoders know the colours only of what follows the palette: the photo would be black."""
+    colours, rows = chunk(b"PLTE", bytes([9, 8, 7, 60, 50, 40])), b"\0\1\1\0\1\0"
+    if not late:
+        assert decode_photo(png(2, 2, 8, 3, rows, colours))[1].tolist() == [[60, 50, 40], [9, 8, 7]]
+        return
+    plain = png(2, 2, 8, 3, rows)
+    with pytest.raises(PhotoError, match="comes after its pixels"):
+        decode_photo(plain[:-12] + colours + plain[-12:])
+
+
 def test_an_interlaced_png_with_too_few_rows_is_refused() -> None:
     passes = b"\0\7\7\7" * 2 + b"\0" + b"\7" * 6  # 1, 6 and 7 of 2 x 2 pixels
     assert (decode_photo(interlaced(passes)) == 7).all()

@@ -3,7 +3,8 @@
     image,person,gender,age,mask[,split]
 
 `image` is a path below ROOT; `split` is train (also when empty) or eval; an eval row needs `image` only. One
-person has one gender and one age. Files that the table does not name are not looked at.
+person has one gender and one age. No `image` or `person` begins like a formula. Files that the table does not
+name are not looked at.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 
 from pipeline.csv_reading import Row
 from pipeline.errors import Problems, UserError, nearest
+from pipeline.formula import formula_problem
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.listing import Candidate, Listing, without_twins
 from pipeline.params.data import Data
-from pipeline.person import formula_problem
 from pipeline.safe_files import name_problem
 from pipeline.train_table import rows_of
 
@@ -96,7 +97,7 @@ def _path_problems(written: str, image: str) -> list[str]:
         return [f"image {written!r} points outside the data folder"]
     if image[1:2] == ":":
         return [f"image {written!r} is not a path below the data folder"]
-    if problem := name_problem(image):
+    if problem := name_problem(image) or formula_problem(image):
         return [f"image {written!r}: {problem}"]
     return []
 

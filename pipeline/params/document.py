@@ -60,6 +60,9 @@ def read_document(path: Path, fix: str) -> dict[Any, Any]:
         raise UserError("the params file is nested too deeply", where=path, fix=fix) from e
     except (yaml.YAMLError, ValueError, OSError) as e:
         raise UserError("the params file is not readable YAML", where=path, got=str(e), fix=fix) from e
+    except (LookupError, AttributeError, TypeError) as e:  # PyYAML's own, e.g. of `!!bool x`, `!!int ''`
+        got = f"a value that is not what its tag says ({type(e).__name__}: {e})"
+        raise UserError("the params file is not readable YAML", where=path, got=got, fix=fix) from e
     if not isinstance(raw, dict):
         raise UserError("the params file holds no sections", where=path, got=type(raw).__name__, fix=fix)
     return raw

@@ -76,10 +76,12 @@ def pngs() -> Cases:
     rows = zlib.compress(bytes(60_001) * 200)
     bomb = first + header(20_000, 20_000) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     palette, colours = b"\0\xff\xfe\xfd\xfc" * 4, chunk(b"PLTE", bytes(range(6)))
+    late = png(4, 4, 8, 3, b"\0\0\1\0\1" * 4)
     return {
         "a bomb behind a small header": (bomb, ".png", "two headers"),
         "two headers": (first + whole[8:], ".png", "two headers"),
         "no palette": (png(4, 4, 8, 3, palette), ".png", "palette is missing"),
+        "a late palette": (late[:-12] + colours + late[-12:], ".png", "after its pixels"),
         "colours that the palette lacks": (png(4, 4, 8, 3, palette, colours), ".png", "palette of 2"),
         "two colours": (png(4, 4, 1, 3, b"\0\x50" * 4, colours), ".png", GOOD),
         "more transparency than channels": (

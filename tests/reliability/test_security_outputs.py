@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.corrections_table import Entry, entries_text
 from pipeline.errors import UserError, printable
 from pipeline.publish import published_folder, write_text
 from pipeline.tables import write_csv
 from tests.conftest import ROOT
-from tests.data_folder import ANNA, add_person, run_ingest, run_relabel
+from tests.data_folder import ANNA, add_eval, add_person, run_ingest, run_relabel
 
 
 def test_formulas_in_names_and_reasons_are_text_in_every_table(project: Path) -> None:
@@ -57,12 +58,46 @@ def test_every_table_for_people_is_written_by_the_writer_that_guards_it() -> Non
                     assert path.relative_to(ROOT).as_posix() in allowed, f"{path.name}: {line.strip()}"
 
 
-@pytest.mark.parametrize("name", ["=cmd|x_male_Asian_30", "+1_male_Asian_30", "@a_female_Asian_30"])
+@pytest.mark.parametrize("name", ["=cmd|x_male_Asian_30", "+1_male_Asian_30", "\uff1d1_female_Asian_30"])
 def test_nobody_is_called_like_a_formula(project: Path, name: str) -> None:
     add_person(project / "photos", ANNA)
     add_person(project / "photos", name)
     with pytest.raises(UserError, match="a spreadsheet would run as a formula"):
         run_ingest(project / "photos")
+
+
+@pytest.mark.parametrize("image", ['=HYPERLINK("x").jpg', "./-a1b.jpg", "\uff0b1/a.jpg"])
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_no_photo_of_a_table_is_called_like_a_formula(project: Path, image: str, split: str) -> None:
+    """Its name would stand in data/corrections.csv, or in the submission, where nobody finds it changed."""
+    (project / "photos/p").mkdir(parents=True)
+    labels = pd.DataFrame([[image, "Anna", "female", 45, "worn", split]])
+    labels.columns = ["image", "person", "gender", "age", "mask", "split"]
+    labels.to_csv("photos/photos.csv", index=False)
+    with pytest.raises(UserError, match="a spreadsheet would run as a formula; rename it"):
+        run_ingest(project / "photos", data={"layout": "csv", "table": "photos.csv"})
+
+
+@pytest.mark.parametrize("listed", [None, []], ids=["listed", "by name"])
+def test_no_photo_to_predict_is_called_like_a_formula(project: Path, listed: list[str] | None) -> None:
+    add_person(project / "photos", ANNA)
+    add_eval(project / "photos", ["a1.jpg", "-a1b.jpg"], listed)
+    with pytest.raises(UserError, match=r"-a1b\.jpg.* a spreadsheet would run as a formula; rename it"):
+        run_ingest(project / "photos")
+
+
+def test_a_stray_photo_that_nobody_asks_about_stops_nothing(project: Path) -> None:
+    add_person(project / "photos", ANNA)
+    add_eval(project / "photos", ["a1.jpg", "-a1b.jpg"], ["a1.jpg"])
+    run_ingest(project / "photos")
+    assert pd.read_parquet("build/eval.parquet")["ImageID"].tolist() == ["a1.jpg"]
+
+
+@pytest.mark.parametrize("reason", ["=1+1", "\uff1d1+1", "\uff20a"])
+def test_no_reason_in_the_table_of_corrections_is_a_formula(reason: str) -> None:
+    row = Entry(ANNA, "", "gender", "female", "male", reason, reason)
+    text = entries_text(Entry, [row])
+    assert text.splitlines()[1].endswith(f",'{reason},'{reason}")
 
 
 def test_a_name_cannot_draw_on_the_terminal() -> None:
