@@ -51,7 +51,7 @@ def read_rows(data: bytes, where: str, columns: Sequence[str], optional: Sequenc
         )
     (_, header), *body = lines
     names = [_column(cell, [*columns, *optional]) for cell in header]
-    if not set(names) & set(columns):
+    if columns and not set(names) & set(columns):
         told = f"the first line must name the columns {', '.join(columns)}; it is: {_shown(names)}"
         raise Problems(f"{where} has the wrong columns", [told], fix=FIX)
     wrong = _header_problems(names, columns)
