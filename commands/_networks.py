@@ -12,7 +12,7 @@ from pipeline.params import Params
 
 def network_problems(params: Params) -> list[str]:
     """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
-    import pipeline.torchvision_ops  # noqa: F401
+    import pipeline.torchvision_ops  # noqa: F401  (before timm)
     from pipeline.augment.recipe import Recipe
     from pipeline.training.device import device_of, precision_of
     from pipeline.training.network import known_model
@@ -30,8 +30,8 @@ def network_problems(params: Params) -> list[str]:
     for param, value in files.items():
         if isinstance(value, str) and not Path(value).is_file():
             problems.append(f"{param}: there is no such file; got {value}")
-    if params.audit.model:
-        wrong = said(lambda: known_model(params.audit.model or ""))
+    if auditor := params.audit.model:
+        wrong = said(lambda: known_model(auditor))
         problems += [p.replace("train.model", "audit.model") for p in wrong]
     return problems + said(lambda: precision_of(train, device_of(train)))
 

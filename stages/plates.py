@@ -97,7 +97,9 @@ def run(stage: Stage) -> None:
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     jobs = jobs_of(photos, sources, kind, seed)
     with published_pictures(stage.out(PLATES), params.data.shards) as writer:
+        begun = time.monotonic()
         made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
+        stage.measured(time.monotonic() - begun, len(jobs))
         write_table(writer.folder / "plates.parquet", table_of(jobs, made, photos))
 
 

@@ -29,7 +29,7 @@ def rate_key(stage: str, params: Params) -> str:
         "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
         "segment": f"segment {unet.weights} {size} {unet.precision} {params.segment.backend}",
         "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
-        **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize")},
+        **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},
     }
     return f"{known.get(stage, stage)}, {worker_count(params.machine.workers)} workers"
 

@@ -25,20 +25,20 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
 
 def read_csv(path: Path, stage: str) -> pd.DataFrame:
     """A CSV table for people that `stage` wrote; all text."""
-    if not path.is_file():
-        raise UserError("an input table is missing", where=path, fix=f"run `dvc repro {stage}`")
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    return pd.read_csv(_there(path, stage), dtype=str, keep_default_na=False)
 
 
 def picture(path: Path, stage: str) -> str:
     """A picture that `stage` drew, as a data URI."""
-    if not path.is_file():
-        raise UserError("an input picture is missing", where=path, fix=f"run `dvc repro {stage}`")
-    return as_source(path.read_bytes())
+    return as_source(_there(path, stage).read_bytes())
 
 
 def photo_sheet(path: Path, stage: str) -> str:
     """A sheet of photos that `stage` drew, as a data URI: a JPEG, of half the bytes."""
+    return as_source(encode_jpeg(read_photo(_there(path, stage))))
+
+
+def _there(path: Path, stage: str) -> Path:
     if not path.is_file():
-        raise UserError("an input picture is missing", where=path, fix=f"run `dvc repro {stage}`")
-    return as_source(encode_jpeg(read_photo(path)))
+        raise UserError("an input file is missing", where=path, fix=f"run `dvc repro {stage}`")
+    return path

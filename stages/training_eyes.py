@@ -13,11 +13,16 @@ from pipeline.tables import read_table
 IMAGES, BOXES = Path("build/images"), Path("build/boxes.parquet")
 
 
+def eyes_asked(params: Params) -> bool:
+    """Whether CutMix cuts out eyes."""
+    return params.train.mix in ("cutmix", "both") and params.train.mix_boxes == "eyes"
+
+
 def known_eyes(images: list[str], params: Params) -> np.ndarray:
     """float32 [n, 4]: the box around the eyes in each picture, NaN where nobody asks or no face was found."""
     from pipeline.mix import eyes_box
 
-    if params.train.mix not in ("cutmix", "both") or params.train.mix_boxes != "eyes":
+    if not eyes_asked(params):
         return np.full((len(images), 4), np.nan, np.float32)
     boxes = read_table(BOXES, "detect", ["image", "landmarks"])[["image", "landmarks"]]
     crops = read_table(IMAGES / "images.parquet", "compose", ["image", "x1", "y1", "x2", "y2"])
@@ -38,8 +43,7 @@ def eyes_of(images: list[str], params: Params) -> np.ndarray:
         UserError: eyes are asked for, and no picture has any.
     """
     found = known_eyes(images, params)
-    asked = params.train.mix in ("cutmix", "both") and params.train.mix_boxes == "eyes"
-    if asked and np.isnan(found).all():
+    if eyes_asked(params) and np.isnan(found).all():
         raise UserError(
             "no photo has eyes to cut out",
             where="train.mix_boxes",

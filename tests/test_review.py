@@ -21,7 +21,6 @@ from tests.review_project import (
     running,
 )
 
-ROOT = Path(__file__).parent.parent
 ANNA, BERT, CARA, DIRK, EMMA = PEOPLE
 BY = "review by Mina"
 

@@ -18,8 +18,7 @@ from tests.review_project import (
 )
 
 ROOT = Path(__file__).parent.parent
-ANNA, BERT, CARA, DIRK, EMMA = PEOPLE
-BY = "review by Mina"
+ANNA, *_ = PEOPLE
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,9 +18,9 @@ EXIF_ORIENTATION = 0x0112
 PIXELS = np.random.default_rng(5).integers(0, 256, (40, 30, 3), np.uint8)
 
 
-def saved(picture: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+def saved(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     out = io.BytesIO()
-    picture.save(out, kind, **options)  # type: ignore[arg-type]
+    picture.save(out, kind, **options)
     return out.getvalue()
 
 

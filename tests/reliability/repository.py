@@ -118,6 +118,15 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def printed(code: str, folder: Path, timeout: float) -> str:
+    """What `code` prints in `folder`, in a Python of its own that knows the project."""
+    whole = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
+    command = [sys.executable, "-P", "-c", whole]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, timeout=timeout
+    ).stdout
+
+
 def run(folder: Path, *command: str, timeout: float = 120, **env: str) -> tuple[int, str]:
     """Exit code and all output of a command in the small project."""
     with start(folder, *command, **env) as process:
