@@ -75,7 +75,7 @@ class CountedNets:
         self.nets, self.gflop = nets, 0.0
 
     def pnet(self, level: np.ndarray) -> np.ndarray:
-        self.gflop += gflop(PNET, *level.shape)
+        self.gflop += gflop(PNET, *level.shape[1:], 3)
         return self.nets.pnet(level)
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class CountedNets:
 
 @functools.cache
 def gflop(net: Net, *shape: int) -> float:
-    """Of one of the networks for one picture [3, height, width]."""
+    """Of one of the networks for one picture [height, width, 3]."""
     from pipeline.mtcnn.openvino_nets import graph_of
 
     return limit.gflop_of(graph_of(net, [1, *shape]))
@@ -157,7 +157,7 @@ def _compiled_like_nms() -> None:
     import torch
     import torchvision.ops.boxes as torchvision_boxes
 
-    from pipeline.mtcnn.boxes import nms
+    from pipeline.mtcnn.suppression import nms
 
     if torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::nms", "CPU"):
         return

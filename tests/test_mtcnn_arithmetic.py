@@ -1,4 +1,4 @@
-"""What the cascade computes with, each as torch or the library has it: sums, suppression, weights."""
+"""What the cascade computes with, as torch or the library has it: means, layers, suppression, weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline.mtcnn.boxes import nms, nms_contained, nms_of_levels
 from pipeline.mtcnn.cascade import WEIGHTS_SHA256
+from pipeline.mtcnn.first_layer import first_layer
+from pipeline.mtcnn.nets import PNET, folded_weights
 from pipeline.mtcnn.pyramid import Pyramid
+from pipeline.mtcnn.suppression import nms, nms_contained
 from pipeline.mtcnn.weights import NETWORKS, read_weights, weights_file
 
 
@@ -37,7 +39,21 @@ def test_crops_are_torch_area() -> None:
         crops = Pyramid(image).crops(windows, side)
         for crop, (x1, y1, x2, y2) in zip(crops, windows, strict=True):
             theirs = interpolate(pixels[:, :, y1:y2, x1:x2], size=(side, side), mode="area")[0].numpy()
-            np.testing.assert_allclose(crop / 255, theirs / 255, atol=1e-5)
+            np.testing.assert_allclose(crop.transpose(2, 0, 1) / 255, theirs / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 40), (41, 13), (57, 131)])
+def test_first_layer_is_torchs(size: tuple[int, int]) -> None:
+    import torch
+    from torch.nn import functional as F
+
+    level = np.random.default_rng(5).uniform(0, 255, (3, *size)).astype(np.float32)
+    weights = folded_weights(PNET)
+    kernel, bias, slopes = (weights[k] for k in ("conv1.weight", "conv1.bias", "prelu1.weight"))
+    x = F.conv2d(torch.from_numpy(level)[None], torch.from_numpy(kernel), torch.from_numpy(bias))
+    x = F.max_pool2d(F.prelu(x, torch.from_numpy(slopes)), 2, 2, ceil_mode=True)
+    ours = first_layer(level, kernel, bias, slopes)
+    np.testing.assert_allclose(ours, x[0].permute(1, 2, 0).numpy(), atol=1e-5)
 
 
 def test_nms_is_that_of_the_library() -> None:
@@ -61,7 +77,7 @@ def test_nms_is_that_of_the_library() -> None:
     assert len(nms(half, scores[:2], 0.49)) == 1
 
 
-def test_levels_suppress_only_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_levels_suppress_only_themselves() -> None:
     rng = np.random.default_rng(4)
     corner, size = rng.integers(0, 60, (2, 200, 2))
     boxes = np.concatenate([corner, corner + size + 1], 1).astype(np.float32)
@@ -71,11 +87,9 @@ def test_levels_suppress_only_themselves(monkeypatch: pytest.MonkeyPatch) -> Non
         for k in range(5)
         for i in np.flatnonzero(levels == k)[nms(boxes[levels == k], scores[levels == k], 0.5)]
     ]
-    together = nms_of_levels(boxes, scores, 0.5, levels)
+    together = nms(boxes, scores, 0.5, levels)
     assert sorted(together) == sorted(by_hand)
     assert len(together) > len(nms(boxes, scores, 0.5))
-    monkeypatch.setattr("pipeline.mtcnn.boxes.TOGETHER", 10)
-    np.testing.assert_array_equal(nms_of_levels(boxes, scores, 0.5, levels), together)
 
 
 def test_weights_read_without_torch_are_torchs() -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 
 STRIDE, CELL = 2, 12  # PNet looks at 12 x 12 pixels of a level, every 2 pixels
-TOGETHER = 600  # boxes of all levels up to which one suppression is faster than one for each level
 
 
 def face_probability(logits: np.ndarray) -> np.ndarray:
@@ -23,18 +23,28 @@ def passing_cells(answer: np.ndarray, threshold: float) -> np.ndarray:
     """Cells of a PNet answer that may hold a face.
 
     Args:
-        answer: [6, h, w] as `Nets.pnet` gives it.
+        answer: float32 [h, w, 6] as `Nets.pnet` gives it.
         threshold: least probability; what comes within rounding of it is among them.
 
     Returns:
-        float32 [8, N]: column and row of each cell, and the six values that were answered.
+        float32 [N, 8]: column and row of each cell, and the six values that were answered.
     """
     margin = float(np.log(threshold / (1.0 - threshold))) - 1e-4  # softmax only where it can pass
-    cells = np.flatnonzero(answer[1] - answer[0] >= np.float32(margin))
-    out = np.empty((8, len(cells)), np.float32)
-    out[1], out[0] = np.divmod(cells, answer.shape[2])
-    answer.reshape(6, -1).take(cells, 1, out=out[2:])
-    return out
+    return _cells_above(answer, np.float32(margin))
+
+
+@njit(cache=True)
+def _cells_above(answer: np.ndarray, margin: np.float32) -> np.ndarray:
+    height, width, _ = answer.shape
+    out, count = np.empty((height * width, 8), np.float32), 0
+    for y in range(height):
+        for x in range(width):
+            if answer[y, x, 1] - answer[y, x, 0] >= margin:
+                out[count, 0], out[count, 1] = x, y
+                for k in range(6):
+                    out[count, 2 + k] = answer[y, x, k]
+                count += 1
+    return out[:count].copy()
 
 
 def candidates(
@@ -43,7 +53,7 @@ def candidates(
     """The cells of all levels as boxes.
 
     Args:
-        levels: [8, N] of each level, as `passing_cells` gives them.
+        levels: [N, 8] of each level, as `passing_cells` gives them.
         scales: level pixels per photo pixel, of each level.
         threshold: least probability.
 
@@ -51,87 +61,20 @@ def candidates(
         float32 [N, 9]: x1, y1, x2, y2, probability, and the offsets dx1, dy1, dx2, dy2 as shares of the box;
         and int64 [N], the level of each.
     """
-    found = np.concatenate(levels, 1)
-    level = np.repeat(np.arange(len(levels)), [cells.shape[1] for cells in levels])
-    score = face_probability(found[2:4])
+    found = np.concatenate(levels)
+    level = np.repeat(np.arange(len(levels)), [len(cells) for cells in levels])
+    score = face_probability(found[:, 2:4].T)
     passed = score >= np.float32(threshold)
     if not passed.all():
-        found, level, score = found[:, passed], level[passed], score[passed]
-    corner = found[:2] * np.float32(STRIDE)
-    scale = np.array(scales, np.float32)[level]
+        found, level, score = found[passed], level[passed], score[passed]
+    corner = found[:, :2] * np.float32(STRIDE)
+    scale = np.array(scales, np.float32)[level][:, None]
     out = np.empty((len(level), 9), np.float32)
-    out[:, 0:2] = np.floor((corner + np.float32(1)) / scale).T
-    out[:, 2:4] = np.floor((corner + np.float32(CELL)) / scale).T
+    out[:, 0:2] = np.floor((corner + np.float32(1)) / scale)
+    out[:, 2:4] = np.floor((corner + np.float32(CELL)) / scale)
     out[:, 4] = score
-    out[:, 5:] = found[4:].T
+    out[:, 5:] = found[:, 4:]
     return out, level
-
-
-def nms(
-    boxes: np.ndarray, scores: np.ndarray, threshold: float, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Non-maximum suppression as torchvision's: IoU without + 1, strictly above `threshold` drops.
-
-    Args:
-        boxes: [N, 4 or more], `xyxy` first.
-        scores: [N].
-        threshold: IoU.
-        groups: int [N]; boxes of different groups do not drop each other.
-
-    Returns:
-        Kept indices by falling score, int64 [K]; among equal scores the earlier comes first.
-    """
-    order = np.argsort(-scores, kind="stable")
-    x1, y1, x2, y2 = boxes[order, :4].T
-    area = (x2 - x1) * (y2 - y1)
-    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
-    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
-    overlap = np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height)
-    with np.errstate(invalid="ignore"):  # 0 / 0 between boxes of no area: not above
-        drops = overlap / (area[:, None] + area - overlap) > threshold
-    if groups is not None:
-        drops &= groups[order][:, None] == groups[order]
-    return order[_greedy(drops)]
-
-
-def nms_of_levels(boxes: np.ndarray, scores: np.ndarray, threshold: float, levels: np.ndarray) -> np.ndarray:
-    """`nms` with `levels` as groups; of so many boxes that N x N of them cost more, group by group."""
-    if len(boxes) <= TOGETHER:
-        return nms(boxes, scores, threshold, levels)
-    kept = []
-    for level in np.unique(levels):
-        (of_level,) = np.nonzero(levels == level)
-        kept.append(of_level[nms(boxes[of_level], scores[of_level], threshold)])
-    rows = np.sort(np.concatenate(kept))
-    return rows[np.argsort(-scores[rows], kind="stable")]
-
-
-def _greedy(drops: np.ndarray) -> list[int]:
-    """Goes through boxes in order; one that is kept drops the later ones that `drops` [N, N] says.
-
-    Sets of boxes are whole numbers (bit i = box i): a step costs a fraction of a numpy call.
-    """
-    count = len(drops)
-    rows = np.packbits(drops, axis=1, bitorder="little").tobytes()
-    size = -(-count // 8)
-    alive, kept = (1 << count) - 1, []
-    for i in range(count):
-        if alive >> i & 1:
-            kept.append(i)
-            alive &= ~int.from_bytes(rows[i * size : (i + 1) * size], "little")
-    return kept
-
-
-def nms_contained(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
-    """As `nms`, but by overlap / smaller area, with the + 1 pixel of the library's last step."""
-    order = np.argsort(scores)[::-1]
-    x1, y1, x2, y2 = boxes[order, :4].T
-    one = np.float32(1)
-    area = (x2 - x1 + one) * (y2 - y1 + one)
-    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1) + one
-    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1) + one
-    overlap = np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height)
-    return order[_greedy(~(overlap / np.minimum(area[:, None], area) <= np.float32(threshold)))]
 
 
 def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:

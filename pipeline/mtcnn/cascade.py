@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.mtcnn import weights
-from pipeline.mtcnn.boxes import candidates, nms, nms_of_levels, passing_cells
+from pipeline.mtcnn.boxes import candidates, passing_cells
 from pipeline.mtcnn.faces import Face, Faces
 from pipeline.mtcnn.nets import Backend, load_nets
 from pipeline.mtcnn.pyramid import Pyramid
 from pipeline.mtcnn.refinement import Refinement
+from pipeline.mtcnn.suppression import nms
 
 VERSION = "2"
 """Of the whole pass: a part of cache keys. To be raised with any change that can change a box."""
@@ -98,14 +99,14 @@ class Mtcnn:
         return scales
 
     def _level(self, pyramid: Pyramid, scale: float) -> np.ndarray:
-        """Cells of one level, float32 [8, N] as `passing_cells` gives them."""
+        """Cells of one level, float32 [N, 8] as `passing_cells` gives them."""
         level = pyramid.level(int(pyramid.height * scale + 1), int(pyramid.width * scale + 1))
         return passing_cells(self.nets.pnet(level), self.thresholds[0])
 
     def _refinement(self, pyramid: Pyramid, cells: list[np.ndarray], scales: list[float]) -> Refinement:
         """What is left to do once some levels have been looked at."""
         found, levels = candidates(cells, scales, self.thresholds[0])
-        found = found[nms_of_levels(found, found[:, 4], 0.5, levels)]
+        found = found[nms(found, found[:, 4], 0.5, levels)]
         found = found[nms(found, found[:, 4], 0.7)]
         return Refinement(self.nets, self.thresholds[1:], pyramid, found)
 

@@ -47,9 +47,9 @@ RNET_SIDE, ONET_SIDE = 24, 48
 class Nets(Protocol):
     """Runs the networks. Inputs are float32 RGB in 0 … 255; an answer is valid until the next call.
 
-    `pnet`: [3, h, w] -> [6, h', w'], h' = ceil((h - 2) / 2) - 4: logits not-face, face; dx1, dy1, dx2, dy2.
-    `rnet`: [N, 3, 24, 24] -> [N, 6], the same six.
-    `onet`: [N, 3, 48, 48] -> [N, 16], the same six and five landmarks x1 … x5, y1 … y5.
+    `pnet`: [3, h, w] -> [h', w', 6], h' = ceil((h - 2) / 2) - 4: logits not-face, face; dx1, dy1, dx2, dy2.
+    `rnet`: [N, 24, 24, 3] -> [N, 6], the same six.
+    `onet`: [N, 48, 48, 3] -> [N, 16], the same six and five landmarks x1 … x5, y1 … y5.
     """
 
     def pnet(self, level: np.ndarray) -> np.ndarray: ...

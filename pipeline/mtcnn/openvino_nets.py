@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import openvino as ov
 import openvino.opset8 as ops
 
-from pipeline.mtcnn.nets import ONET, ONET_SIDE, PNET, RNET, RNET_SIDE, Net, folded_weights, layer_kind
+from pipeline.mtcnn.first_layer import first_layer
+from pipeline.mtcnn.nets import ONET, PNET, RNET, Net, folded_weights, layer_kind
 
-RNET_BATCHES, ONET_BATCHES = (16, 8, 4, 2, 1), (4, 2, 1)
-"""Fixed: OpenVINO prepares itself anew for each new shape. Larger ones are slower: no longer in L2."""
+RNET_MOST, ONET_MOST = 24, 8
+"""Crops that a network sees at once. A call costs as much as three crops (the weights come from L3), and more
+crops no longer stay in L2. Each number has a network of its own, compiled when it first comes (50 ms): one
+for any number is a quarter slower, and what is said about a crop must not depend on the photos before."""
 HOT = 32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
 SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
-BAND = 48 * 1024  # pixels of a level in one piece; larger ones go through in bands of rows, to stay in L2
+BAND = 12 * 1024  # places that PNet looks at in one piece; more go through in bands of rows, to stay in L2
+PNET_REST = replace(PNET, body=PNET.body[3:])  # without what `first_layer` does
 
 
 class OpenvinoNets:
@@ -29,26 +35,24 @@ class OpenvinoNets:
             "INFERENCE_PRECISION_HINT": "f32",  # bf16 changes the boxes
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._pnet = self._compiled(PNET, [1, 3, -1, -1])
+        weights = folded_weights(PNET)
+        self.first = (weights["conv1.weight"], weights["conv1.bias"], weights["prelu1.weight"].reshape(-1))
+        self._pnet = self._compiled(PNET_REST, [1, -1, -1, len(self.first[0])])
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._shaped: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
-        self._rnet = {n: self._compiled(RNET, [n, 3, RNET_SIDE, RNET_SIDE]) for n in RNET_BATCHES}
-        self._onet = {n: self._compiled(ONET, [n, 3, ONET_SIDE, ONET_SIDE]) for n in ONET_BATCHES}
+        self._batched: dict[tuple[str, int], ov.InferRequest] = {}
 
     def _compiled(self, net: Net, shape: list[int]) -> ov.InferRequest:
         return self.core.compile_model(graph_of(net, shape), "CPU", self.settings).create_infer_request()
 
     def pnet(self, level: np.ndarray) -> np.ndarray:
-        _, height, width = level.shape
-        rows = max(64, BAND // width // 2 * 2)
-        if height <= rows + 10:
-            return _infer(self._pnet_for(level.shape), level[None])[0]
-        # an answer's row r looks at rows 2r … 2r + 11, so that bands overlap by 10
-        bands = [level[:, top : top + rows + 10] for top in range(0, height - 10, rows)]
-        parts = [
-            _infer(self._pnet_for(band.shape), np.ascontiguousarray(band)[None])[0].copy() for band in bands
-        ]
-        return np.concatenate(parts, axis=1)
+        found = first_layer(level, *self.first)
+        rows = max(32, BAND // found.shape[1])
+        if len(found) <= rows + 4:
+            return _infer(self._pnet_for(found.shape), found[None])[0]
+        # an answer's row r looks at rows r … r + 4, so that bands overlap by 4
+        bands = [found[top : top + rows + 4] for top in range(0, len(found) - 4, rows)]
+        return np.concatenate([_infer(self._pnet_for(band.shape), band[None])[0].copy() for band in bands])
 
     def _pnet_for(self, shape: tuple[int, ...]) -> ov.InferRequest:
         """The network that takes any shape, or one compiled for this shape once it has come often."""
@@ -57,7 +61,7 @@ class OpenvinoNets:
             self._seen[shape] += 1
             if self._seen[shape] <= HOT:
                 return self._pnet
-            request = self._shaped[shape] = self._compiled(PNET, [1, *shape])
+            request = self._shaped[shape] = self._compiled(PNET_REST, [1, *shape])
             if len(self._shaped) > SHAPES:
                 forgotten, _ = self._shaped.popitem(last=False)
                 del self._seen[forgotten]
@@ -65,10 +69,24 @@ class OpenvinoNets:
         return request
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
-        return _in_batches(self._rnet, crops)
+        return self._in_batches(RNET, crops, RNET_MOST)
 
     def onet(self, crops: np.ndarray) -> np.ndarray:
-        return _in_batches(self._onet, crops)
+        return self._in_batches(ONET, crops, ONET_MOST)
+
+    def _in_batches(self, net: Net, crops: np.ndarray, most: int) -> np.ndarray:
+        """Answers [N, K] about crops [N, …], in batches of nearly the same size."""
+        count = -(-len(crops) // most)
+        ends = [len(crops) * i // count for i in range(count + 1)]
+        parts = [crops[start:end] for start, end in pairwise(ends)]
+        return np.concatenate([_infer(self._request(net, part.shape), part).copy() for part in parts])
+
+    def _request(self, net: Net, shape: tuple[int, ...]) -> ov.InferRequest:
+        """The network for batches of this shape."""
+        request = self._batched.get((net.name, shape[0]))
+        if request is None:
+            request = self._batched[net.name, shape[0]] = self._compiled(net, [*shape])
+        return request
 
 
 def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
@@ -77,21 +95,14 @@ def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
     return request.get_output_tensor().data
 
 
-def _in_batches(requests: dict[int, ov.InferRequest], crops: np.ndarray) -> np.ndarray:
-    """Answers [N, K] about crops [N, …], in the largest batches that they fill; the smallest is of one."""
-    parts, start = [], 0
-    for size, request in requests.items():
-        while len(crops) - start >= size:
-            parts.append(_infer(request, crops[start : start + size]).copy())
-            start += size
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
 def graph_of(net: Net, shape: list[int]) -> ov.Model:
-    """`net` as an OpenVINO model; -1 in `shape` = any size."""
+    """`net` as an OpenVINO model of [N, h, w, channels]; -1 in `shape` = any size.
+
+    OpenVINO computes with the channels last too: the transpositions cost nothing.
+    """
     weights = folded_weights(net)
     image = ops.parameter(ov.PartialShape(shape), ov.Type.f32)
-    x: Any = image
+    x: Any = ops.transpose(image, np.array([0, 3, 1, 2]))
     for layer in (*net.body, "heads"):
         layer_type = layer_kind(net.heads[0] if layer == "heads" else layer)
         if layer_type == "pool":
@@ -105,4 +116,6 @@ def graph_of(net: Net, shape: list[int]) -> ov.Model:
         else:
             flat = ops.reshape(x, np.array([0, -1]), True)
             x = ops.add(ops.matmul(flat, weights[f"{layer}.weight"], False, True), weights[f"{layer}.bias"])
+    if net is PNET_REST:
+        x = ops.transpose(x, np.array([0, 2, 3, 1]))
     return ov.Model([x], [image], net.name)  # pyright: ignore[reportGeneralTypeIssues]

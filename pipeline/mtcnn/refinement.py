@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.mtcnn.boxes import face_probability, inside, nms, nms_contained, shifted, squared
+from pipeline.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE, Nets
 from pipeline.mtcnn.pyramid import Pyramid
+from pipeline.mtcnn.suppression import nms, nms_contained
 
 TOGETHER = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
 SMALLER = 0.6  # of a face's side: what begins smaller than that does not become larger than the face

@@ -20,7 +20,7 @@ class TorchNets:
         }
 
     def pnet(self, level: np.ndarray) -> np.ndarray:
-        return self._run(PNET, level[None])[0]
+        return np.ascontiguousarray(self._run(PNET, level.transpose(1, 2, 0)[None])[0].transpose(1, 2, 0))
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
         return self._run(RNET, crops)
@@ -30,7 +30,7 @@ class TorchNets:
 
     @torch.inference_mode()
     def _run(self, net: Net, pixels: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(pixels).to(self.device)
+        x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
         weights = self.weights[net.name]
         for layer in (*net.body, "heads"):
             kind = layer_kind(net.heads[0] if layer == "heads" else layer)
