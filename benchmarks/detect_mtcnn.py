@@ -74,9 +74,9 @@ class CountedNets:
     def __init__(self, nets: Nets) -> None:
         self.nets, self.gflop = nets, 0.0
 
-    def pnet(self, level: np.ndarray) -> np.ndarray:
-        self.gflop += gflop(PNET, *level.shape[1:], 3)
-        return self.nets.pnet(level)
+    def pnet(self, levels: np.ndarray) -> np.ndarray:
+        self.gflop += len(levels) * gflop(PNET, *levels.shape[2:], 3)
+        return self.nets.pnet(levels)
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
         self.gflop += len(crops) * gflop(RNET, *crops.shape[1:])

@@ -15,6 +15,7 @@ import pytest
 from pipeline.mtcnn.cascade import Mtcnn
 from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import Backend
+from pipeline.mtcnn.torch_nets import TorchNets
 from pipeline.photo import read_photo
 
 
@@ -190,9 +191,28 @@ def test_no_photo_changes_anothers_faces(backend: Backend, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("shape", [(700, 421), (707, 433), (75, 2000)])
 def test_bands_of_a_large_level_join_without_a_seam(shape: tuple[int, int], every_scale: Mtcnn) -> None:
-    level = np.random.default_rng(3).uniform(0, 255, (3, *shape)).astype(np.float32)
+    level = np.random.default_rng(3).uniform(0, 255, (1, 3, *shape)).astype(np.float32)
     whole = Mtcnn(backend="torch").nets.pnet(level)
     np.testing.assert_allclose(every_scale.nets.pnet(level), whole, atol=1e-4)
+
+
+def test_photos_looked_at_together_have_the_faces_that_they_have_alone(real_photos: list[np.ndarray]) -> None:
+    """As on a GPU: the questions of many photos are one, in batches that are filled up."""
+    photos = [*real_photos[:6], real_photos[0][:5, :9], drawn(200, 220, (100, 110, 70)), *real_photos[3:5]]
+    mtcnn = Mtcnn(backend="torch")
+    alone = [mtcnn.best(photo) for photo in photos]
+    mtcnn.nets = TorchNets("cpu", {"pnet": 4, "rnet": 64, "onet": 16})
+    together = mtcnn.bests(photos)
+    assert sum(face is not None for face in alone) >= 5
+    for one, other in zip(alone, together, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            np.testing.assert_allclose(other.box, one.box, atol=1e-3)
+            np.testing.assert_allclose(other.landmarks, one.landmarks, atol=1e-3)
+    for some in (slice(0, 1), slice(2, 9)):  # in other company, to the bit
+        for one, other in zip(together[some], mtcnn.bests(photos[some]), strict=True):
+            if one is not None and other is not None:
+                np.testing.assert_array_equal(other.box, one.box)
 
 
 def test_backends_agree(every_scale: Mtcnn) -> None:

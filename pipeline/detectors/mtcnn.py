@@ -38,7 +38,10 @@ def create(detect: Detect, root: Path) -> Look:
     mtcnn = cascade.Mtcnn(backend=engine, adaptive=detect.mtcnn.adaptive, threads=1, device=device)
 
     def look(photos: Sequence[np.ndarray]) -> list[Found | None]:
-        return [_found(mtcnn.best(photo), photo.shape[1], photo.shape[0]) for photo in photos]
+        faces = map(mtcnn.best, photos) if device == "cpu" else mtcnn.bests(photos)
+        return [
+            _found(face, photo.shape[1], photo.shape[0]) for face, photo in zip(faces, photos, strict=True)
+        ]
 
     return look
 

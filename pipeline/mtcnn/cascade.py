@@ -8,7 +8,7 @@ largest face (`best`) is spared the candidates that cannot be it (`refinement`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from pipeline.mtcnn.faces import Face, Faces
 from pipeline.mtcnn.nets import Backend, load_nets
 from pipeline.mtcnn.pyramid import Pyramid
 from pipeline.mtcnn.refinement import Refinement
+from pipeline.mtcnn.search import Question, Search, faces_of, faces_of_all
 from pipeline.mtcnn.suppression import nms
 
-VERSION = "2"
+VERSION = "3"
 """Of the whole pass: a part of cache keys. To be raised with any change that can change a box."""
 FINE_LEVELS = 3
 """Levels that `adaptive` leaves out at first. The others keep their scales: others would change boxes."""
@@ -63,8 +64,12 @@ class Mtcnn:
 
     def best(self, image: np.ndarray) -> Face | None:
         """The face that `facenet_pytorch.MTCNN()` picks by default: the largest, or None. As `detect`."""
-        faces = self._found(image, Refinement.largest)
-        return faces[0] if len(faces) else None
+        return _first(faces_of(self._search(image, Refinement.largest), self.nets))
+
+    def bests(self, images: Sequence[np.ndarray]) -> list[Face | None]:
+        """`best` of each of some photos, looked at together: for a GPU."""
+        searches = [self._search(image, Refinement.largest) for image in images]
+        return [_first(faces) for faces in faces_of_all(searches, self.nets)]
 
     def detect(self, image: np.ndarray) -> Faces:
         """All faces, the largest first.
@@ -72,22 +77,21 @@ class Mtcnn:
         Args:
             image: uint8 [H, W, 3], RGB, of any size; below `min_face` there is no face.
         """
-        return self._found(image, Refinement.all)
+        return faces_of(self._search(image, Refinement.all), self.nets)
 
-    def _found(self, image: np.ndarray, faces_of: Callable[[Refinement], Faces]) -> Faces:
+    def _search(self, image: np.ndarray, wanted: Callable[[Refinement], Search]) -> Search:
         height, width = image.shape[:2]
         scales = self._scales(min(height, width))
         if not scales:
             return Faces.none()
         pyramid, coarse = Pyramid(image), scales[FINE_LEVELS:] if self.adaptive else []
-        cells = [self._level(pyramid, scale) for scale in coarse]
+        cells = yield from self._levels(pyramid, coarse)
         if coarse:
-            faces = faces_of(self._refinement(pyramid, cells, coarse))
+            faces = yield from wanted(self._refinement(pyramid, cells, coarse))
             if len(faces) and _side(faces.boxes[0]) >= self.large:
                 return faces
-        missing = scales[: len(scales) - len(coarse)]
-        cells = [self._level(pyramid, scale) for scale in missing] + cells
-        return faces_of(self._refinement(pyramid, cells, scales))
+        missing = yield from self._levels(pyramid, scales[: len(scales) - len(coarse)])
+        return (yield from wanted(self._refinement(pyramid, missing + cells, scales)))
 
     def _scales(self, side: int) -> list[float]:
         """Level pixels per photo pixel, finest first: a 12-pixel cell covers 20, 28, 40, 56, 79 … pixels."""
@@ -98,17 +102,27 @@ class Mtcnn:
             scale, left = scale * self.factor, left * self.factor
         return scales
 
-    def _level(self, pyramid: Pyramid, scale: float) -> np.ndarray:
-        """Cells of one level, float32 [N, 8] as `passing_cells` gives them."""
-        level = pyramid.level(int(pyramid.height * scale + 1), int(pyramid.width * scale + 1))
-        return passing_cells(self.nets.pnet(level), self.thresholds[0])
+    def _levels(
+        self, pyramid: Pyramid, scales: list[float]
+    ) -> Generator[Question, np.ndarray, list[np.ndarray]]:
+        """Cells of some levels, float32 [N, 8] each as `passing_cells` gives them."""
+        cells: list[np.ndarray] = []
+        for scale in scales:
+            level = pyramid.level(int(pyramid.height * scale + 1), int(pyramid.width * scale + 1))
+            answer = yield Question("pnet", level[None])
+            cells.append(passing_cells(answer[0], self.thresholds[0]))
+        return cells
 
     def _refinement(self, pyramid: Pyramid, cells: list[np.ndarray], scales: list[float]) -> Refinement:
         """What is left to do once some levels have been looked at."""
         found, levels = candidates(cells, scales, self.thresholds[0])
         found = found[nms(found, found[:, 4], 0.5, levels)]
         found = found[nms(found, found[:, 4], 0.7)]
-        return Refinement(self.nets, self.thresholds[1:], pyramid, found)
+        return Refinement(self.thresholds[1:], pyramid, found)
+
+
+def _first(faces: Faces) -> Face | None:
+    return faces[0] if len(faces) else None
 
 
 def _side(box: np.ndarray) -> float:

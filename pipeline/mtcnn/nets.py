@@ -47,12 +47,13 @@ RNET_SIDE, ONET_SIDE = 24, 48
 class Nets(Protocol):
     """Runs the networks. Inputs are float32 RGB in 0 … 255; an answer is valid until the next call.
 
-    `pnet`: [3, h, w] -> [h', w', 6], h' = ceil((h - 2) / 2) - 4: logits not-face, face; dx1, dy1, dx2, dy2.
+    `pnet`: [N, 3, h, w] -> [N, h', w', 6], h' = ceil((h - 2) / 2) - 4: logits not-face, face;
+        dx1, dy1, dx2, dy2.
     `rnet`: [N, 24, 24, 3] -> [N, 6], the same six.
     `onet`: [N, 48, 48, 3] -> [N, 16], the same six and five landmarks x1 … x5, y1 … y5.
     """
 
-    def pnet(self, level: np.ndarray) -> np.ndarray: ...
+    def pnet(self, levels: np.ndarray) -> np.ndarray: ...
     def rnet(self, crops: np.ndarray) -> np.ndarray: ...
     def onet(self, crops: np.ndarray) -> np.ndarray: ...
 
@@ -63,9 +64,9 @@ def load_nets(backend: Backend, threads: int, device: str) -> Nets:
         from pipeline.mtcnn.openvino_nets import OpenvinoNets
 
         return OpenvinoNets(threads)
-    from pipeline.mtcnn.torch_nets import TorchNets
+    from pipeline.mtcnn.torch_nets import BATCHES, TorchNets
 
-    return TorchNets(device)
+    return TorchNets(device, None if device == "cpu" else BATCHES)
 
 
 def folded_weights(net: Net) -> Weights:

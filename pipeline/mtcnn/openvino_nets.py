@@ -45,7 +45,12 @@ class OpenvinoNets:
     def _compiled(self, net: Net, shape: list[int]) -> ov.InferRequest:
         return self.core.compile_model(graph_of(net, shape), "CPU", self.settings).create_infer_request()
 
-    def pnet(self, level: np.ndarray) -> np.ndarray:
+    def pnet(self, levels: np.ndarray) -> np.ndarray:
+        if len(levels) == 1:
+            return self._level(levels[0])[None]
+        return np.stack([self._level(level).copy() for level in levels])
+
+    def _level(self, level: np.ndarray) -> np.ndarray:
         found = first_layer(level, *self.first)
         rows = max(32, BAND // found.shape[1])
         if len(found) <= rows + 4:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from pipeline.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.mtcnn.faces import Faces
-from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE, Nets
+from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE
 from pipeline.mtcnn.pyramid import Pyramid
+from pipeline.mtcnn.search import Question, Search
 from pipeline.mtcnn.suppression import nms, nms_contained
 
 TOGETHER = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
@@ -19,16 +22,13 @@ class Refinement:
     """Asks each network at most once about a candidate; can stop when the largest face is found.
 
     Args:
-        nets: the networks.
         thresholds: least probability after the second and third network.
         pyramid: of the photo.
         found: float32 [N, 9], candidates by falling score, as `candidates` gives them.
     """
 
-    def __init__(
-        self, nets: Nets, thresholds: tuple[float, float], pyramid: Pyramid, found: np.ndarray
-    ) -> None:
-        self.nets, self.thresholds, self.pyramid = nets, np.array(thresholds, np.float32), pyramid
+    def __init__(self, thresholds: tuple[float, float], pyramid: Pyramid, found: np.ndarray) -> None:
+        self.thresholds, self.pyramid = np.array(thresholds, np.float32), pyramid
         boxes = squared(shifted(found, found[:, 5:], 0))
         some, self.windows = inside(boxes, pyramid.width, pyramid.height)
         self.boxes = boxes[some]
@@ -38,12 +38,12 @@ class Refinement:
         self.answers = np.zeros((count, 6), np.float32)
         self.last: dict[int, np.ndarray] = {}  # the third network's answers, by candidate
 
-    def all(self) -> Faces:
+    def all(self) -> Search:
         """Every face, the largest first."""
-        self._ask(self.unknown)
-        return self._faces()
+        yield from self._ask(self.unknown)
+        return (yield from self._faces())
 
-    def largest(self) -> Faces:
+    def largest(self) -> Search:
         """The first face of `all`, and perhaps others.
 
         The likeliest candidates come first. Once there is a face, only those count that could end larger, or
@@ -52,17 +52,18 @@ class Refinement:
         """
         faces = Faces.none()
         for start in range(0, len(self.boxes), TOGETHER):
-            self._ask(slice(start, start + TOGETHER))
+            yield from self._ask(slice(start, start + TOGETHER))
             passed = self.scores > self.thresholds[0]
             if passed.any():  # probably the face: ask about what goes with it before the slow third network
-                self._ask(self._rivals(self.boxes[np.argmax(passed * (self.boxes[:, 2] - self.boxes[:, 0]))]))
-                faces = self._faces()
+                likely = self.boxes[np.argmax(passed * (self.boxes[:, 2] - self.boxes[:, 0]))]
+                yield from self._ask(self._rivals(likely))
+                faces = yield from self._faces()
             while len(faces):
                 rivals = self._rivals(faces.boxes[0]) & self.unknown
                 if not rivals.any():
                     return faces
-                self._ask(rivals)
-                faces = self._faces()
+                yield from self._ask(rivals)
+                faces = yield from self._faces()
         return faces
 
     def _rivals(self, box: np.ndarray) -> np.ndarray:
@@ -75,17 +76,17 @@ class Refinement:
         large = side * side >= SMALLER**2 * (box[2] - box[0]) * (box[3] - box[1])
         return large | (within > APART * side * side)
 
-    def _ask(self, which: np.ndarray | slice) -> None:
+    def _ask(self, which: np.ndarray | slice) -> Generator[Question, np.ndarray, None]:
         """The second network about these candidates, a slice or bool [N], but those that it knows."""
         wanted = np.zeros_like(self.unknown)
         wanted[which] = True
         (rows,) = np.nonzero(wanted & self.unknown)
         if len(rows):
             self.unknown[rows] = False
-            self.answers[rows] = self.nets.rnet(self.pyramid.crops(self.windows[rows], RNET_SIDE))
+            self.answers[rows] = yield Question("rnet", self.pyramid.crops(self.windows[rows], RNET_SIDE))
             self.scores[rows] = face_probability(self.answers[rows, :2].T)
 
-    def _faces(self) -> Faces:
+    def _faces(self) -> Search:
         """Faces among the candidates that the second network was asked about."""
         (rows,) = np.nonzero(self.scores > self.thresholds[0])
         rows = rows[nms(self.boxes[rows], self.scores[rows], 0.7)]
@@ -95,10 +96,8 @@ class Refinement:
         if not rows:
             return Faces.none()
         if asked := [i for i, row in enumerate(rows) if row not in self.last]:
-            for i, answer in zip(
-                asked, self.nets.onet(self.pyramid.crops(windows[asked], ONET_SIDE)), strict=True
-            ):
-                self.last[rows[i]] = answer
+            answers = yield Question("onet", self.pyramid.crops(windows[asked], ONET_SIDE))
+            self.last.update((rows[i], answer) for i, answer in zip(asked, answers.copy(), strict=True))
         return self._third(boxes, np.stack([self.last[row] for row in rows]))
 
     def _third(self, boxes: np.ndarray, answers: np.ndarray) -> Faces:

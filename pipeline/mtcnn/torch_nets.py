@@ -8,29 +8,54 @@ from torch.nn import functional as F
 
 from pipeline.mtcnn.nets import ONET, PNET, RNET, Net, folded_weights, layer_kind
 
+BATCHES = {"pnet": 32, "rnet": 512, "onet": 128}
+"""Pictures at a time on a GPU, the last batch filled up: what is said about one must not depend on how many
+came with it."""
+
 
 class TorchNets:
-    """Implements `pipeline.mtcnn.nets.Nets` in float32 on a torch device."""
+    """Implements `pipeline.mtcnn.nets.Nets` in float32 on a torch device.
 
-    def __init__(self, device: str) -> None:
-        self.device = torch.device(device)
+    Args:
+        device: torch device.
+        batches: pictures at a time, by network; None = as many as there are.
+    """
+
+    def __init__(self, device: str, batches: dict[str, int] | None = None) -> None:
+        self.device, self.batches = torch.device(device), batches or {}
         self.weights = {
             net.name: {k: torch.from_numpy(v).to(self.device) for k, v in folded_weights(net).items()}
             for net in (PNET, RNET, ONET)
         }
 
-    def pnet(self, level: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(self._run(PNET, level.transpose(1, 2, 0)[None])[0].transpose(1, 2, 0))
+    def pnet(self, levels: np.ndarray) -> np.ndarray:
+        answers = self._answers(PNET, torch.from_numpy(levels))
+        return np.ascontiguousarray(answers.transpose(0, 2, 3, 1))
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
-        return self._run(RNET, crops)
+        return self._answers(RNET, torch.from_numpy(crops).permute(0, 3, 1, 2))
 
     def onet(self, crops: np.ndarray) -> np.ndarray:
-        return self._run(ONET, crops)
+        return self._answers(ONET, torch.from_numpy(crops).permute(0, 3, 1, 2))
 
     @torch.inference_mode()
-    def _run(self, net: Net, pixels: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+    def _answers(self, net: Net, pictures: torch.Tensor) -> np.ndarray:
+        """[N, 3, h, w] -> [N, …], in batches; queued on the device before the first answer is fetched."""
+        size = self.batches.get(net.name, len(pictures))
+        # TF32, which cuDNN takes by default, changes boxes as bf16 does
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            parts = [self._batch(net, part, size) for part in pictures.split(size)]
+        return torch.cat(parts).cpu().numpy()
+
+    def _batch(self, net: Net, pictures: torch.Tensor, size: int) -> torch.Tensor:
+        count = len(pictures)
+        if count < size:
+            pictures = torch.cat([pictures, pictures.new_zeros(size - count, *pictures.shape[1:])])
+        if self.device.type == "cuda":
+            pictures = pictures.pin_memory().to(self.device, non_blocking=True)
+        return self._run(net, pictures.contiguous(memory_format=torch.channels_last))[:count]
+
+    def _run(self, net: Net, x: torch.Tensor) -> torch.Tensor:
         weights = self.weights[net.name]
         for layer in (*net.body, "heads"):
             kind = layer_kind(net.heads[0] if layer == "heads" else layer)
@@ -42,4 +67,4 @@ class TorchNets:
                 x = F.conv2d(x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
             else:
                 x = F.linear(x.flatten(1), weights[f"{layer}.weight"], weights[f"{layer}.bias"])
-        return x.cpu().numpy()
+        return x
