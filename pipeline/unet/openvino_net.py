@@ -88,11 +88,11 @@ def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
     import openvino
     import torch
 
-    from pipeline.unet.upsampling import without_upsampling
+    from pipeline.unet.lean_decoder import make_lean
     from pipeline.unet.weights import load_net
 
     net = load_net(weights, config)
-    without_upsampling(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
+    make_lean(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
     example = torch.zeros((1, 4 * STRIDE, 3 * STRIDE, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter(
