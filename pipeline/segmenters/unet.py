@@ -16,7 +16,7 @@ from pipeline.unet.config import UnetConfig, fingerprint, locate
 from pipeline.unet.openvino_net import OpenvinoNet, converted
 from pipeline.weights import resolve
 
-VERSION = "2"
+VERSION = "3"
 PRECISION = "segment.unet.precision"
 
 

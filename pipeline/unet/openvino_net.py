@@ -16,7 +16,7 @@ from pipeline.backends import Precision, openvino_properties
 from pipeline.unet.config import UnetConfig, fingerprint
 from pipeline.unet.frame import STRIDE, fit, frame_of, restore
 
-CONVERSION = "1"  # changes with what is converted: the graph around the network
+CONVERSION = "2"  # changes with what is converted: the graph around the network
 
 
 class OpenvinoNet:
@@ -88,9 +88,11 @@ def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
     import openvino
     import torch
 
+    from pipeline.unet.lean_decoder import make_lean
     from pipeline.unet.weights import load_net
 
     net = load_net(weights, config)
+    make_lean(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
     example = torch.zeros((1, 4 * STRIDE, 3 * STRIDE, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter(
