@@ -36,7 +36,7 @@ def material() -> tuple[list[Path], Path | None]:
 def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[], dict[str, Any]]]:
     """By name; those whose weights are not there are left out, with a sentence."""
     found: dict[str, Callable[[], dict[str, Any]]] = {
-        "detect_mtcnn": lambda: detect_mtcnn.run(photos, 300),
+        "detect_mtcnn": lambda: detect_mtcnn.run(photos, 600),
         "segment_unet": lambda: segment_unet.run(photos, None, 48),
         "compose": lambda: compose.run(photos, 300),
         "training_input": lambda: training_input.run(photos, 256),

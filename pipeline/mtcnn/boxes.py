@@ -77,10 +77,28 @@ def candidates(
     return out, level
 
 
+@njit(cache=True)
 def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     """Boxes moved by `offsets` [N, 4], shares of width and height; `extra` = 1 counts the last pixel in."""
-    size = boxes[:, 2:4] - boxes[:, 0:2] + np.float32(extra)
-    return boxes[:, :4] + offsets * np.concatenate([size, size], 1)
+    out, more = np.empty((len(boxes), 4), np.float32), np.float32(extra)
+    for n in range(len(boxes)):
+        for axis in range(2):
+            size = boxes[n, 2 + axis] - boxes[n, axis] + more
+            out[n, axis] = boxes[n, axis] + offsets[n, axis] * size
+            out[n, 2 + axis] = boxes[n, 2 + axis] + offsets[n, 2 + axis] * size
+    return out
+
+
+@njit(cache=True)
+def squared(boxes: np.ndarray) -> np.ndarray:
+    """The square around each box's centre with its longer side."""
+    out, half = np.empty((len(boxes), 4), np.float32), np.float32(0.5)
+    for n in range(len(boxes)):
+        side = max(boxes[n, 2] - boxes[n, 0], boxes[n, 3] - boxes[n, 1])
+        for axis in range(2):
+            corner = boxes[n, axis] + (boxes[n, 2 + axis] - boxes[n, axis]) * half - side * half
+            out[n, axis], out[n, 2 + axis] = corner, corner + side
+    return out
 
 
 def inside(boxes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,19 +108,11 @@ def inside(boxes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.n
     return some, windows[some]
 
 
-def squared(boxes: np.ndarray) -> np.ndarray:
-    """The square around each box's centre with its longer side."""
-    size = boxes[:, 2:4] - boxes[:, 0:2]
-    side = size.max(1, keepdims=True)
-    half = np.float32(0.5)
-    corner = boxes[:, 0:2] + size * half - side * half
-    return np.concatenate([corner, corner + side], 1)
-
-
+@njit(cache=True)
 def crop_windows(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """The pixels that the library cuts out: int32 [N, 4], x2, y2 excluded, inside the photo; some empty."""
-    windows = np.trunc(boxes[:, :4]).astype(np.int32)
-    windows[:, 0:2] = np.maximum(windows[:, 0:2], 1) - 1
-    windows[:, 2] = np.minimum(windows[:, 2], width)
-    windows[:, 3] = np.minimum(windows[:, 3], height)
-    return windows
+    out = np.empty((len(boxes), 4), np.int32)
+    for n in range(len(boxes)):
+        out[n, 0], out[n, 1] = max(np.int32(boxes[n, 0]), 1) - 1, max(np.int32(boxes[n, 1]), 1) - 1
+        out[n, 2], out[n, 3] = min(np.int32(boxes[n, 2]), width), min(np.int32(boxes[n, 3]), height)
+    return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import numpy as np
+from numba import njit
 
 from pipeline.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.mtcnn.faces import Faces
@@ -68,13 +69,7 @@ class Refinement:
 
     def _rivals(self, box: np.ndarray) -> np.ndarray:
         """bool [N]: candidates that may end larger than `box` [4], or lie in it in part."""
-        x1, y1, x2, y2 = self.boxes.T
-        side = x2 - x1
-        width = np.minimum(x2, box[2]) - np.maximum(x1, box[0])
-        height = np.minimum(y2, box[3]) - np.maximum(y1, box[1])
-        within = np.maximum(width, 0) * np.maximum(height, 0)
-        large = side * side >= SMALLER**2 * (box[2] - box[0]) * (box[3] - box[1])
-        return large | (within > APART * side * side)
+        return _rivals_of(self.boxes, box, SMALLER**2 * (box[2] - box[0]) * (box[3] - box[1]))
 
     def _ask(self, which: np.ndarray | slice) -> Generator[Question, np.ndarray, None]:
         """The second network about these candidates, a slice or bool [N], but those that it knows."""
@@ -114,3 +109,15 @@ class Refinement:
         boxes, scores, landmarks = boxes[keep], scores[keep], landmarks[keep]
         order = np.argsort((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))[::-1]
         return Faces(boxes[order], scores[order], landmarks[order])
+
+
+@njit(cache=True)
+def _rivals_of(boxes: np.ndarray, box: np.ndarray, least_area: float) -> np.ndarray:
+    """bool [N]: which squares have at least this area, or a part within `box` [4]."""
+    out = np.empty(len(boxes), np.bool_)
+    for n in range(len(boxes)):
+        width = min(boxes[n, 2], box[2]) - max(boxes[n, 0], box[0])
+        height = min(boxes[n, 3], box[3]) - max(boxes[n, 1], box[1])
+        area = (boxes[n, 2] - boxes[n, 0]) ** 2
+        out[n] = area >= least_area or (width > 0 and height > 0 and width * height > APART * area)
+    return out
