@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TypedDict, TypeVar
 
 import psutil
@@ -121,13 +122,13 @@ def shown(value: float | None, digits: int, unit: str = "") -> str:
 
 @contextmanager
 def processes(
-    factory: Callable[[], Callable[[Item], B]], workers: int | None = None, chunk: int = 4
+    factory: Callable[[], Callable[[Item], B]], workers: int | None = None, chunk: int = 8
 ) -> Iterator[Callable[[Sequence[Item]], list[B]]]:
     """A side made of processes of one thread that stay: as `pipeline.workers.run_parallel`, over many blocks.
 
-    `factory` is called once in each process, and each is warm when the block begins. A block is cut into
-    parts of about `chunk` items, as many for each process: a stage has thousands of photos and no process
-    without one at the end, while in a block of a dozen the last part would cost a quarter of the time.
+    `factory` is called once in each process, and each is warm when the block begins. `chunk` items are handed
+    over at a time, as in a stage, and fewer towards the block's end: a stage has thousands of photos and no
+    process without one, while in a block of a dozen waiting for the last part costs a quarter of the time.
     """
     count = worker_count(workers)
     keep_freed_memory()
@@ -138,11 +139,12 @@ def processes(
             ready.result()
 
         def work(items: Sequence[Item]) -> list[B]:
-            parts = count * -(-len(items) // (count * chunk))
-            ends = [len(items) * i // parts for i in range(parts + 1)]
-            return [
-                b for part in pool.map(_run, map(items.__getitem__, map(slice, ends, ends[1:]))) for b in part
-            ]
+            ends = [0]
+            while ends[-1] < len(items):
+                left = len(items) - ends[-1]
+                ends.append(ends[-1] + max(1, min(chunk, left // (2 * count))))
+            parts = (items[start:end] for start, end in pairwise(ends))
+            return [b for part in pool.map(_run, parts) for b in part]
 
         yield work
 
