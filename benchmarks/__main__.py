@@ -38,7 +38,7 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
     found: dict[str, Callable[[], dict[str, Any]]] = {
         "detect_mtcnn": lambda: detect_mtcnn.run(photos, 600),
         "segment_unet": lambda: segment_unet.run(photos, None, 48),
-        "compose": lambda: compose.run(photos, 300),
+        "compose": lambda: compose.run(photos, 960),
         "training_input": lambda: training_input.run(photos, 256),
     }
     yolo = weights / "yolov8n.pt" if weights else Path(".cache/weights/yolov8n.pt")
