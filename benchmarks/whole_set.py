@@ -6,7 +6,7 @@ The photos (384 x 512) are drawn by the demo's generator; the U-Net is an untrai
 or what --unet names. Its backgrounds turn black; an untrained network's mattes are edges all over, which take
 longer than anything real, so that without --unet they are kept. Nothing is compared: it prints photos/s of
 each stage, starting included, and, where there is an NVIDIA GPU, how busy it was. With --in the photos are
-kept in that folder and used again; caches never are.
+kept in that folder, to be used again.
 """
 
 from __future__ import annotations
@@ -40,22 +40,21 @@ REPORT = Path("reports/whole_set.json")
 ASK_GPU = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
 
 
-def run(place: Path, people: int, method: str, unet: Path | None) -> dict[str, Any]:
+def run(place: Path, drawn: Path, people: int, method: str, unet: Path | None) -> dict[str, Any]:
     """Rows by stage: `photos_per_second`, `seconds`, `gpu_busy` (0 … 1; None without an NVIDIA GPU).
 
     Args:
-        place: a folder for the photos and everything that is made of them.
+        place: an empty folder, for what the stages make.
+        drawn: a folder for the photos, or with them.
         people: to be drawn, seven photos each.
         method: detect.method.
         unet: a folder as fit_segmenter writes it; None = an untrained network.
     """
-    if not (place / "data").is_dir():
-        write_demo(place, Drawn(seed=7, people=people, eval_people=0, size=(384, 512)), None)
-    for made in ("build", "reports", ".cache"):
-        shutil.rmtree(place / made, ignore_errors=True)
-    weights = unet.absolute() if unet else untrained_b3(place / ".cache" / "unet").absolute()
+    if not (drawn / "data").is_dir():
+        write_demo(drawn, Drawn(seed=7, people=people, eval_people=0, size=(384, 512)), None)
+    weights = unet.absolute() if unet else untrained_b3(place / "unet")
     params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    params["data"]["root"] = "data"
+    params["data"]["root"] = str(drawn / "data")
     params["detect"]["method"] = method
     params["segment"]["unet"].update(weights=str(weights), size=None if unet else 512, precision="auto")
     params["compose"]["fill"] = "black" if unet else "keep"
@@ -91,7 +90,8 @@ def gpu_watched() -> Iterator[list[float]]:
     def watch() -> None:
         while not over.wait(0.4):
             said = subprocess.run(ASK_GPU, capture_output=True, text=True, check=False).stdout.split()
-            busy.extend([statistics.fmean(map(float, said))] if said else [])
+            known = [float(share) for share in said if share.isdigit()]  # not "[N/A]"
+            busy.extend([statistics.fmean(known)] if known else [])
 
     watcher = Thread(target=watch, daemon=True)
     watcher.start()
@@ -123,9 +123,12 @@ def main() -> None:
     parser.add_argument("--in", dest="place", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        place = (given.place or Path(temporary)).absolute()
-        place.mkdir(parents=True, exist_ok=True)
-        report = run(place, -(-given.photos // len(PHOTOS)), given.method, given.unet)
+        people = -(-given.photos // len(PHOTOS))
+        drawn = (given.place or Path(temporary)).absolute() / f"drawn-{people}"
+        drawn.mkdir(parents=True, exist_ok=True)
+        place = Path(temporary, "work")
+        place.mkdir()
+        report = run(place, drawn, people, given.method, given.unet)
     say(f"{report['photos']} photos, {report['cpus']} CPUs")
     print(table(report))
     write_json(REPORT, report)

@@ -15,8 +15,8 @@ import pytest
 from pipeline.mtcnn.cascade import Mtcnn
 from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import Backend
-from pipeline.mtcnn.torch_nets import TorchNets
 from pipeline.photo import read_photo
+from tests.drawn_faces import drawn
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +42,6 @@ def every_scale() -> Mtcnn:
 @pytest.fixture(scope="module")
 def adaptive() -> Mtcnn:
     return Mtcnn(adaptive=True)
-
-
-def drawn(width: int, height: int, *faces: tuple[int, int, int]) -> np.ndarray:
-    """A photo of cartoon faces (x, y, radius) that the networks take for real ones."""
-    import cv2
-
-    image = np.full((height, width, 3), (96, 110, 130), np.uint8)
-
-    def oval(
-        x: float, y: float, wide: float, high: float, colour: tuple[int, int, int], turn: int = 0
-    ) -> None:
-        """The part of an ellipse from `turn` degrees to a full circle."""
-        axes = (int(wide), int(high))
-        cv2.ellipse(image, (int(x), int(y)), axes, 0, turn, 360, colour, -1)
-
-    for x, y, r in faces:
-        oval(x, y, 0.75 * r, r, (224, 180, 150))
-        oval(x, y - 0.75 * r, 0.75 * r, 0.4 * r, (50, 35, 25), 180)
-        for eye in (x - 0.3 * r, x + 0.3 * r):
-            oval(eye, y - 0.15 * r, 0.15 * r, 0.08 * r, (250, 250, 250))
-            oval(eye, y - 0.15 * r, 0.07 * r, 0.07 * r, (40, 25, 20))
-            oval(eye, y - 0.32 * r, 0.18 * r, 0.05 * r, (60, 40, 30), 180)
-        oval(x, y + 0.2 * r, 0.1 * r, 0.1 * r, (190, 140, 115))
-        oval(x, y + 0.45 * r, 0.28 * r, 0.08 * r, (170, 70, 70))
-    return cv2.GaussianBlur(image, (0, 0), 1.0)
 
 
 def assert_same(library: Any, ours: Faces, image: np.ndarray) -> int:
@@ -194,25 +169,6 @@ def test_bands_of_a_large_level_join_without_a_seam(shape: tuple[int, int], ever
     level = np.random.default_rng(3).uniform(0, 255, (1, 3, *shape)).astype(np.float32)
     whole = Mtcnn(backend="torch").nets.pnet(level)
     np.testing.assert_allclose(every_scale.nets.pnet(level), whole, atol=1e-4)
-
-
-def test_photos_looked_at_together_have_the_faces_that_they_have_alone(real_photos: list[np.ndarray]) -> None:
-    """As on a GPU: the questions of many photos are one, in batches that are filled up."""
-    photos = [*real_photos[:6], real_photos[0][:5, :9], drawn(200, 220, (100, 110, 70)), *real_photos[3:5]]
-    mtcnn = Mtcnn(backend="torch")
-    alone = [mtcnn.best(photo) for photo in photos]
-    mtcnn.nets = TorchNets("cpu", {"pnet": 4, "rnet": 64, "onet": 16})
-    together = mtcnn.bests(photos)
-    assert sum(face is not None for face in alone) >= 5
-    for one, other in zip(alone, together, strict=True):
-        assert (one is None) == (other is None)
-        if one is not None and other is not None:
-            np.testing.assert_allclose(other.box, one.box, atol=1e-3)
-            np.testing.assert_allclose(other.landmarks, one.landmarks, atol=1e-3)
-    for some in (slice(0, 1), slice(2, 9)):  # in other company, to the bit
-        for one, other in zip(together[some], mtcnn.bests(photos[some]), strict=True):
-            if one is not None and other is not None:
-                np.testing.assert_array_equal(other.box, one.box)
 
 
 def test_backends_agree(every_scale: Mtcnn) -> None:

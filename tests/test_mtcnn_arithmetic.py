@@ -7,12 +7,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline.mtcnn.cascade import WEIGHTS_SHA256
 from pipeline.mtcnn.first_layer import first_layer
 from pipeline.mtcnn.nets import PNET, folded_weights
 from pipeline.mtcnn.pyramid import Pyramid
 from pipeline.mtcnn.suppression import nms, nms_contained
-from pipeline.mtcnn.weights import NETWORKS, read_weights, weights_file
+from pipeline.mtcnn.weights import NETWORKS, read_weights, weights_file, weights_sha256
 
 
 @pytest.mark.parametrize("size", [(37, 61), (512, 384), (3000, 2900)])  # the last is too large for int32 sums
@@ -103,4 +102,4 @@ def test_weights_read_without_torch_are_torchs() -> None:
         assert list(ours) == list(theirs)
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name].numpy())
-    assert WEIGHTS_SHA256() == digest.hexdigest()
+    assert weights_sha256() == digest.hexdigest()

@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import mtcnn
 from pipeline.backends import engine_of, has_cuda
 from pipeline.boxes import Found, clip
 from pipeline.detectors import Look
-from pipeline.mtcnn import cascade
 from pipeline.mtcnn.faces import Face
+from pipeline.mtcnn.weights import weights_sha256
 from pipeline.params.pixels import Detect
 
-VERSION = f"1.{cascade.VERSION}"
+VERSION = f"1.{mtcnn.VERSION}"
 
 
 def identity(detect: Detect, root: Path) -> dict[str, Any]:
     return {
         "version": VERSION,
-        "weights": cascade.WEIGHTS_SHA256(),
+        "weights": weights_sha256(),
         "adaptive": detect.mtcnn.adaptive,
         "backend": engine_of(detect.backend),
+        "device": _device(detect),
         "precision": "f32",  # in bf16 6 to 20 % of the boxes were others
     }
 
@@ -33,17 +35,26 @@ def prepare(detect: Detect, root: Path) -> None:
 
 
 def create(detect: Detect, root: Path) -> Look:
-    engine = engine_of(detect.backend)
-    device = "cuda" if engine == "torch" and has_cuda() else "cpu"
-    mtcnn = cascade.Mtcnn(backend=engine, adaptive=detect.mtcnn.adaptive, threads=1, device=device)
+    from pipeline.mtcnn.cascade import (
+        Mtcnn,
+    )  # here: numba takes 2 s, which what is in the cache is to be spared
+
+    device = _device(detect)
+    cascade = Mtcnn(
+        backend=engine_of(detect.backend), adaptive=detect.mtcnn.adaptive, threads=1, device=device
+    )
 
     def look(photos: Sequence[np.ndarray]) -> list[Found | None]:
-        faces = map(mtcnn.best, photos) if device == "cpu" else mtcnn.bests(photos)
+        faces = map(cascade.best, photos) if device == "cpu" else cascade.bests(photos)
         return [
             _found(face, photo.shape[1], photo.shape[0]) for face, photo in zip(faces, photos, strict=True)
         ]
 
     return look
+
+
+def _device(detect: Detect) -> str:
+    return "cuda" if engine_of(detect.backend) == "torch" and has_cuda() else "cpu"
 
 
 def _found(face: Face | None, width: int, height: int) -> Found | None:

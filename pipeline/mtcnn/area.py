@@ -8,10 +8,21 @@ and every crop costs the same per output pixel, however large the photo.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from pipeline.mtcnn.compiled import compiled
 
 
-@njit(cache=True, error_model="numpy")
+@compiled("UniTuple(i8[::1], 2)(i8, i8, i8)")
+def _bins(start: int, end: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last + 1 pixel of each of `count` bins over [start, end): int64 [count] each."""
+    first, last = np.empty(count, np.int64), np.empty(count, np.int64)
+    for i in range(count):
+        first[i] = start + i * (end - start) // count
+        last[i] = start - (-(i + 1) * (end - start) // count)
+    return first, last
+
+
+@compiled("f4[:,:,::1](i4[:,:,::1], i8, i8)", "f4[:,:,::1](f8[:,:,::1], i8, i8)", error_model="numpy")
 def level_means(sums: np.ndarray, height: int, width: int) -> np.ndarray:
     """The whole photo at height x width.
 
@@ -37,13 +48,17 @@ def level_means(sums: np.ndarray, height: int, width: int) -> np.ndarray:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(
+    "f4[:,:,:,::1](i4[:,:,::1], i4[:,::1], i8)",
+    "f4[:,:,:,::1](f8[:,:,::1], i4[:,::1], i8)",
+    error_model="numpy",
+)
 def crop_means(sums: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
     """Parts of the photo, each resampled to side x side.
 
     Args:
         sums: as for `level_means`.
-        windows: int [N, 4], `xyxy` with x2, y2 excluded, inside the photo, none empty.
+        windows: int32 [N, 4], `xyxy` with x2, y2 excluded, inside the photo, none empty.
 
     Returns:
         float32 [N, side, side, 3] in 0 … 255.
@@ -60,13 +75,3 @@ def crop_means(sums: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
                 for c in range(3):
                     out[n, y, x, c] = (below[b, c] - above[b, c] - (below[a, c] - above[a, c])) * share
     return out
-
-
-@njit(cache=True)
-def _bins(start: int, end: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and last + 1 pixel of each of `count` bins over [start, end): int64 [count] each."""
-    first, last = np.empty(count, np.int64), np.empty(count, np.int64)
-    for i in range(count):
-        first[i] = start + i * (end - start) // count
-        last[i] = start - (-(i + 1) * (end - start) // count)
-    return first, last

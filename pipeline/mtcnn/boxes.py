@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+
+from pipeline.mtcnn.compiled import compiled
 
 STRIDE, CELL = 2, 12  # PNet looks at 12 x 12 pixels of a level, every 2 pixels
 
@@ -33,7 +34,7 @@ def passing_cells(answer: np.ndarray, threshold: float) -> np.ndarray:
     return _cells_above(answer, np.float32(margin))
 
 
-@njit(cache=True)
+@compiled("f4[:,::1](f4[:,:,::1], f4)")
 def _cells_above(answer: np.ndarray, margin: np.float32) -> np.ndarray:
     height, width, _ = answer.shape
     out, count = np.empty((height * width, 8), np.float32), 0
@@ -77,7 +78,7 @@ def candidates(
     return out, level
 
 
-@njit(cache=True)
+@compiled("f4[:,::1](f4[:,::1], f4[:,:], i8)")
 def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     """Boxes moved by `offsets` [N, 4], shares of width and height; `extra` = 1 counts the last pixel in."""
     out, more = np.empty((len(boxes), 4), np.float32), np.float32(extra)
@@ -89,7 +90,7 @@ def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     return out
 
 
-@njit(cache=True)
+@compiled("f4[:,::1](f4[:,::1])")
 def squared(boxes: np.ndarray) -> np.ndarray:
     """The square around each box's centre with its longer side."""
     out, half = np.empty((len(boxes), 4), np.float32), np.float32(0.5)
@@ -108,7 +109,7 @@ def inside(boxes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.n
     return some, windows[some]
 
 
-@njit(cache=True)
+@compiled("i4[:,::1](f4[:,::1], i8, i8)")
 def crop_windows(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """The pixels that the library cuts out: int32 [N, 4], x2, y2 excluded, inside the photo; some empty."""
     out = np.empty((len(boxes), 4), np.int32)

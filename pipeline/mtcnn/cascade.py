@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from pipeline.mtcnn import weights
 from pipeline.mtcnn.boxes import candidates, passing_cells
 from pipeline.mtcnn.faces import Face, Faces
 from pipeline.mtcnn.nets import Backend, load_nets
@@ -21,15 +20,9 @@ from pipeline.mtcnn.refinement import Refinement
 from pipeline.mtcnn.search import Question, Search, faces_of, faces_of_all
 from pipeline.mtcnn.suppression import nms
 
-VERSION = "3"
-"""Of the whole pass: a part of cache keys. To be raised with any change that can change a box."""
+TOGETHER_PIXELS = 32 * 2**20  # of photos looked at together; an integral image takes 12 to 24 bytes each
 FINE_LEVELS = 3
 """Levels that `adaptive` leaves out at first. The others keep their scales: others would change boxes."""
-
-
-def WEIGHTS_SHA256() -> str:
-    """sha256 over the weights of the three networks."""
-    return weights.weights_sha256()
 
 
 class Mtcnn:
@@ -67,9 +60,13 @@ class Mtcnn:
         return _first(faces_of(self._search(image, Refinement.largest), self.nets))
 
     def bests(self, images: Sequence[np.ndarray]) -> list[Face | None]:
-        """`best` of each of some photos, looked at together: for a GPU."""
-        searches = [self._search(image, Refinement.largest) for image in images]
-        return [_first(faces) for faces in faces_of_all(searches, self.nets)]
+        """`best` of each of some photos, looked at together as far as memory allows: for a GPU."""
+        found: list[Faces] = []
+        pixels = np.cumsum([image.shape[0] * image.shape[1] for image in images]) // TOGETHER_PIXELS
+        for part in np.unique(pixels):
+            some = [image for image, its in zip(images, pixels, strict=True) if its == part]
+            found += faces_of_all([self._search(image, Refinement.largest) for image in some], self.nets)
+        return [_first(faces) for faces in found]
 
     def detect(self, image: np.ndarray) -> Faces:
         """All faces, the largest first.

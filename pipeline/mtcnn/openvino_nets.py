@@ -20,6 +20,7 @@ crops no longer stay in L2. Each number has a network of its own, compiled when 
 for any number is a quarter slower, and what is said about a crop must not depend on the photos before."""
 HOT = 32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
 SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
+MANY = 4096  # level shapes counted, after which counting begins anew
 BAND = 12 * 1024  # places that PNet looks at in one piece; more go through in bands of rows, to stay in L2
 PNET_REST = replace(PNET, body=PNET.body[3:])  # without what `first_layer` does
 
@@ -36,7 +37,7 @@ class OpenvinoNets:
             "PERFORMANCE_HINT": "LATENCY",
         }
         weights = folded_weights(PNET)
-        self.first = (weights["conv1.weight"], weights["conv1.bias"], weights["prelu1.weight"].reshape(-1))
+        self.first = (weights["conv1.weight"], weights["conv1.bias"], weights["prelu1.weight"].copy())
         self._pnet = self._compiled(PNET_REST, [1, -1, -1, len(self.first[0])])
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._shaped: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
@@ -63,6 +64,8 @@ class OpenvinoNets:
         """The network that takes any shape, or one compiled for this shape once it has come often."""
         request = self._shaped.get(shape)
         if request is None:
+            if len(self._seen) > MANY:
+                self._seen.clear()
             self._seen[shape] += 1
             if self._seen[shape] <= HOT:
                 return self._pnet

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import numpy as np
-from numba import njit
 
 from pipeline.mtcnn.boxes import face_probability, inside, shifted, squared
+from pipeline.mtcnn.compiled import compiled
 from pipeline.mtcnn.faces import Faces
 from pipeline.mtcnn.nets import ONET_SIDE, RNET_SIDE
 from pipeline.mtcnn.pyramid import Pyramid
@@ -111,7 +111,7 @@ class Refinement:
         return Faces(boxes[order], scores[order], landmarks[order])
 
 
-@njit(cache=True)
+@compiled("b1[::1](f4[:,::1], f4[::1], f8)")
 def _rivals_of(boxes: np.ndarray, box: np.ndarray, least_area: float) -> np.ndarray:
     """bool [N]: which squares have at least this area, or a part within `box` [4]."""
     out = np.empty(len(boxes), np.bool_)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from pipeline.mtcnn.compiled import compiled
 
 
 def nms(
@@ -32,7 +33,7 @@ def nms_contained(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np
     return order[_kept_contained(boxes[order, :4], np.float32(threshold))]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled("b1[::1](f4[:,:], i8[::1], f4)", error_model="numpy")
 def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.ndarray:
     """bool [N]: which of the boxes, best first, no better one of their group drops."""
     kept = np.ones(len(boxes), np.bool_)
@@ -55,7 +56,7 @@ def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.nd
     return kept
 
 
-@njit(cache=True, error_model="numpy")
+@compiled("b1[::1](f4[:,:], f4)", error_model="numpy")
 def _kept_contained(boxes: np.ndarray, threshold: np.float32) -> np.ndarray:
     """As `_kept`, for `nms_contained`."""
     kept = np.ones(len(boxes), np.bool_)

@@ -11,6 +11,7 @@ from pipeline.mtcnn.nets import ONET, PNET, RNET, Net, folded_weights, layer_kin
 BATCHES = {"pnet": 32, "rnet": 512, "onet": 128}
 """Pictures at a time on a GPU, the last batch filled up: what is said about one must not depend on how many
 came with it."""
+PIXELS = 4 * 2**20  # of the levels in a batch: PNet's first answers take 80 bytes for each
 
 
 class TorchNets:
@@ -41,7 +42,8 @@ class TorchNets:
     @torch.inference_mode()
     def _answers(self, net: Net, pictures: torch.Tensor) -> np.ndarray:
         """[N, 3, h, w] -> [N, …], in batches; queued on the device before the first answer is fetched."""
-        size = self.batches.get(net.name, len(pictures))
+        most = max(1, PIXELS // (pictures.shape[2] * pictures.shape[3]))
+        size = min(self.batches[net.name], most) if self.batches else len(pictures)
         # TF32, which cuDNN takes by default, changes boxes as bf16 does
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             parts = [self._batch(net, part, size) for part in pictures.split(size)]
@@ -49,10 +51,10 @@ class TorchNets:
 
     def _batch(self, net: Net, pictures: torch.Tensor, size: int) -> torch.Tensor:
         count = len(pictures)
-        if count < size:
-            pictures = torch.cat([pictures, pictures.new_zeros(size - count, *pictures.shape[1:])])
         if self.device.type == "cuda":
             pictures = pictures.pin_memory().to(self.device, non_blocking=True)
+        if count < size:
+            pictures = torch.cat([pictures, pictures.new_zeros(size - count, *pictures.shape[1:])])
         return self._run(net, pictures.contiguous(memory_format=torch.channels_last))[:count]
 
     def _run(self, net: Net, x: torch.Tensor) -> torch.Tensor:
