@@ -37,6 +37,7 @@ from pipeline.publish import write_json
 REPO = Path(__file__).parent.parent
 STAGES = ("ingest", "detect", "segment", "compose")
 REPORT = Path("reports/whole_set.json")
+LEAST = 210  # the demo plants an error at each of some twenty people
 ASK_GPU = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
 
 
@@ -117,11 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--photos", type=int, default=18900, help="at least 210")
+    parser.add_argument("--photos", type=int, default=18900, help=f"at least {LEAST}")
     parser.add_argument("--method", default="mtcnn", choices=("mtcnn", "yolov8", "none"))
     parser.add_argument("--unet", type=Path)
     parser.add_argument("--in", dest="place", type=Path)
     given = parser.parse_args()
+    if given.photos < LEAST:
+        parser.error(f"--photos: the generator needs {LEAST} at the least, got {given.photos}")
     with tempfile.TemporaryDirectory() as temporary:
         people = -(-given.photos // len(PHOTOS))
         drawn = (given.place or Path(temporary)).absolute() / f"drawn-{people}"

@@ -35,9 +35,8 @@ def prepare(detect: Detect, root: Path) -> None:
 
 
 def create(detect: Detect, root: Path) -> Look:
-    from pipeline.mtcnn.cascade import (
-        Mtcnn,
-    )  # here: numba takes 2 s, which what is in the cache is to be spared
+    # here, because numba takes 2 s, which a run that only asks the cache is to be spared
+    from pipeline.mtcnn.cascade import Mtcnn
 
     device = _device(detect)
     cascade = Mtcnn(
