@@ -34,6 +34,7 @@ def gradients(picture: np.ndarray) -> np.ndarray:
     table += np.bincount((cell + (low + 1) % BINS).ravel(), (share * size).ravel(), count)
     grid = table.reshape(SIDE // CELL, SIDE // CELL, BINS)
     power = cv2.blur((grid**2).sum(axis=2), (3, 3), borderType=cv2.BORDER_REFLECT)
+    power = np.maximum(power, 0)  # blur's running sums leave tiny negatives where a picture is flat
     return np.sqrt(grid / (np.sqrt(power)[..., None] + 1e-3)).ravel().astype(np.float32)
 
 
