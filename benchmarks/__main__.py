@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmarks import compose, detect_mtcnn, detect_yolov8, segment_unet, training_input
 from benchmarks.interleave import Row, table
-from pipeline.backends import cpu_has_bf16
-from pipeline.progress import say
-from pipeline.publish import write_json
+from pipeline.io.atomic import write_json
+from pipeline.networks.backends import cpu_has_bf16
+from pipeline.runtime.progress import say
 
 REPORT = Path("reports/benchmarks.json")
 

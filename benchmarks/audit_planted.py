@@ -18,15 +18,15 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 
-from pipeline.audit.out_of_fold import asked, fitted
-from pipeline.audit.planted import Found, judged
-from pipeline.audit.swaps import likely_swaps
+from benchmarks.planted import Found, judged
+from pipeline.analysis.audit.out_of_fold import asked, fitted
+from pipeline.analysis.audit.swaps import likely_swaps
 from pipeline.labels import gender_of, mask_of
 from pipeline.params import load_params
 from pipeline.seeds import generator
 from pipeline.tasks import TASKS
-from stages.audit_evidence import Evidence, answers, gathered, photo_table
-from stages.command import Stage
+from stages.shared.audit_evidence import Evidence, answers, gathered, photo_table
+from stages.shared.command import Stage
 
 MODELS = 10
 SETS, ERRORS = 10, 8  # of errors planted here, in people that TRUTH does not name for the task

@@ -23,11 +23,11 @@ import numpy as np
 import simplejpeg
 
 from benchmarks.interleave import Row, compare, processes, table
-from pipeline.backgrounds import Sources
-from pipeline.crop import square_around
-from pipeline.cutout import Cutter, groups_of
-from pipeline.photo import encode_jpeg, encode_matte, photo_header, read_photo
-from pipeline.picture_store import PictureStore, PictureWriter, composed_name, matte_name
+from pipeline.compose.backgrounds import Sources
+from pipeline.compose.crop import square_around
+from pipeline.compose.cutout import Cutter, groups_of
+from pipeline.io.image_store import PictureStore, PictureWriter, composed_name, matte_name
+from pipeline.io.photo import encode_jpeg, encode_matte, photo_header, read_photo
 from stages import compose, synthesize
 
 Factory = Callable[[], Callable[[Any], Any]]

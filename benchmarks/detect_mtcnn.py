@@ -1,4 +1,4 @@
-"""detect with MTCNN: facenet-pytorch as people run it, against the cascade in `pipeline/mtcnn`.
+"""detect with MTCNN: facenet-pytorch as people run it, against the cascade in `pipeline/detect/mtcnn`.
 
     python -m benchmarks.detect_mtcnn PHOTO_FOLDER… [--limit 300]
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import limit
 from benchmarks.interleave import Row, compare, processes, table
-from pipeline.mtcnn.nets import ONET, PNET, RNET, Net, Nets
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Nets
 
 PORTRAIT = 100  # pixels: a portrait's face is at least as large
 Result = np.ndarray | None  # box `xyxy` of the largest face
@@ -57,8 +57,8 @@ def evenly(photos: list[Path], count: int) -> list[Path]:
 
 def most_per_second(photos: list[Path], adaptive: bool) -> float:
     """What the machine allows for the levels and crops that our side looks at in some of the photos."""
-    from pipeline.mtcnn.cascade import Mtcnn
-    from pipeline.photo import read_photo
+    from pipeline.detect.mtcnn.cascade import Mtcnn
+    from pipeline.io.photo import read_photo
 
     some = evenly(photos, 60)
     mtcnn = Mtcnn(adaptive=adaptive)
@@ -90,7 +90,7 @@ class CountedNets:
 @functools.cache
 def gflop(net: Net, *shape: int) -> float:
     """Of one of the networks for one picture [height, width, 3]."""
-    from pipeline.mtcnn.openvino_nets import graph_of
+    from pipeline.detect.mtcnn.openvino_nets import graph_of
 
     return limit.gflop_of(graph_of(net, [1, *shape]))
 
@@ -99,8 +99,8 @@ def detector(adaptive: bool) -> Callable[[Path], Result]:
     """Our side's work in one process."""
     import cv2
 
-    from pipeline.mtcnn.cascade import Mtcnn
-    from pipeline.photo import read_photo
+    from pipeline.detect.mtcnn.cascade import Mtcnn
+    from pipeline.io.photo import read_photo
 
     cv2.setNumThreads(1)
     mtcnn = Mtcnn(adaptive=adaptive)
@@ -114,7 +114,7 @@ def detector(adaptive: bool) -> Callable[[Path], Result]:
 
 def strongest_baseline(photos: Sequence[Path]) -> tuple[str, Side]:
     """1 process, 2 threads: the README's loop, or the library's own batches of 32 where these are faster."""
-    import pipeline.torchvision_ops  # noqa: F401  (before facenet-pytorch)  # isort: skip
+    import pipeline.runtime.torchvision_ops  # noqa: F401  (before facenet-pytorch)  # isort: skip
     import torch
     from facenet_pytorch import MTCNN
     from PIL import Image
@@ -157,7 +157,7 @@ def _compiled_like_nms() -> None:
     import torch
     import torchvision.ops.boxes as torchvision_boxes
 
-    from pipeline.mtcnn.suppression import nms
+    from pipeline.detect.mtcnn.nms import nms
 
     if torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::nms", "CPU"):
         return

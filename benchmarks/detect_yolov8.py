@@ -1,4 +1,4 @@
-"""detect with YOLOv8: ultralytics' `predict` as people write it, against `pipeline/detectors/yolov8.py`.
+"""detect with YOLOv8: ultralytics' `predict` as people write it, against `pipeline/detect/methods/yolov8.py`.
 
     python -m benchmarks.detect_yolov8 PHOTO_FOLDER… --weights yolov8n.pt [--limit 280]
 
@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks import limit
 from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
-from pipeline.backends import cpu_has_bf16
-from pipeline.boxes import iou
+from pipeline.detect.boxes import iou
+from pipeline.networks.backends import cpu_has_bf16
 from pipeline.params.pixels import Detect, Yolov8Params
 
 TOGETHER = 7  # photos of a person
@@ -79,11 +79,11 @@ def gflop(detect: Detect, root: Path, photos: Sequence[Path]) -> float:
     """Of our network, for one of the photos."""
     import openvino
 
-    from pipeline import weights
-    from pipeline.detectors import yolov8
-    from pipeline.photo import photo_header
-    from pipeline.yolo.engines import converted
-    from pipeline.yolo.letterbox import letterbox_of
+    from pipeline.detect.methods import yolov8
+    from pipeline.detect.yolo.engines import converted
+    from pipeline.detect.yolo.letterbox import letterbox_of
+    from pipeline.io.photo import photo_header
+    from pipeline.networks import weights
 
     yolov8.prepare(detect, root)
     path = weights.resolve(detect.yolov8.weights, root)
@@ -105,8 +105,8 @@ def section(weights: Path, precision: str) -> Detect:
 
 def finder(detect: Detect, root: Path) -> Callable[[Path], Result]:
     """Our side's work in one process."""
-    from pipeline.detectors import yolov8
-    from pipeline.photo import read_photo
+    from pipeline.detect.methods import yolov8
+    from pipeline.io.photo import read_photo
 
     yolov8.prepare(detect, root)
     look = yolov8.create(detect, root)
@@ -120,7 +120,7 @@ def finder(detect: Detect, root: Path) -> Callable[[Path], Result]:
 
 def ultralytics_model(weights: Path, root: Path) -> Any:
     """The baseline's network with a thread per CPU; `predict` would take one less."""
-    from pipeline.yolo.checkpoint import load_checkpoint
+    from pipeline.detect.yolo.checkpoint import load_checkpoint
 
     load_checkpoint(weights, root)  # switches downloads and telemetry off
     import torch
@@ -143,8 +143,8 @@ def predict(model: Any, paths: Sequence[Path]) -> list[Result]:
 
 def at_own_size(model: Any, path: Path) -> Result:
     """What `predict` says at the size at which we look."""
-    from pipeline.photo import read_photo
-    from pipeline.yolo.letterbox import letterbox_of
+    from pipeline.detect.yolo.letterbox import letterbox_of
+    from pipeline.io.photo import read_photo
 
     photo = read_photo(path)
     frame = letterbox_of(photo.shape[1], photo.shape[0])

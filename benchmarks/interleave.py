@@ -23,7 +23,7 @@ from typing import Any, TypedDict, TypeVar
 
 import psutil
 
-from pipeline.process import keep_freed_memory, worker_count
+from pipeline.runtime.process import keep_freed_memory, worker_count
 
 Item = TypeVar("Item")
 A = TypeVar("A")

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.interleave import processes
-from pipeline.backends import Precision, openvino_properties
-from pipeline.process import worker_count
+from pipeline.networks.backends import Precision, openvino_properties
+from pipeline.runtime.process import worker_count
 
 SHAPES = ((64, 56), (128, 28), (256, 14))  # channels in and out, side: 3 x 3 convolutions that stay in L2
 SECONDS = 0.4  # that each of them is tried
@@ -82,7 +82,7 @@ def reader() -> Callable[[tuple[Path, ...]], float]:
     """Gives the seconds to read one of some photos."""
     import cv2
 
-    from pipeline.photo import read_photo
+    from pipeline.io.photo import read_photo
 
     cv2.setNumThreads(1)
 

@@ -1,4 +1,4 @@
-"""segment with a U-Net: the torch loop that people write, against `pipeline/segmenters/unet.py`.
+"""segment with a U-Net: the torch loop that people write, against `pipeline/segment/methods/unet.py`.
 
     python -m benchmarks.segment_unet PHOTO_FOLDER… [--weights FOLDER] [--limit 48]
 
@@ -25,9 +25,9 @@ import numpy as np
 from benchmarks import limit
 from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
-from pipeline.backends import cpu_has_bf16
-from pipeline.mattes import iou
+from pipeline.networks.backends import cpu_has_bf16
 from pipeline.params.pixels import Segment
+from pipeline.segment.mattes import iou
 
 # (size, precision): least ratio; least IoU by size
 TARGETS = {("full", "f32"): 3.3, ("full", "bf16"): 8.5, ("working", "f32"): 12.0, ("working", "bf16"): 26.0}
@@ -80,7 +80,7 @@ def run(photos: list[Path], weights: Path | None = None, count: int = 48) -> dic
 
 
 def encoder_of(weights: Path | None) -> str:
-    from pipeline.unet.config import PEOPLE_B3, locate
+    from pipeline.segment.unet.config import PEOPLE_B3, locate
 
     return locate(weights)[1].encoder if weights else f"{PEOPLE_B3.encoder} (untrained)"
 
@@ -89,9 +89,9 @@ def untrained_b3(folder: Path) -> Path:
     """The network of the public people-segmentation U-Net, untrained but always the same."""
     import torch
 
-    from pipeline.unet.architecture import build
-    from pipeline.unet.config import CONFIG, PEOPLE_B3, WEIGHTS, write_config
-    from pipeline.unet.weights import save_net
+    from pipeline.segment.unet.architecture import build
+    from pipeline.segment.unet.config import CONFIG, PEOPLE_B3, WEIGHTS, write_config
+    from pipeline.segment.unet.weights import save_net
 
     torch.manual_seed(0)
     folder.mkdir(parents=True)
@@ -110,10 +110,10 @@ def gflop(segment: Segment, root: Path, photos: Sequence[Path]) -> float:
     """Of our network, for one of the photos."""
     import openvino
 
-    from pipeline.photo import photo_header
-    from pipeline.unet.config import locate
-    from pipeline.unet.frame import frame_of
-    from pipeline.unet.openvino_net import converted
+    from pipeline.io.photo import photo_header
+    from pipeline.segment.unet.config import locate
+    from pipeline.segment.unet.frame import frame_of
+    from pipeline.segment.unet.openvino_net import converted
 
     weights, config = locate(Path(segment.unet.weights))
     model = openvino.Core().read_model(converted(weights, config, root))
@@ -127,15 +127,15 @@ def gflop(segment: Segment, root: Path, photos: Sequence[Path]) -> float:
 
 
 def prepare(segment: Segment, root: Path) -> None:
-    from pipeline.segmenters import unet
+    from pipeline.segment.methods import unet
 
     unet.prepare(segment, root, root)
 
 
 def matter(segment: Segment, root: Path) -> Callable[[Path], np.ndarray]:
     """Our side's work in one process."""
-    from pipeline.photo import encode_matte, read_photo
-    from pipeline.segmenters import unet
+    from pipeline.io.photo import encode_matte, read_photo
+    from pipeline.segment.methods import unet
 
     look = unet.create(segment, root, root)
     out = root / f"ours-{os.getpid()}"
@@ -154,8 +154,8 @@ def torch_loop(weights: Path, out: Path) -> Callable[[Sequence[Path]], list[np.n
     import torch
     from PIL import Image
 
-    from pipeline.unet.config import IMAGENET_MEAN, IMAGENET_STD, locate
-    from pipeline.unet.weights import load_net
+    from pipeline.segment.unet.config import IMAGENET_MEAN, IMAGENET_STD, locate
+    from pipeline.segment.unet.weights import load_net
 
     net = load_net(*locate(weights)).net.eval()
     torch.set_num_threads(os.cpu_count() or 1)

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-import pipeline.torchvision_ops  # noqa: F401  (before torchvision)
+import pipeline.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from benchmarks.interleave import Row, compare, table
+from pipeline.io.image_store import PictureStore
+from pipeline.objective.objective import target_of
 from pipeline.params.training import Train
-from pipeline.picture_store import PictureStore
-from pipeline.training.data import Examples, Pictures, keys_of
-from pipeline.training.decoded import decoded
-from pipeline.training.loop import Run, one_epoch, start
-from pipeline.training.network import classifier, to_images
-from pipeline.training.objective import target_of
+from pipeline.train.data import Examples, Pictures, keys_of
+from pipeline.train.decoded import decoded
+from pipeline.train.loop import Run, one_epoch, start
+from pipeline.train.network import classifier, to_images
 
 RECIPE = "flip_affine_blur"
 CONSTANT_TARGET, TEAM_TARGET = 0.9, 3.0

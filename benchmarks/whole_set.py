@@ -31,8 +31,8 @@ from benchmarks.segment_unet import untrained_b3
 from demo.dataset import Params as Drawn
 from demo.dataset import write_demo
 from demo.person import PHOTOS
-from pipeline.progress import say
-from pipeline.publish import write_json
+from pipeline.io.atomic import write_json
+from pipeline.runtime.progress import say
 
 REPO = Path(__file__).parent.parent
 STAGES = ("ingest", "detect", "segment", "compose")

@@ -17,10 +17,10 @@ import yaml
 from demo.files import UNREADABLE, encode_matte, encode_photo
 from demo.people import Person, choose_people, class_of, image_id, mask_of
 from demo.person import PHOTOS, draw
-from pipeline.errors import UserError
-from pipeline.process import die_with_parent
-from pipeline.progress import say, track
-from pipeline.publish import published_folder
+from pipeline.io.atomic import published_folder
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.process import die_with_parent
+from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.workers import run_parallel
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.errors import nearest
+from pipeline.runtime.errors import nearest
 
 MASKS = ("worn", "incorrect", "none")
 GENDERS = ("male", "female")

@@ -12,8 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pipeline.errors import UserError
-from pipeline.process import die_with_parent, keep_freed_memory, worker_count
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.process import die_with_parent, keep_freed_memory, worker_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -28,7 +28,7 @@ _COMMAND = """#!/bin/sh
 ' '''
 import sys
 
-from stages.cli import app
+from cleanplate.cli import app
 
 sys.exit(app(prog_name="cleanplate"))
 """

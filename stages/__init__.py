@@ -24,7 +24,7 @@ def _die_with_dvc() -> None:
     Ctrl-C during the imports just ends it; `run_stage` then says a sentence.
     """
     if sys.orig_argv[1:2] == ["-m"] and " ".join(sys.orig_argv[2:3]).startswith("stages."):
-        from pipeline.process import die_with_parent
+        from pipeline.runtime.process import die_with_parent
 
         die_with_parent()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

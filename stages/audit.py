@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.corrections_table import Kept, read_entries
-from pipeline.errors import Problems
-from pipeline.listing import Listing
+from pipeline.dataset.competition_tables import COLUMNS, TABLE, rows_of
+from pipeline.dataset.corrections_table import Kept, read_entries
+from pipeline.dataset.listing import Listing
+from pipeline.io.atomic import write_json
+from pipeline.io.tables import write_csv
 from pipeline.params.audit import Audit
-from pipeline.progress import say
-from pipeline.publish import write_json
-from pipeline.tables import write_csv
-from pipeline.train_table import COLUMNS, TABLE, rows_of
-from stages.audit_evidence import Evidence, gathered, photo_table
-from stages.command import Stage, stage_command
+from pipeline.runtime.errors import Problems
+from pipeline.runtime.progress import say
+from stages.shared.audit_evidence import Evidence, gathered, photo_table
+from stages.shared.command import Stage, stage_command
 
 KEPT = "reviewed.csv"
 SURE = 0.95  # agreement below which a doubt is more likely the model's mistake than the label's
@@ -38,7 +38,7 @@ def run(stage: Stage) -> None:
         evidence = gathered(photos, stage)
         found, counts = suspects_of(evidence, stage)
         report = report_of(evidence, stage.params.audit)
-    from pipeline.audit.suspects import ranked, without_kept
+    from pipeline.analysis.audit.suspects import ranked, without_kept
 
     table = ranked(without_kept(found, kept))
     report |= {"rows": len(table), **counts}
@@ -72,9 +72,9 @@ def kept_labels(stage: Stage) -> list[Kept]:
 
 def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, int]]:
     """Every suspicion, and how many of each rule."""
-    from pipeline.audit.duplicates import near_duplicates
-    from pipeline.audit.rules import same_ids, same_people, table_differences
-    from pipeline.audit.suspects import Answers, doubted
+    from pipeline.analysis.audit.duplicates import near_duplicates
+    from pipeline.analysis.audit.rules import same_ids, same_people, table_differences
+    from pipeline.analysis.audit.suspects import Answers, doubted
 
     audit, photos = stage.params.audit, evidence.photos
     people = photos.drop_duplicates("who").sort_values("who")
@@ -113,8 +113,8 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
 
 def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
     """Two rows for each pair of photos whose masks look exchanged."""
-    from pipeline.audit.suspects import Suspect
-    from pipeline.audit.swaps import likely_swaps
+    from pipeline.analysis.audit.suspects import Suspect
+    from pipeline.analysis.audit.swaps import likely_swaps
 
     photos, found = evidence.photos, []
     said, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
@@ -134,7 +134,7 @@ def report_of(evidence: Evidence, audit: Audit) -> dict[str, Any]:
     Where it knows it badly, the rate is an upper bound: wrong labels and wrong answers look the same, and
     no calibration against the same labels tells them apart.
     """
-    from pipeline.audit.error_rate import error_rate
+    from pipeline.analysis.audit.error_rate import error_rate
 
     who = evidence.photos["who"].to_numpy()
     people = int(who.max()) + 1

@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.backgrounds import Candidate, Sources
-from pipeline.composite import shows_person
-from pipeline.crop import Square, cut, placement
-from pipeline.errors import UserError
-from pipeline.kinds import load_kind
-from pipeline.network_size import at_network_size
-from pipeline.picture_store import PictureStore, composed_name
-from pipeline.progress import say
-from pipeline.publish import published_file
+from pipeline.analysis.contact_sheet import chosen
+from pipeline.compose.backgrounds import Candidate, Sources
+from pipeline.compose.composite import shows_person
+from pipeline.compose.crop import Square, cut, placement
+from pipeline.compose.network_size import at_network_size
+from pipeline.io.atomic import published_file
+from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.tables import read_table
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say
 from pipeline.seeds import generator, seed_of
-from pipeline.sheet import chosen
-from pipeline.tables import read_table
-from stages.command import Stage, stage_command
+from stages.shared.command import Stage, stage_command
 
 SHEET = "reports/augmentations.png"
 IMAGES = Path("build/images")
@@ -42,8 +42,8 @@ def run(stage: Stage) -> None:
         raise UserError("there is no photo to augment", where="build/photos.parquet", fix="check data.root")
     with_eyes = [len(points) > 0 for points in table["landmarks"]]
     images = chosen(zip(table["image"], table["person"], with_eyes, strict=True), PHOTOS, seed=0)
-    from pipeline.augmentation_sheet import drawn, strips  # torch, so after what can be wrong
-    from pipeline.mix import eyes_box
+    from pipeline.analysis.augmentation_sheet import drawn, strips  # torch, so after what can be wrong
+    from pipeline.train.mix import eyes_box
 
     train, rows = stage.params.train, table.set_index("image").loc[images]
     shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]
@@ -69,7 +69,7 @@ def on_other_backgrounds(
     params = stage.params
     if params.segment.method == "none":
         return None
-    from pipeline.plates import on_plate
+    from pipeline.train.background_swap import on_plate
 
     folder, size = params.synthesize.folder, params.compose.size
     sources = Sources(
@@ -79,7 +79,7 @@ def on_other_backgrounds(
         behind=params.ingest.background,
         workers=1,
     )
-    kind = load_kind("backgrounds", params.synthesize.backgrounds)
+    kind = load_kind("compose.backgrounds", params.synthesize.backgrounds)
     people = [Candidate(i, person, 0) for i, person in zip(table["image"], table["person"], strict=True)]
     choose, corners = kind.chooser(sources, people), table[["x1", "y1", "x2", "y2"]].to_numpy(int).tolist()
     squares = {image: Square(*xyxy) for image, xyxy in zip(table["image"], corners, strict=True)}

@@ -18,19 +18,19 @@ from typing import NamedTuple
 import cv2
 import pandas as pd
 
-from pipeline.composite import person_of, shows_person
-from pipeline.crop import Square, square_around, whole_frame
-from pipeline.cutout import Cutter, groups_of
-from pipeline.errors import UserError
-from pipeline.kinds import load_kind
-from pipeline.pace import pace
-from pipeline.photo import encode_jpeg
-from pipeline.picture_store import PictureStore, PictureWriter, composed_name, published_pictures
-from pipeline.progress import say, track
+from pipeline.compose.composite import person_of, shows_person
+from pipeline.compose.crop import Square, square_around, whole_frame
+from pipeline.compose.cutout import Cutter, groups_of
+from pipeline.io.image_store import PictureStore, PictureWriter, composed_name, published_pictures
+from pipeline.io.photo import encode_jpeg
+from pipeline.io.tables import read_table, write_table
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.pace import pace
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator
-from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
-from stages.command import Stage, stage_command
+from stages.shared.command import Stage, stage_command
 
 BOXED = ("found", "person_median")  # statuses whose box is a box, not the whole frame
 MATTES = Path("build/mattes")
@@ -70,7 +70,7 @@ def run(stage: Stage) -> None:
     orders = ordered(
         photos, read_table(Path("build/boxes.parquet"), "detect", ("image", "status")), compose.margin
     )
-    needed = load_kind("fills", compose.fill).NEEDS_MATTE
+    needed = load_kind("compose.fills", compose.fill).NEEDS_MATTE
     mattes = PictureStore.verified(MATTES, "segment") if needed else None
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
@@ -129,7 +129,7 @@ def geometry(orders: list[Order], size: int) -> pd.DataFrame:
 def composer(recipe: Recipe) -> Callable[[list[Order]], Made]:
     """Makes the function that composes and writes some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    fill, cutter = load_kind("fills", recipe.fill), recipe.cutter
+    fill, cutter = load_kind("compose.fills", recipe.fill), recipe.cutter
 
     def compose(orders: list[Order]) -> Made:
         start = time.perf_counter()

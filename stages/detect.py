@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
-from pipeline.detection import detect_photos
-from pipeline.indexed_photo import IndexedPhoto
-from pipeline.item_cache import prune
-from pipeline.progress import say
-from pipeline.publish import write_json
-from pipeline.tables import read_table, write_table
-from stages.command import Stage, stage_command
+from pipeline.detect.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
+from pipeline.detect.run import detect_photos
+from pipeline.io.atomic import write_json
+from pipeline.io.tables import read_table, write_table
+from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.networks.result_cache import prune
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
 
 COLUMNS = ("image", "person", "split", "width", "height", "sha256")
 

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import bootstrap, metrics
-from pipeline.errors import UserError
+from pipeline.evaluate import bootstrap, metrics
+from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.tables import read_table, write_csv, write_table
 from pipeline.labels import CLASSES
-from pipeline.progress import say
-from pipeline.publish import published_folder, write_json
-from pipeline.tables import read_table, write_csv, write_table
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.progress import say
 from pipeline.tasks import TASKS
-from stages.command import Stage, stage_command
-from stages.model import asked, read_config
+from stages.shared.command import Stage, stage_command
+from stages.shared.model import asked, read_config
 
 LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
 METRICS, PREDICTIONS = "reports/metrics.json", "reports/predictions.parquet"

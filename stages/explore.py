@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.contact_sheet import chosen
+from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.image_store import PictureStore, matte_name
+from pipeline.io.photo import encode_jpeg, read_photo
+from pipeline.io.tables import read_table
 from pipeline.labels import CLASSES
-from pipeline.photo import encode_jpeg, read_photo
-from pipeline.picture_store import PictureStore, matte_name
-from pipeline.progress import say
-from pipeline.publish import published_folder, write_json
+from pipeline.runtime.progress import say
 from pipeline.seeds import seed_of
-from pipeline.sheet import chosen
-from pipeline.tables import read_table
 from pipeline.tasks import TASKS
-from stages.command import Stage, stage_command
+from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
-    from pipeline.explore.look import Looks
+    from pipeline.analysis.explore.look import Looks
 
 BUILD, MATTES = Path("build"), Path("build/mattes")
 PROBED = {"age": True, "gender": True, "mask": False}  # whether all photos of a person have one label
@@ -43,8 +43,8 @@ def run(stage: Stage) -> None:
     train = photos.reset_index(names="row").merge(facts, on="image").sort_values("image")
     import threadpoolctl
 
-    from pipeline.explore.distributions import counted, summary
-    from pipeline.explore.probe import verdict
+    from pipeline.analysis.explore.distributions import counted, summary
+    from pipeline.analysis.explore.probe import verdict
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
         looks = looked_at(photos, stage)
@@ -80,7 +80,7 @@ def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
     """What every photo looks like, in the order of `photos`."""
-    from pipeline.explore.look import Order, Sight, look_at
+    from pipeline.analysis.explore.look import Order, Sight, look_at
 
     mattes = PictureStore.verified(MATTES, "segment")
     orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
@@ -90,9 +90,9 @@ def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
 
 def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
     """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
-    from pipeline.audit.out_of_fold import reduced
-    from pipeline.explore.probe import Labels, Luck, judged, probed
-    from pipeline.explore.ridge import OutOfFoldRidge
+    from pipeline.analysis.audit.out_of_fold import reduced
+    from pipeline.analysis.explore.probe import Labels, Luck, judged, probed
+    from pipeline.analysis.explore.ridge import OutOfFoldRidge
 
     explore = stage.params.explore
     seen = looks.background[train["row"]]
@@ -119,8 +119,8 @@ def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]
 
 def duplicates_of(photos: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
     """Pairs of photos that show the same, of two people, or on both sides of train and eval."""
-    from pipeline.audit.duplicates import near_duplicates
-    from pipeline.audit.out_of_fold import reduced
+    from pipeline.analysis.audit.duplicates import near_duplicates
+    from pipeline.analysis.audit.out_of_fold import reduced
 
     explore = stage.params.explore
     # nobody knows who is who among the photos to predict: there, no two are compared
@@ -146,8 +146,8 @@ def sizes_of(photos: pd.DataFrame) -> dict[str, int]:
 
 def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage) -> None:
     """Publishes reports/explore: figures, and sheets/<class>.jpg."""
-    from pipeline.explore import plots
-    from pipeline.explore.contact import contact_sheet
+    from pipeline.analysis.explore import plots
+    from pipeline.analysis.explore.contact import contact_sheet
 
     explore, root = stage.params.explore, Path(stage.params.data.root)
     with published_folder(stage.out("reports/explore")) as folder:

@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import Problems, UserError
-from pipeline.mattes import iou
+from pipeline.io.atomic import published_folder, write_json
+from pipeline.networks.weights import sha256_of
 from pipeline.params.pixels import FitSegmenter
-from pipeline.progress import say, track
-from pipeline.publish import published_folder, write_json
-from pipeline.unet.config import CONFIG, WEIGHTS, UnetConfig, write_config
-from pipeline.unet.matte_pairs import Background, Pair, find_pairs, read_pair, split_people
-from pipeline.weights import sha256_of
-from stages.command import Stage, stage_command
+from pipeline.runtime.errors import Problems, UserError
+from pipeline.runtime.progress import say, track
+from pipeline.segment.mattes import iou
+from pipeline.segment.unet.config import CONFIG, WEIGHTS, UnetConfig, write_config
+from pipeline.segment.unet.matte_pairs import Background, Pair, find_pairs, read_pair, split_people
+from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
-    from pipeline.unet.architecture import MatteNet
-    from pipeline.unet.fitting import Sample
+    from pipeline.segment.unet.architecture import MatteNet
+    from pipeline.segment.unet.fitting import Sample
 
 
 def run(stage: Stage) -> None:
     # before torch starts: threads that wait by spinning take the CPU from whatever else runs
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from pipeline.unet.architecture import build
-    from pipeline.unet.fitting import DECODER, fit_net, set_seed
-    from pipeline.unet.weights import load_encoder, save_net
+    from pipeline.segment.unet.architecture import build
+    from pipeline.segment.unet.fitting import DECODER, fit_net, set_seed
+    from pipeline.segment.unet.weights import load_encoder, save_net
 
     params, background = stage.params.fit_segmenter, stage.params.ingest.background
     pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
@@ -65,7 +65,7 @@ def run(stage: Stage) -> None:
 
 def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> dict[str, Sample]:
     """Every pair at the network's size, by name; reports all that cannot be read at once."""
-    from pipeline.unet.fitting import sample_of
+    from pipeline.segment.unet.fitting import sample_of
 
     samples: dict[str, Sample] = {}
     problems: list[str] = []
@@ -85,7 +85,7 @@ def scores(
     net: MatteNet, params: FitSegmenter, background: Background, train: Sequence[Pair], unseen: Sequence[Pair]
 ) -> dict[str, float | int]:
     """reports/segmenter.json: IoU at the photos' own size, through the path that the segmenter takes."""
-    from pipeline.unet.torch_net import TorchNet
+    from pipeline.segment.unet.torch_net import TorchNet
 
     look = TorchNet(net, params.size)
     found: list[float] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from pipeline.errors import printable
-from pipeline.ingest import Taken, list_data, open_photos, refuse_many
-from pipeline.progress import say
-from pipeline.tables import write_csv, write_table
-from stages.command import Stage, stage_command
+from pipeline.dataset.ingest import Taken, list_data, open_photos, refuse_many
+from pipeline.io.tables import write_csv, write_table
+from pipeline.runtime.errors import printable
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
 
 NOTES = 20  # shown; more are counted
 

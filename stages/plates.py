@@ -18,24 +18,24 @@ from typing import NamedTuple
 import cv2
 import pandas as pd
 
-from pipeline.backgrounds import Candidate, Sources
-from pipeline.composite import shows_person
-from pipeline.crop import Square, cut, placement
-from pipeline.kinds import load_kind
-from pipeline.pace import pace
-from pipeline.photo import encode_jpeg, encode_matte
-from pipeline.picture_store import (
+from pipeline.compose.backgrounds import Candidate, Sources
+from pipeline.compose.composite import shows_person
+from pipeline.compose.crop import Square, cut, placement
+from pipeline.io.image_store import (
     PictureStore,
     PictureWriter,
     composed_name,
     matte_name,
     published_pictures,
 )
-from pipeline.progress import say, track
+from pipeline.io.photo import encode_jpeg, encode_matte
+from pipeline.io.tables import read_table, write_table
+from pipeline.runtime.pace import pace
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator, seed_of
-from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
-from stages.command import Stage, stage_command
+from stages.shared.command import Stage, stage_command
 
 PLATES = "build/plates"
 COLUMNS = {
@@ -107,7 +107,7 @@ def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int)
     """A job for each of `photos`: `image, person, x1, y1, x2, y2`."""
     names = zip(photos["image"], photos["person"], strict=True)
     people = [Candidate(image, person, 0) for image, person in names]
-    choose = load_kind("backgrounds", backgrounds).chooser(sources, people)
+    choose = load_kind("compose.backgrounds", backgrounds).chooser(sources, people)
     corners = photos[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     return [
         Job(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
@@ -131,7 +131,7 @@ def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
 def drawer(recipe: Recipe) -> Callable[[Job], Made]:
     """Makes the function that draws and writes what belongs to one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_kind("backgrounds", recipe.backgrounds)
+    backgrounds = load_kind("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
 
     def draw(job: Job) -> Made:

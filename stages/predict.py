@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluate.prior import corrected, estimated_prior
+from pipeline.evaluate.vote import hard_vote
+from pipeline.io.atomic import write_json
+from pipeline.io.tables import read_table, write_csv
 from pipeline.labels import CLASS_NAMES, CLASSES
-from pipeline.prior import corrected, estimated_prior
-from pipeline.progress import say
-from pipeline.publish import write_json
-from pipeline.tables import read_table, write_csv
-from pipeline.vote import hard_vote
-from stages.command import Stage, stage_command
-from stages.model import ModelConfig, asked_each, read_config
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
+from stages.shared.model import ModelConfig, asked_each, read_config
 
 EVAL = Path("build/eval.parquet")
 SUBMISSION, DISTRIBUTION = "reports/submission.csv", "reports/predict.json"

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.corrections import COLUMNS, read_corrections
-from pipeline.errors import UserError
-from pipeline.progress import say
-from pipeline.publish import write_text
-from pipeline.relabel import relabelled
-from pipeline.relabel_effects import effects
-from pipeline.relabel_page import page
-from pipeline.safe_files import Unusable, read_regular
-from pipeline.tables import read_table, write_csv, write_table
-from stages.command import Stage, stage_command
+from pipeline.dataset.corrections import COLUMNS, read_corrections
+from pipeline.dataset.relabel import relabelled
+from pipeline.dataset.relabel_page import page
+from pipeline.dataset.relabel_summary import effects
+from pipeline.dataset.safe_files import Unusable, read_regular
+from pipeline.io.atomic import write_text
+from pipeline.io.tables import read_table, write_csv, write_table
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
 
 MOST_BYTES = 64 << 20
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]

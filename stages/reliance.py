@@ -20,23 +20,23 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.backgrounds import Candidate, Sources
-from pipeline.errors import UserError
-from pipeline.gradcam_sheet import overlaid
-from pipeline.kinds import load_kind
+from pipeline.analysis.contact_sheet import CELL, Row, sheet
+from pipeline.analysis.reliance.gradcam_sheet import overlaid
+from pipeline.analysis.reliance.summary import summary, young_to_old
+from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
+from pipeline.compose.backgrounds import Candidate, Sources
+from pipeline.io.atomic import published_file, write_json
+from pipeline.io.image_store import PictureStore
+from pipeline.io.tables import read_table, write_table
 from pipeline.labels import CLASS_NAMES
-from pipeline.picture_store import PictureStore
-from pipeline.progress import say, track
-from pipeline.publish import published_file, write_json
-from pipeline.reliance import summary, young_to_old
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
-from pipeline.sheet import CELL, Row, sheet
-from pipeline.swap_views import Job, Setting, Views, viewer
-from pipeline.tables import read_table, write_table
 from pipeline.tasks import TASKS
 from pipeline.workers import run_parallel
-from stages.command import Stage, stage_command
-from stages.model import IMAGES, MODEL, ModelConfig, read_config
+from stages.shared.command import Stage, stage_command
+from stages.shared.model import IMAGES, MODEL, ModelConfig, read_config
 
 BACKGROUND, ROWS, SHEET = "reports/background.json", "reports/reliance.parquet", "reports/gradcam.png"
 MATTES = Path("build/mattes")
@@ -104,7 +104,7 @@ def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
             fix="set reliance.backgrounds: procedural, or reliance.people higher",
         )
     known = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
-    choose = load_kind("backgrounds", reliance.backgrounds).chooser(setting.sources, known)
+    choose = load_kind("compose.backgrounds", reliance.backgrounds).chooser(setting.sources, known)
     jobs = []
     for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
         draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.swaps)]
@@ -130,7 +130,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
 
 
 def measured(stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame) -> pd.DataFrame:
-    """`photos` with what was measured on each; see `pipeline.swap_answers`."""
+    """`photos` with what was measured on each; see `pipeline.analysis.reliance.swap_answers`."""
     jobs = jobs_of(stage, setting, photos)
     asked = answers(stage, config, setting, photos, jobs)
     parts = [table for table, _ in track(asked, -(-len(jobs) // TOGETHER), "reliance", "batches")]
@@ -143,8 +143,8 @@ def answers(
     stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, jobs: list[Job]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
-    from pipeline.inference import load_model
-    from pipeline.swap_answers import asked
+    from pipeline.analysis.reliance.swap_answers import asked
+    from pipeline.train.inference import load_model
 
     facts = photos.set_index("image")
     for fold in config.folds:

@@ -12,20 +12,20 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel
 
-from pipeline.errors import UserError
+from pipeline.analysis.report import chart, scores
+from pipeline.analysis.report.page import render, thumbnail
+from pipeline.io.atomic import write_text
+from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.tables import read_table
 from pipeline.labels import MIDDLE_FROM, OLD_FROM
-from pipeline.overrides import flat as flat_params
-from pipeline.overrides import set_options
-from pipeline.picture_store import PictureStore, composed_name
-from pipeline.progress import say
-from pipeline.publish import write_text
-from pipeline.report import chart, scores
-from pipeline.report.page import render, thumbnail
-from pipeline.tables import read_table
+from pipeline.params.overrides import flat as flat_params
+from pipeline.params.overrides import set_options
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.progress import say
 from pipeline.tasks import TASKS
-from stages.command import Stage, stage_command
-from stages.report_data import data_facts, explored_facts, predicted
-from stages.report_inputs import photo_sheet, picture, read_json
+from stages.shared.command import Stage, stage_command
+from stages.shared.report_data import data_facts, explored_facts, predicted
+from stages.shared.report_inputs import photo_sheet, picture, read_json
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.indexed_photo import IndexedPhoto
-from pipeline.item_cache import ItemCache, prune
-from pipeline.kinds import load_kind
-from pipeline.matte_pass import Pass, matte_photos
-from pipeline.mattes import EMPTY
-from pipeline.picture_store import PictureWriter, published_pictures
-from pipeline.progress import say
-from pipeline.publish import write_json
-from pipeline.tables import read_table
-from stages.command import Stage, stage_command
+from pipeline.io.atomic import write_json
+from pipeline.io.image_store import PictureWriter, published_pictures
+from pipeline.io.tables import read_table
+from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.networks.result_cache import ItemCache, prune
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say
+from pipeline.segment.mattes import EMPTY
+from pipeline.segment.run import Pass, matte_photos
+from stages.shared.command import Stage, stage_command
 
 FITTED = Path("build/segmenter")
 
@@ -48,7 +48,7 @@ def run(stage: Stage) -> None:
 
 def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
     segment, background = stage.params.segment, stage.params.ingest.background
-    module = load_kind("segmenters", segment.method)
+    module = load_kind("segment.methods", segment.method)
     root = stage.item_cache.parent.parent
     chosen = (segment, root, FITTED)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}

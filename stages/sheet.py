@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.photo import read_photo
-from pipeline.picture_store import PictureStore, composed_name, matte_name
-from pipeline.progress import say
-from pipeline.publish import published_file
-from pipeline.sheet import Row, boxed, chosen, sheet
-from pipeline.tables import read_table
-from stages.command import Stage, stage_command
+from pipeline.analysis.contact_sheet import Row, boxed, chosen, sheet
+from pipeline.io.atomic import published_file
+from pipeline.io.image_store import PictureStore, composed_name, matte_name
+from pipeline.io.photo import read_photo
+from pipeline.io.tables import read_table
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
 
 TITLES = ("raw", "box", "matte", "composed", "synthetic")
 ROWS = 12

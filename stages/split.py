@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UserError
-from pipeline.folds import STRATA, best_seed, chi_square, folds_of, people_per_cell, person_hashes, strata_of
+from pipeline.dataset.folds import (
+    STRATA,
+    best_seed,
+    chi_square,
+    folds_of,
+    people_per_cell,
+    person_hashes,
+    strata_of,
+)
+from pipeline.io.atomic import write_json
+from pipeline.io.tables import read_table, write_table
 from pipeline.params.labels import Split
-from pipeline.progress import say
-from pipeline.publish import write_json
-from pipeline.tables import read_table, write_table
-from stages.command import Instead, Stage, stage_command
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.progress import say
+from stages.shared.command import Instead, Stage, stage_command
 
 SUGGEST = "`python -m stages.split --suggest-seed` finds a better balanced split.seed"
 

@@ -19,21 +19,21 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.backgrounds import Candidate, Choose, Sources
-from pipeline.balance import copies_per_photo
-from pipeline.composite import person_of, shows_person
-from pipeline.crop import Square
-from pipeline.cutout import Cutter, groups_of
-from pipeline.errors import UserError
-from pipeline.kinds import load_kind
-from pipeline.pace import pace
-from pipeline.photo import encode_jpeg
-from pipeline.picture_store import PictureStore, PictureWriter, published_pictures
-from pipeline.progress import say, track
+from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.balance import copies_per_photo
+from pipeline.compose.composite import person_of, shows_person
+from pipeline.compose.crop import Square
+from pipeline.compose.cutout import Cutter, groups_of
+from pipeline.io.image_store import PictureStore, PictureWriter, published_pictures
+from pipeline.io.photo import encode_jpeg
+from pipeline.io.tables import read_table, write_table
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.pace import pace
+from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator, seed_of
-from pipeline.tables import read_table, write_table
 from pipeline.workers import run_parallel
-from stages.command import Stage, stage_command
+from stages.shared.command import Stage, stage_command
 
 COLUMNS = {
     "file": "str",
@@ -92,7 +92,7 @@ def run(stage: Stage) -> None:
         workers=stage.params.machine.workers,
     )
     people = trained_people()
-    choose = load_kind("backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
+    choose = load_kind("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
@@ -173,7 +173,7 @@ def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
 def synthesizer(recipe: Recipe) -> Callable[[list[Job]], Made]:
     """Makes the function that draws and writes all copies of some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_kind("backgrounds", recipe.backgrounds)
+    backgrounds = load_kind("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.io.atomic import published_folder, write_json
 from pipeline.params import Params
-from pipeline.progress import say
-from pipeline.publish import published_folder, write_json
-from stages.command import Stage, stage_command
-from stages.curves import OnEpoch, curves
-from stages.training_set import TrainingSet, training_set
-from stages.unlabelled import Guesses
+from pipeline.runtime.progress import say
+from stages.shared.command import Stage, stage_command
+from stages.shared.curves import OnEpoch, curves
+from stages.shared.pseudo_labels import Guesses
+from stages.shared.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
-    from pipeline.training.checkpoint import Progress
+    from pipeline.train.checkpoint import Progress
 
 MODEL, LIVE = "build/model", "build/live"
 
@@ -67,8 +67,8 @@ def refuse_without_gpu(checkpoints: Path, params: Params) -> None:
     Raises:
         UserError: there was CUDA and there is none now.
     """
-    from pipeline.training.checkpoint import Progress
-    from pipeline.training.device import refuse_slower
+    from pipeline.train.checkpoint import Progress
+    from pipeline.train.device import refuse_slower
 
     for file in sorted(checkpoints.glob("*.pt")):
         if before := Progress.load(file):
@@ -98,8 +98,8 @@ def one_round(
     stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, guesses: Guesses | None, on_epoch: OnEpoch
 ) -> Fold:
     """Trains from the start, or from `checkpoint` on."""
-    from pipeline.training.learnt_mix import learnt_mix
-    from pipeline.training.loop import fit
+    from pipeline.objective.learnt_mix import learnt_mix
+    from pipeline.train.loop import fit
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
         in_processes(stage, fold, checkpoint, guesses)
@@ -113,8 +113,8 @@ def one_round(
 
 def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | None) -> None:
     """Trains one fold on `train.processes` processes."""
-    from pipeline.training.device import device_of
-    from pipeline.training.processes import launch
+    from pipeline.train.device import device_of
+    from pipeline.train.processes import launch
 
     cpu = device_of(stage.params.train).type == "cpu"
     launch(share, (stage, fold, checkpoint, guesses), stage.params.train.processes, cpu)
@@ -122,7 +122,7 @@ def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | N
 
 def share(order: tuple[Stage, int, Path, Guesses | None]) -> None:
     """What each of several processes does: the same fold, each its share of every batch."""
-    from pipeline.training.loop import fit
+    from pipeline.train.loop import fit
 
     stage, fold, checkpoint, guesses = order
     learn, valid = training_set(stage).sides(fold, guesses)

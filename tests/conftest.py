@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium with a profile of its own."""
     from playwright.sync_api import sync_playwright
 
-    from tests.review_project import CHROMIUM, FLAGS
+    from tests.fixtures.review_project import CHROMIUM, FLAGS
 
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")

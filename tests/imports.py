@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OWN = ("pipeline", "stages", "demo", "commands")
+OWN = ("pipeline", "stages", "demo", "cleanplate")
 
 
 def file_of(module: str) -> Path | None:
@@ -55,6 +55,10 @@ def closure(path: Path) -> tuple[set[Path], set[str]]:
         files, loaded = imported(current)
         waiting += files
         for kind in loaded - kinds:
-            waiting += [p for p in (ROOT / "pipeline" / kind).glob("*.py") if not p.stem.startswith("_")]
+            waiting += [
+                p
+                for p in (ROOT / "pipeline" / kind.replace(".", "/")).glob("*.py")
+                if not p.stem.startswith("_")
+            ]
         kinds |= loaded
     return seen - {path}, kinds

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.dataset.person import PersonError, read_person
 from pipeline.labels import (
     AGE_GROUPS,
     CLASS_NAMES,
@@ -23,7 +24,6 @@ from pipeline.labels import (
     read_mask,
     true_class,
 )
-from pipeline.person import PersonError, read_person
 
 
 def test_the_classes_are_the_competitions() -> None:

@@ -10,23 +10,23 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.kinds import kind_names
 from pipeline.params.schema import Params
+from pipeline.runtime.plugins import kind_names
 from tests.imports import ROOT, closure
 
 # Modules that cannot change what a stage writes: what they print, how they start and stop processes, and the
 # schema of params (the values themselves are tracked by `params`). See docs/decisions.md.
 NEUTRAL = {
-    "pipeline/disk.py",
-    "pipeline/errors.py",
-    "pipeline/progress.py",
-    "pipeline/process.py",
-    "pipeline/kinds.py",
-    "pipeline/torchvision_ops.py",
-    "stages/command.py",
-    "stages/costs.py",
-    "stages/dvc_cache.py",
-    "stages/rates.py",
+    "pipeline/runtime/disk.py",
+    "pipeline/runtime/errors.py",
+    "pipeline/runtime/progress.py",
+    "pipeline/runtime/process.py",
+    "pipeline/runtime/plugins.py",
+    "pipeline/runtime/torchvision_ops.py",
+    "stages/shared/command.py",
+    "stages/shared/costs.py",
+    "stages/shared/dvc_cache.py",
+    "stages/shared/rates.py",
 }
 NEUTRAL_FOLDERS = ("pipeline/params/",)
 
@@ -50,6 +50,10 @@ def covered(relative: str, deps: list[str]) -> bool:
     return False
 
 
+def folder_of(kind: str) -> str:
+    return f"pipeline/{kind.replace('.', '/')}"
+
+
 def modules(name: str) -> tuple[set[str], set[str]]:
     files, kinds = closure(ROOT / "stages" / f"{name}.py")
     return {str(p.relative_to(ROOT)) for p in files}, kinds
@@ -60,7 +64,7 @@ def test_deps_cover_every_imported_module(name: str) -> None:
     files, kinds = modules(name)
     deps = [d for d in STAGES[name]["deps"] if isinstance(d, str)]
     assert covered(f"stages/{name}.py", deps)
-    of_a_kind = {f"pipeline/{kind}/{n}.py" for kind in kinds for n in kind_names(kind)}
+    of_a_kind = {f"{folder_of(kind)}/{n}.py" for kind in kinds for n in kind_names(kind)}
     missing = sorted(
         f
         for f in files - of_a_kind
@@ -71,7 +75,7 @@ def test_deps_cover_every_imported_module(name: str) -> None:
     )
     assert not missing, f"add to deps of {name} in dvc.yaml:\n" + "\n".join(f"      - {m}" for m in missing)
     for kind in kinds:
-        assert any(d.startswith(f"pipeline/{kind}/${{") or d == f"pipeline/{kind}" for d in deps), (
+        assert any(d.startswith(f"{folder_of(kind)}/${{") or d == folder_of(kind) for d in deps), (
             f"{name} loads kind {kind}"
         )
 
@@ -82,7 +86,7 @@ def test_deps_on_code_are_all_imported(name: str) -> None:
     for dep in STAGES[name]["deps"]:
         if isinstance(dep, str) and dep.startswith(("pipeline/", "demo/", "stages/")) and "${" not in dep:
             used = any(f == dep or f.startswith(dep.rstrip("/") + "/") for f in files | {f"stages/{name}.py"})
-            assert used or dep.removeprefix("pipeline/") in kinds, (
+            assert used or dep in {folder_of(kind) for kind in kinds}, (
                 f"{name} lists {dep} but does not import it"
             )
 
@@ -133,7 +137,7 @@ def test_params_listed_exist(name: str) -> None:
 def test_every_stage_has_script_section_and_test() -> None:
     for name in STAGES:
         assert (ROOT / "stages" / f"{name}.py").exists(), name
-        assert (ROOT / "tests" / f"test_{name}.py").exists(), f"tests/test_{name}.py"
+        assert (ROOT / "tests/stages" / f"test_{name}.py").exists(), f"tests/stages/test_{name}.py"
         assert STAGES[name]["cmd"] == f"python3 -m stages.{name}"
 
 
@@ -162,6 +166,6 @@ def test_imports_point_one_way() -> None:
                 else []
             )
             for name in names:
-                assert name.split(".")[0] not in ("stages", "commands", "demo", "dvc"), (
+                assert name.split(".")[0] not in ("stages", "cleanplate", "demo", "dvc"), (
                     f"{path} imports {name}"
                 )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.runtime.errors import UserError
 from pipeline.workers import run_parallel
 from tests.conftest import ROOT
 from tests.reliability.repository import at_work

@@ -15,7 +15,7 @@ class Data(Section):
     """Where the photos are and how they are laid out."""
 
     root: str = Field(min_length=1)
-    layout: str = "folders"  # a file in pipeline/layout/
+    layout: str = "folders"  # a file in pipeline/dataset/layouts/
     table: str = "photos.csv"  # layout csv: the table's path below root
     shards: int | None = Field(default=None, ge=0)  # pictures per tar shard; null or 0 = a file each
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.runtime.errors import UserError
 
 
 class _Loader(yaml.SafeLoader):

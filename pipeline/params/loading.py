@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import Problems, nearest
-from pipeline.kinds import kind_names
 from pipeline.params.document import read_document
 from pipeline.params.schema import Params
+from pipeline.runtime.errors import Problems, nearest
+from pipeline.runtime.plugins import kind_names
 
 SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases: never all of it
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
@@ -86,13 +86,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def combination_problems(params: Params) -> list[str]:
     """What cannot be had together though each value is allowed, and values that name no file of a kind."""
     problems = [
-        _name_problem("data.layout", "layout", params.data.layout),
-        _name_problem("detect.method", "detectors", params.detect.method),
-        _name_problem("segment.method", "segmenters", params.segment.method),
-        _name_problem("compose.fill", "fills", params.compose.fill),
-        _name_problem("synthesize.backgrounds", "backgrounds", params.synthesize.backgrounds),
-        _name_problem("train.loss", "losses", params.train.loss),
-        _name_problem("train.heads", "heads", params.train.heads),
+        _name_problem("data.layout", "dataset.layouts", params.data.layout),
+        _name_problem("detect.method", "detect.methods", params.detect.method),
+        _name_problem("segment.method", "segment.methods", params.segment.method),
+        _name_problem("compose.fill", "compose.fills", params.compose.fill),
+        _name_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
+        _name_problem("train.loss", "objective.losses", params.train.loss),
+        _name_problem("train.heads", "objective.heads", params.train.heads),
     ]
     if params.split.validation_fold >= params.split.folds:
         problems.append(
@@ -154,4 +154,5 @@ def _name_problem(param: str, kind: str, name: str) -> str:
         return ""
     close = nearest(name, known)
     hint = f"; did you mean `{close}`?" if close else "."
-    return f"{param}: got {name!r}{hint} Allowed (files in pipeline/{kind}/): {', '.join(known)}"
+    folder = f"pipeline/{kind.replace('.', '/')}/"
+    return f"{param}: got {name!r}{hint} Allowed (files in {folder}): {', '.join(known)}"

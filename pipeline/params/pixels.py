@@ -22,7 +22,7 @@ class Yolov8Params(Section):
 
 
 class Detect(Section):
-    method: str = "mtcnn"  # a file in pipeline/detectors/
+    method: str = "mtcnn"  # a file in pipeline/detect/methods/
     backend: Backend = "auto"
     mtcnn: MtcnnParams = MtcnnParams()
     yolov8: Yolov8Params = Yolov8Params()
@@ -35,7 +35,7 @@ class UnetParams(Section):
 
 
 class Segment(Section):
-    method: str = "unet"  # a file in pipeline/segmenters/
+    method: str = "unet"  # a file in pipeline/segment/methods/
     backend: Backend = "auto"
     unet: UnetParams = UnetParams()
 
@@ -57,13 +57,13 @@ class FitSegmenter(Section):
 class Compose(Section):
     margin: float = Field(default=0.3, ge=0, le=10)  # share of the box's longer side added on every side
     size: int = Field(default=224, ge=16, le=2048)  # output is size x size
-    fill: str = "keep"  # a file in pipeline/fills/
+    fill: str = "keep"  # a file in pipeline/compose/fills/
     seed: Seed = 0  # fill noise
 
 
 class Synthesize(Section):
     copies: float = Field(default=1.0, ge=0, le=100)  # synthetic pictures per photo, on average
     balance: Literal["none", "class"] = "none"
-    backgrounds: str = "others"  # a file in pipeline/backgrounds/
+    backgrounds: str = "others"  # a file in pipeline/compose/backgrounds/
     folder: str | None = None  # backgrounds: folder
     seed: Seed = 0

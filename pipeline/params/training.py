@@ -19,9 +19,9 @@ class Train(Feeding):
     model_args: dict[str, bool | int | float | str] = Field(default={})  # more arguments of timm.create_model
     pretrained: bool | str = False  # true = timm's weights, or a local checkpoint
     normalize: Literal["model", "imagenet", "half"] = "model"  # model = as timm says; half = to [-1, 1]
-    heads: str = "multitask"  # a file in pipeline/heads/
+    heads: str = "multitask"  # a file in pipeline/objective/heads/
     age_bounds: tuple[float, float] = (30.0, 60.0)  # heads age_regression: years where middle and old begin
-    loss: str = "cross_entropy"  # a file in pipeline/losses/
+    loss: str = "cross_entropy"  # a file in pipeline/objective/losses/
     class_weights: Literal["none", "inverse", "effective"] = "none"
     effective_beta: float = Field(default=0.999, gt=0, lt=1)
     focal_gamma: float = Field(default=2.0, ge=0)

@@ -12,7 +12,7 @@ import zlib
 
 from PIL import Image
 
-from tests.odd_pictures import chunk, png
+from tests.fixtures.odd_pictures import chunk, png
 from tests.reliability.corpus import EXIF_ORIENTATION, GOOD, plain, saved
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

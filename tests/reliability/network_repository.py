@@ -9,8 +9,8 @@ import yaml
 
 from demo.dataset import Params, write_demo
 from tests.conftest import ROOT
+from tests.fixtures.tiny_unet import write_tiny
 from tests.reliability.repository import add_code, add_data, write_params
-from tests.tiny_unet import write_tiny
 
 FEW = ("ingest", "relabel", "split", "segment", "compose", "synthesize", "plates", "train")
 PEOPLE, TO_PREDICT = 12, 2  # the demo plants its errors at 12 people

@@ -16,7 +16,7 @@ import psutil
 import yaml
 
 from tests.conftest import ROOT
-from tests.pixel_project import make_project
+from tests.fixtures.pixel_project import make_project
 
 STAGES = ("ingest", "relabel", "split", "compose", "synthesize")
 BIN = Path(sys.executable).parent
@@ -145,7 +145,7 @@ def dvc(*arguments: str) -> tuple[str, ...]:
 
 def cleanplate(*arguments: str) -> tuple[str, ...]:
     """The command line of Cleanplate's own commands, from this checkout."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from stages.cli import app; app()"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from cleanplate.cli import app; app()"
     return (sys.executable, "-P", "-c", code, *arguments)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.data_folder import ANNA, add_eval, add_person
+from tests.fixtures.data_folder import ANNA, add_eval, add_person
 from tests.reliability.corpus import GOOD, NAMES, contents, paths
 from tests.reliability.corpus_project import link_code, write_params
 from tests.reliability.crafted import crafted

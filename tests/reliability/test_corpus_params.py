@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.command import run_stage
 from stages.ingest import run as run_ingest
-from tests.data_folder import ANNA, add_person
+from stages.shared.command import run_stage
+from tests.fixtures.data_folder import ANNA, add_person
 
 PARAMS: dict[str, tuple[str, str]] = {
     "unknown key": ("compose:\n  fil: black\n", "did you mean `fill`"),
@@ -67,7 +67,7 @@ def test_params_are_refused_before_any_work(
     add_person(Path("photos"), ANNA)
     Path("params.yaml").write_text(whole, encoding="utf-8")
     said: list[str] = []
-    monkeypatch.setattr("stages.command.say", said.append)
+    monkeypatch.setattr("stages.shared.command.say", said.append)
     assert run_stage("ingest", run_ingest, Path("params.yaml")) == 1
     assert wanted in "\n".join(said)
     assert "error: unexpected " not in "\n".join(said)

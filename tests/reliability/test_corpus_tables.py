@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_folder import BERT, add_person
+from tests.fixtures.data_folder import BERT, add_person
 from tests.reliability.corpus_project import write_params
 
 HEADER, ROW = b"image,person,gender,age,mask\n", b"p/a.jpg,A,female,45,worn\n"
@@ -90,8 +90,8 @@ ACCEPTED = {
 def test_tables_are_accepted_or_refused_with_a_sentence(
     tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stages.command import run_stage
     from stages.ingest import run as run_ingest
+    from stages.shared.command import run_stage
 
     table, wanted = TABLES[case]
     write_params(tmp_path, data={"layout": "csv"}, machine={"workers": 1})
@@ -101,7 +101,7 @@ def test_tables_are_accepted_or_refused_with_a_sentence(
     (tmp_path / "photos/photos.csv").write_bytes(table)
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    monkeypatch.setattr("stages.command.say", said.append)
+    monkeypatch.setattr("stages.shared.command.say", said.append)
     code = run_stage("ingest", run_ingest, Path("params.yaml"))
     text = "\n".join(said)
     assert "error: unexpected " not in text

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.disk import require_room, size_text
-from pipeline.errors import UserError
-from pipeline.publish import published_file, published_folder, write_text
+from pipeline.io.atomic import published_file, published_folder, write_text
+from pipeline.runtime.disk import require_room, size_text
+from pipeline.runtime.errors import UserError
 from tests.reliability.repository import cleanplate, dvc, make_repository, run, stage, write_params
 
 Mount = Callable[..., Path]
@@ -69,7 +69,7 @@ def test_libraries_that_hide_the_reason(mount: Mount) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from pipeline.tables import write_table
+    from pipeline.io.tables import write_table
 
     disk = mount(128)
     table = pd.DataFrame({"a": [os.urandom(1000).hex() for _ in range(1000)]})

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.corrections import read_corrections
-from pipeline.errors import UserError
+from pipeline.dataset.corrections import read_corrections
+from pipeline.dataset.person import PersonError, read_person
+from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.params import load_params
-from pipeline.person import PersonError, read_person
-from pipeline.photo import PhotoError, decode_photo
+from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.reliability.soak import SOAK, many
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.data_folder import ANNA, BERT, add_person
+from tests.fixtures.data_folder import ANNA, BERT, add_person
 from tests.reliability.corpus import saved
 from tests.reliability.corpus_project import link_code, write_params
 from tests.reliability.repository import run, stage

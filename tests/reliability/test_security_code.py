@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.reliability.repository import printed
 
@@ -18,7 +18,7 @@ def test_no_reader_in_the_code_runs_what_it_reads() -> None:
         r"extractall\(|os\.system\(|(?<![\w.])(eval|exec)\("
     )
     loads = re.compile(r"torch\.load\((?!.*weights_only=True)")
-    for folder in ("pipeline", "stages", "commands", "review"):
+    for folder in ("pipeline", "stages", "cleanplate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 assert not forbidden.search(line), f"{path.name} line {number}: {line.strip()}"
@@ -41,7 +41,7 @@ def test_yaml_that_does_something(text: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(text)
     code = (
         "import resource\nfrom pathlib import Path\nfrom pipeline.params import load_params\n"
-        "from pipeline.errors import UserError\n"
+        "from pipeline.runtime.errors import UserError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try:\n    load_params(Path('params.yaml'))\nexcept UserError as e:\n    print(len(str(e)))\n"
     )
@@ -53,10 +53,15 @@ def test_yaml_that_does_something(text: str, tmp_path: Path) -> None:
     "param", ["data.layout", "detect.method", "compose.fill", "train.loss", "train.heads"]
 )
 def test_a_kind_is_a_name_not_a_path(param: str, project: Path) -> None:
-    from pipeline.kinds import load_kind
+    from pipeline.runtime.plugins import load_kind
 
     (project / "evil.py").write_text("open('ran', 'w')\n")
-    kinds = {"data": "layout", "detect": "detectors", "compose": "fills", "train": "losses"}
+    kinds = {
+        "data": "dataset.layouts",
+        "detect": "detect.methods",
+        "compose": "compose.fills",
+        "train": "objective.losses",
+    }
     for name in ("../../evil", "evil", "..evil", ".evil", "__init__", str(project / "evil")):
         with pytest.raises((UserError, ModuleNotFoundError, ImportError, TypeError)):
             load_kind(kinds[param.split(".")[0]], name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.reliability.repository import cleanplate, run
 
@@ -40,8 +40,8 @@ def lock_with(folder: Path, path: str) -> None:
 def test_a_hostile_dvc_lock_makes_the_doctor_move_nothing_outside(
     hostile: tuple[Path, Path], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from commands._tracked import is_own
-    from commands.doctor import _put_aside
+    from cleanplate.commands.doctor import _put_aside
+    from cleanplate.integrity.dvc_records import is_own
 
     folder, victim = hostile
     (folder / "build/out").symlink_to(victim.parent)

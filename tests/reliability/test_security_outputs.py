@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.corrections_table import Entry, entries_text
-from pipeline.errors import UserError, printable
-from pipeline.publish import published_folder, write_text
-from pipeline.tables import write_csv
+from pipeline.dataset.corrections_table import Entry, entries_text
+from pipeline.io.atomic import published_folder, write_text
+from pipeline.io.tables import write_csv
+from pipeline.runtime.errors import UserError, printable
 from tests.conftest import ROOT
-from tests.data_folder import ANNA, add_eval, add_person, run_ingest, run_relabel
+from tests.fixtures.data_folder import ANNA, add_eval, add_person, run_ingest, run_relabel
 from tests.reliability.repository import printed
 
 
@@ -48,9 +48,9 @@ def test_no_cell_is_a_formula_whatever_stands_before_it(cell: str, tmp_path: Pat
 def test_every_table_for_people_is_written_by_the_writer_that_guards_it() -> None:
     """Tables of corrections are written elsewhere: they name people, who may not be called like formulas."""
     unguarded = re.compile(r"\.to_csv\(|csv\.(Dict)?[wW]riter\(")
-    allowed = {"pipeline/tables.py", "pipeline/corrections_table.py"}
+    allowed = {"pipeline/io/tables.py", "pipeline/dataset/corrections_table.py"}
     digests = re.compile(r"digest|\.encode\(")  # tables that are hashed, not written
-    for folder in ("pipeline", "stages", "commands", "review"):
+    for folder in ("pipeline", "stages", "cleanplate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for line in path.read_text(encoding="utf-8").splitlines():
                 if unguarded.search(line) and not digests.search(line):
@@ -132,7 +132,7 @@ def test_a_folder_that_is_a_link_is_replaced_not_emptied(tmp_path: Path) -> None
 
 
 def test_the_item_cache_believes_no_entry_that_was_changed(tmp_path: Path) -> None:
-    from pipeline.item_cache import ItemCache
+    from pipeline.networks.result_cache import ItemCache
 
     cache = ItemCache(tmp_path, "segment", {})
     entry = cache.add_file("ab" * 32, b"matte", ".png")
@@ -149,7 +149,7 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
 
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
-        "import resource\nfrom pathlib import Path\nfrom pipeline.ingest import opener\n"
+        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import opener\n"
         "open_photo = opener(Path.cwd(), True, 50_000_000)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
         "print(open_photo('bomb.png').reason)\n"

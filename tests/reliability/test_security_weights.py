@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.runtime.errors import UserError
 
 
 class Harm:
@@ -47,19 +47,19 @@ def zipped(place: Path, trace: Path) -> None:
 
 
 def read_unet(place: Path) -> object:
-    from pipeline.unet.weights import read_state
+    from pipeline.segment.unet.weights import read_state
 
     return read_state(place)
 
 
 def read_pretrained(place: Path) -> object:
-    from pipeline.training.pretrained import read_state
+    from pipeline.train.pretrained import read_state
 
     return read_state(str(place))
 
 
 def read_yolo(place: Path) -> object:
-    from pipeline.yolo.checkpoint import load_checkpoint
+    from pipeline.detect.yolo.checkpoint import load_checkpoint
 
     return load_checkpoint(place, place.parent)
 
@@ -93,7 +93,7 @@ def test_a_pickle_named_safetensors(tmp_path: Path) -> None:
 
 def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> None:
     from pipeline.params import load_params
-    from pipeline.training.network import classifier
+    from pipeline.train.network import classifier
 
     torch_file(project / "evil.pth", project / "ran")
     raw = yaml.safe_load(Path("params.yaml").read_text())
@@ -106,7 +106,7 @@ def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> 
 
 @pytest.mark.parametrize("name", ["hf-hub:stranger/model", "local-dir:/tmp/evil", "../../evil"])
 def test_a_model_from_elsewhere_is_no_model(name: str) -> None:
-    from pipeline.training.network import known_model
+    from pipeline.train.network import known_model
 
     with pytest.raises(UserError, match="timm has no model"):
         known_model(name)

@@ -1,0 +1,1 @@
+"""The tools around the pipeline: the `cleanplate` command and the review page."""

@@ -1,0 +1,49 @@
+"""The item cache: what networks found in each photo, kept so that no network looks twice.
+
+cleanplate cache                how much it holds, and how often it was of use
+cleanplate cache --prune 5      removes what was not used for longest until 5 GB are left
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    prune: Annotated[
+        float | None, typer.Option(min=0, metavar="GB", help="Keep at most this much (10^9 bytes).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    import os
+    from json import dumps
+
+    from pipeline.networks.cache_usage import as_json, stats
+    from pipeline.networks.cache_usage import prune as make_room
+    from pipeline.runtime.disk import free_bytes, size_text
+    from pipeline.runtime.progress import say
+
+    items = Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
+    if prune is not None:
+        removed = make_room(items, prune)
+        say(f"cache: removed {size_text(removed)}")
+    found = stats(items)
+    if json:
+        print(dumps([as_json(usage) for usage in found], indent=2))
+        return
+    if not found:
+        print(f"the item cache is empty ({items})")
+        return
+    print(f"{'pass':<12} {'entries':>9} {'size':>10} {'settings':>9} {'looked up':>10} {'hit rate':>9}")
+    for usage in found:
+        asked = usage.hits + usage.misses
+        rate = f"{usage.hit_rate:.0%}" if asked else "-"
+        print(
+            f"{usage.name:<12} {usage.entries:>9} {size_text(usage.bytes):>10} {usage.identities:>9} "
+            f"{asked:>10} {rate:>9}"
+        )
+    total = sum(usage.bytes for usage in found)
+    print(f"{size_text(total)} in all; {size_text(free_bytes(items))} free on its disk")

@@ -1,0 +1,126 @@
+"""Predictions of several models about the same photos, scored by one set of true labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pipeline.runtime.errors import UserError
+
+COLUMNS = ("image", "person", "true_class", "predicted")
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """N photos, sorted by name, that every model has answered.
+
+    Args:
+        image, person: str [N].
+        truth: int64 [N], classes 0-17, the same for every model.
+        predicted: int64 [N] per model.
+        notes: sentences about what was left out or relabelled, for the reader of the result.
+    """
+
+    image: np.ndarray
+    person: np.ndarray
+    truth: np.ndarray
+    predicted: dict[str, np.ndarray]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def people(self) -> int:
+        return len(np.unique(self.person))
+
+
+def aligned(
+    tables: Mapping[str, pd.DataFrame], truth: pd.DataFrame | None = None, truth_name: str = ""
+) -> Aligned:
+    """The photos that all `tables` have in common.
+
+    Args:
+        tables: predictions (`COLUMNS`) by the name of the model.
+        truth: `image, true_class` to score all of them by; None: those of the first table. Facts are
+            corrected for everyone: two models scored by different labels could not be compared.
+        truth_name: what the reader knows `truth` as.
+
+    Raises:
+        UserError: a photo occurs twice, or no photo is common to all.
+    """
+    indexed = {name: _by_image(name, table) for name, table in tables.items()}
+    first = next(iter(indexed))
+    common = _common(indexed)
+    labels, name = (indexed[first], first) if truth is None else (_by_image(truth_name, truth), truth_name)
+    kept = common.intersection(labels.index).sort_values()
+    notes = _left_out(indexed, common)
+    if len(kept) < len(common):
+        notes.append(f"{len(common) - len(kept)} photos are not in the labels of {name} and are left out")
+    if len(kept) == 0:
+        raise UserError(
+            "no photo is in both the predictions and the labels", got=name, fix="name other --labels"
+        )
+    true_class = labels["true_class"].loc[kept].to_numpy(np.int64)
+    notes += _relabelled(indexed, kept, true_class, name)
+    return Aligned(
+        kept.to_numpy(str),
+        indexed[first]["person"].loc[kept].to_numpy(str),
+        true_class,
+        {n: t["predicted"].loc[kept].to_numpy(np.int64) for n, t in indexed.items()},
+        notes,
+    )
+
+
+def labels_differ(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether two of the tables give one photo different true classes."""
+    stacked = pd.concat([t[["image", "true_class"]] for t in tables.values()])
+    return bool(stacked.groupby("image")["true_class"].nunique().gt(1).any())
+
+
+def _by_image(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    twice = table["image"][table["image"].duplicated()]
+    if len(twice):
+        raise UserError(
+            f"{name} has a photo twice", got=str(twice.iloc[0]), fix="run `dvc repro --force evaluate`"
+        )
+    return table.set_index("image")
+
+
+def _common(indexed: Mapping[str, pd.DataFrame]) -> pd.Index:
+    common: pd.Index | None = None
+    for table in indexed.values():
+        common = table.index if common is None else common.intersection(table.index)
+    if common is None or len(common) == 0:
+        sizes = [f"{name}: {len(t)} photos of {t['person'].nunique()} people" for name, t in indexed.items()]
+        raise UserError(
+            "these have no validated photo in common, so they cannot be compared",
+            got="; ".join(sizes),
+            fix="compare runs with the same data.root, split.seed and split.validation_fold",
+        )
+    return common
+
+
+def _left_out(indexed: Mapping[str, pd.DataFrame], common: pd.Index) -> list[str]:
+    notes = []
+    for name, table in indexed.items():
+        more = len(table) - len(common)
+        if more:
+            people = table["person"].nunique() - table["person"].loc[common].nunique()
+            notes.append(
+                f"{name} was validated on {more} more photos ({people} more people), not compared here"
+            )
+    return notes
+
+
+def _relabelled(
+    indexed: Mapping[str, pd.DataFrame], kept: pd.Index, truth: np.ndarray, labels_name: str
+) -> list[str]:
+    notes = []
+    for name, table in indexed.items():
+        other = int((table["true_class"].loc[kept].to_numpy(np.int64) != truth).sum())
+        if other:
+            notes.append(
+                f"{name} had other true labels for {other} photos; it is scored by those of {labels_name}"
+            )
+    return notes

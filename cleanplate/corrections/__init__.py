@@ -1,0 +1,1 @@
+"""Lists of label corrections in and out of the project."""

@@ -1,0 +1,138 @@
+"""The sweep file read: from its sections to a list of named settings. What it looks like is in sweep.py."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.params.overrides import Overrides, hydra
+from pipeline.runtime.errors import UserError, nearest
+
+SECTIONS = ("stages", "base", "grids", "variants", "pairs")
+PAIR_KEYS = ("without", "with", "over")
+FIX = "correct the sweep file"
+STAGE = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One experiment that the file asks for.
+
+    Args:
+        name: `<file>-<variant>`.
+        overrides: dotted name of a param → value, those of `base` included.
+        reference: name of the setting to compare it with; None: it is one.
+        grid: the grid that it is a point of, None for what was named by itself.
+    """
+
+    name: str
+    overrides: Overrides
+    reference: str | None
+    grid: str | None = None
+
+
+def settings(document: Any, name: str) -> list[Setting]:
+    """The settings of a parsed file, base first.
+
+    Raises:
+        UserError: it is not laid out as in sweep.py, or two settings have one name.
+    """
+    sections = _mapping(document, name, SECTIONS)
+    base = _overrides(sections.get("base"), "base")
+    root = f"{name}-base"
+    asked = [Setting(root, base, None)]
+    for grid, axes in _mapping(sections.get("grids"), "grids").items():
+        for words, point in _combinations(axes, f"grids.{grid}"):
+            asked.append(Setting(_name(name, grid, *words), base | point, root, grid))
+    for variant, overrides in _mapping(sections.get("variants"), "variants").items():
+        own = _overrides(overrides, f"variants.{variant}")
+        asked.append(Setting(_name(name, variant), base | own, root))
+    for pair, value in _mapping(sections.get("pairs"), "pairs").items():
+        asked += _pair(name, pair, value, base)
+    twice = sorted({a.name for a in asked if [b.name for b in asked].count(a.name) > 1})
+    if twice:
+        raise UserError("two settings of the sweep have one name", got=", ".join(twice), fix=FIX)
+    return asked
+
+
+def targets(document: Any, name: str) -> list[str]:
+    """The stages that every experiment runs, with all before them; none named: the whole pipeline.
+
+    Raises:
+        UserError: it is not a list of names.
+    """
+    named = _mapping(document, name, SECTIONS).get("stages") or []
+    if not isinstance(named, list) or not all(isinstance(n, str) and STAGE.fullmatch(n) for n in named):
+        raise UserError("a list of stages is wanted here", where="stages", got=named, fix="e.g. [evaluate]")
+    return named
+
+
+def _pair(name: str, pair: str, value: Any, base: Overrides) -> Iterator[Setting]:
+    where = f"pairs.{pair}"
+    sides = _mapping(value, where, PAIR_KEYS)
+    if not {"without", "with"} <= sides.keys():
+        raise UserError("a pair has two sides", where=where, got=", ".join(sides), allowed=PAIR_KEYS, fix=FIX)
+    before, after = (_overrides(sides[side], f"{where}.{side}") for side in ("without", "with"))
+    for words, point in _combinations(sides.get("over") or {}, f"{where}.over"):
+        reference = _name(name, pair, *words, "without")
+        grid = f"{pair}-without" if words else None
+        yield Setting(reference, base | point | before, None, grid)
+        yield Setting(
+            _name(name, pair, *words, "with"), base | point | after, reference, grid and f"{pair}-with"
+        )
+
+
+def _combinations(axes: Any, where: str) -> Iterator[tuple[list[str], Overrides]]:
+    """Words for the name, and overrides, of each combination."""
+    lists = _overrides(axes, where)
+    for param, values in lists.items():
+        if not isinstance(values, list) or not values:
+            raise UserError(
+                "a grid takes a list of values",
+                where=f"{where}.{param}",
+                got=values,
+                fix="e.g. [keep, black]",
+            )
+    for values in itertools.product(*lists.values()):
+        yield [_word(v) for v in values], dict(zip(lists, values, strict=True))
+
+
+def _mapping(value: Any, where: str, allowed: tuple[str, ...] = ()) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UserError("a mapping is wanted here", where=where, got=value, fix=FIX)
+    for key in value:
+        if allowed and key not in allowed:
+            close = nearest(str(key), allowed)
+            raise UserError(
+                "there is no such section",
+                where=where,
+                got=key,
+                allowed=allowed,
+                fix=f"did you mean `{close}`?" if close else FIX,
+            )
+    return {str(key): inner for key, inner in value.items()}
+
+
+def _overrides(value: Any, where: str) -> Overrides:
+    """Dotted names and values; sections written as mappings are made dotted."""
+    found = _mapping(value, where)
+    plain = {k: v for k, v in found.items() if not isinstance(v, dict)}
+    for section, inner in found.items():
+        if isinstance(inner, dict):
+            plain |= {f"{section}.{k}": v for k, v in _overrides(inner, where).items()}
+    return plain
+
+
+def _word(value: Any) -> str:
+    """A value as a part of a name: what git allows in a reference, and short."""
+    text = value.rsplit("/", 1)[-1] if isinstance(value, str) else hydra(value)
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower() or "none"
+
+
+def _name(*parts: str) -> str:
+    return "-".join(re.sub(r"[^A-Za-z0-9_-]+", "_", part) for part in parts)

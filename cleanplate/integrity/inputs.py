@@ -1,0 +1,84 @@
+"""Weights, photos and the item cache, compared with the hashes on record."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from cleanplate.integrity.outputs import Damage, Findings, hashed
+from pipeline.networks.cache_usage import ROWS
+from pipeline.networks.weights import read_lock, weights_folder
+
+ITEM_FIX = "`cleanplate doctor --mend`; it is computed again when it is needed"
+
+
+def check_weights(root: Path, lock: Path) -> Findings:
+    """Every fetched weight file against weights.lock."""
+    found = Findings()
+    entries = read_lock(lock)
+    here = {
+        weights_folder(root) / n: e
+        for n, e in entries.items()
+        if e.sha256 and (weights_folder(root) / n).is_file()
+    }
+    for path, sha256 in hashed(sorted(here), "sha256", "weights"):
+        found.files, found.bytes = found.files + 1, found.bytes + path.stat().st_size
+        if sha256 != here[path].sha256:
+            fix = "`cleanplate doctor --mend`; it is fetched again when it is needed"
+            found.damage.append(Damage("not the weights that weights.lock describes", path, fix, (path,)))
+    return found
+
+
+def check_photos(root: Path, data: Path) -> Findings:
+    """Every photo of build/photos.parquet against the sha256 that `ingest` saw."""
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    found = Findings()
+    table = root / "build" / "photos.parquet"
+    if not table.is_file():
+        return found
+    try:
+        rows = pq.read_table(table, columns=["image", "sha256"]).to_pylist()
+    except (ArrowException, OSError, ValueError):
+        return found  # the output itself is damaged, and is named as such
+    expected = {root / data / row["image"]: row["sha256"] for row in rows}
+    for path, sha256 in hashed(sorted(expected), "sha256", "photos"):
+        found.files += 1
+        found.bytes += path.stat().st_size if sha256 else 0
+        if sha256 != expected[path]:
+            what = "a photo changed since ingest" if sha256 else "a photo is missing since ingest"
+            fix = "if that was meant, `dvc repro`; else restore it from your own copy"
+            found.damage.append(Damage(what, path, fix))
+    return found
+
+
+def check_items(items: Path) -> Findings:
+    """Every entry of the item cache against its own checksum."""
+    found = Findings()
+    for folder in sorted(p for p in items.iterdir() if p.is_dir()) if items.is_dir() else ():
+        files = sorted(
+            p for s in folder.iterdir() if s.is_dir() for p in s.iterdir() if not p.name.startswith(".")
+        )
+        for path in (*files, folder / ROWS):
+            if not path.is_file():
+                continue
+            content = path.read_bytes()
+            found.files, found.bytes = found.files + 1, found.bytes + len(content)
+            if not (_rows_sound(content) if path.name == ROWS else _file_sound(path, content)):
+                found.damage.append(Damage("a damaged entry of the item cache", path, ITEM_FIX, (path,)))
+    return found
+
+
+def _file_sound(path: Path, content: bytes) -> bool:
+    return path.stem.partition("-")[2] == hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _rows_sound(content: bytes) -> bool:
+    """Whether every line is whole: `<photo> <checksum> <json>`."""
+    for line in filter(None, content.split(b"\n")):
+        photo, _, rest = line.partition(b" ")
+        check, _, text = rest.partition(b" ")
+        if check != hashlib.blake2b(photo + b" " + text, digest_size=8).hexdigest().encode():
+            return False
+    return True

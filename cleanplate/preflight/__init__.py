@@ -1,0 +1,1 @@
+"""What `cleanplate check` looks at before a run."""

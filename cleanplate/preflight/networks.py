@@ -1,0 +1,84 @@
+"""What `cleanplate check` asks torch and timm: names only they know, and whether the network can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cleanplate.preflight.checks import said
+from pipeline.params import Params
+from pipeline.runtime.errors import nearest
+
+
+def network_problems(params: Params) -> list[str]:
+    """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
+    import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
+    from pipeline.train.augment.recipe import Recipe
+    from pipeline.train.device import device_of, precision_of
+    from pipeline.train.network import known_model
+
+    train = params.train
+    problems = said(lambda: known_model(train.model)) + said(lambda: Recipe(train.augment))
+    optimizers = _optimizers()
+    if train.optimizer not in optimizers:
+        close = nearest(train.optimizer, optimizers)
+        problems.append(f"train.optimizer: timm has no `{train.optimizer}`; did you mean `{close}`?")
+    files = {
+        "train.pretrained": train.pretrained,
+        "fit_segmenter.encoder_weights": params.fit_segmenter.encoder_weights,
+    }
+    for param, value in files.items():
+        if isinstance(value, str) and not Path(value).is_file():
+            problems.append(f"{param}: there is no such file; got {value}")
+    if auditor := params.audit.model:
+        wrong = said(lambda: known_model(auditor))
+        problems += [p.replace("train.model", "audit.model") for p in wrong]
+    return problems + said(lambda: precision_of(train, device_of(train)))
+
+
+def network_flops(params: Params) -> tuple[float | None, list[str]]:
+    """Operations of the network on one picture; and what keeps it from being made with these arguments, or
+    the optimiser from teaching it.
+
+    It is made without memory or weights (torch's device `meta`), which takes a moment whatever its size.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from pipeline.train.network import Classifier, classifier, known_model
+    from pipeline.train.optimizers import optimizer_of
+
+    train = params.train
+    if said(lambda: known_model(train.model)):
+        return None, []  # is among the names
+    made: list[Classifier] = []
+    counted: list[float] = []
+
+    def count() -> None:
+        net = made[0].eval().requires_grad_(False)  # the counter hooks what learns, which no_grad forbids
+        with FlopCounterMode(display=False) as counter:
+            net(torch.zeros(1, 3, train.size, train.size))
+        counted.append(float(counter.get_total_flops()))
+
+    with torch.device("meta"), torch.no_grad():
+        problems = _refused(lambda: made.append(classifier(train, weights=False)), "model", train.model)
+        if made and train.optimizer in _optimizers():
+            problems += _refused(lambda: optimizer_of(made[0], train), "optimizer", train.optimizer)
+        if made:
+            problems += _refused(count, "model", train.model)
+    return (counted[0] if counted else None), problems
+
+
+def _refused(check: Callable[[], object], param: str, name: str) -> list[str]:
+    """What `check` raises, as problems; a library's code, given what it was not made for, raises anything."""
+    try:
+        return said(check)
+    except Exception as e:
+        reason = " ".join(f"{type(e).__name__}: {e}".split())
+        return [f"train.{param}: `{name}` cannot be used like this ({reason}); choose another"]
+
+
+def _optimizers() -> list[str]:
+    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+
+    return [str(name) for name in list_optimizers()]

@@ -1,0 +1,199 @@
+"""Decisions, each a row in a table that git carries to everybody else.
+
+The files are read again before each write, under a lock, since another tab, another reviewer's process, an
+editor or git may have changed them in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from cleanplate.review.people import Person
+from cleanplate.review.tables import Placed, Row, Tables, says, standing
+from pipeline.dataset.corrections_table import Entry, Kept
+from pipeline.runtime.errors import UserError
+
+LOCK = Path(".cache/locks/corrections.lock")  # `cleanplate corrections import` holds it too
+
+
+class Conflict(Exception):
+    """The decision cannot be written; the text says what stands against it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a reviewer decided about `field` of a photo, or of all photos (`image` empty)."""
+
+    person: Person
+    image: str
+    field: str
+    action: Literal["correct", "keep", "drop"]
+    value: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a decision did to the tables, to undo it."""
+
+    id: str
+    person: str
+    added: tuple[Row, ...]
+    removed: tuple[Row, ...]
+
+
+class Decisions:
+    """The tables of one project.
+
+    Args:
+        corrections: data/corrections.csv or what the params say.
+        labels: columns image, person, gender, age, mask, as the data folder says.
+        source: who decides, for the rows.
+    """
+
+    def __init__(self, corrections: Path, labels: pd.DataFrame, source: str) -> None:
+        self.source = source
+        self._paths = corrections, corrections.with_name("reviewed.csv")
+        self._labels = labels
+        self._rows = {str(p): g for p, g in labels.groupby("person", sort=False)}
+        self._thread_lock = threading.Lock()
+        self._receipts: dict[str, Receipt] = {}
+        self._seen: tuple[bytes, bytes] | None = None
+        self.made = 0
+
+    def tables(self) -> Tables:
+        """What the files hold now.
+
+        Raises:
+            Problems: somebody changed them, and they no longer fit the data or each other.
+        """
+        tables = Tables(*self._paths)
+        if tables.bytes != self._seen:
+            tables.checked(self._labels)
+            self._seen = tables.bytes
+        return tables
+
+    def decide(self, choice: Choice, version: str, receipt_id: str) -> Receipt:
+        """Writes a decision.
+
+        Args:
+            choice: the decision.
+            version: of the person's rows as the reviewer saw them.
+            receipt_id: what the page will call the decision when it is to be undone.
+
+        Raises:
+            Conflict: the rows are others by now, or the decision contradicts somebody else's row.
+            Problems: the files do not fit the data.
+        """
+        with self._locked():
+            tables = self.tables()
+            there = standing(tables, choice.person, choice.image, choice.field)
+            row = self._row(choice)
+            if version != tables.version(choice.person.name):
+                raise Conflict(_changed(choice, row, there))
+            mine = [p.row for p in there if p.row.source == self.source]
+            others = [p for p in there if p.row.source != self.source and _stands(p.row, choice)]
+            against = [p for p in others if not _agrees(p.row, row)]
+            if against:
+                raise Conflict(f"{against[0]}; you: {says(row)}. Mend that row by hand if it is wrong.")
+            added = () if others else (row,)
+            self._write(
+                tables, choice.person, [r for r in mine if r != row], [r for r in added if r not in mine]
+            )
+            removed = tuple(r for r in mine if r != row)
+            receipt = Receipt(receipt_id, choice.person.name, added, removed)
+            self._receipts[receipt.id] = receipt
+            self.made += 1
+            return receipt
+
+    def undo(self, receipt_id: str) -> Receipt:
+        """Takes a decision back: its row goes, and rows that it replaced return.
+
+        Raises:
+            Conflict: not a decision of this session, or its row is gone.
+        """
+        receipt = self._receipts.get(receipt_id)
+        if receipt is None:
+            raise Conflict("that decision was taken back already, or made in an earlier session")
+        with self._locked():
+            tables = self.tables()
+            there = [p.row for p in tables.about(receipt.person)]
+            gone = [row for row in receipt.added if row not in there]
+            if gone:
+                raise Conflict(f"the row that {says(gone[0])} is no longer in the table; nothing was undone")
+            person = Person("", receipt.person)
+            self._write(tables, person, list(receipt.added), list(receipt.removed))
+            del self._receipts[receipt_id]
+            self.made -= 1
+        return receipt
+
+    def _row(self, choice: Choice) -> Row:
+        person, image = choice.person, choice.image
+        names = [p.name for p in person.photos]
+        short = next((p.name for p in person.photos if p.image == image and names.count(p.name) == 1), image)
+        if choice.action == "keep":
+            return Kept(person.name, short, choice.field, choice.value, self.source)
+        if choice.action == "drop":
+            return Entry(person.name, short, "drop", "", "", choice.reason, self.source)
+        old = person.label(choice.field, image)
+        return Entry(person.name, short, choice.field, old, choice.value, choice.reason, self.source)
+
+    def _write(self, tables: Tables, person: Person, remove: list[Row], add: list[Row]) -> None:
+        """Writes, then looks whether the person's rows fit; puts everything back if they do not."""
+        if not remove and not add:
+            return
+        tables.write(remove, add)
+        after = Tables(*self._paths)
+        try:
+            after.checked(self._rows[person.name], person.name)
+        except UserError as e:
+            after.write(add, remove)
+            self._seen = Tables(*self._paths).bytes
+            raise Conflict("; ".join(getattr(e, "problems", [str(e)]))) from e
+        self._seen = after.bytes
+
+    def _locked(self) -> _Locks:
+        return _Locks(self._thread_lock)
+
+
+class _Locks:
+    """This process' threads one after another, then one process after another."""
+
+    def __init__(self, thread_lock: threading.Lock) -> None:
+        LOCK.parent.mkdir(parents=True, exist_ok=True)
+        self._thread_lock = thread_lock
+        self._file_lock = FileLock(LOCK, timeout=10)
+
+    def __enter__(self) -> None:
+        self._thread_lock.acquire()
+        try:
+            self._file_lock.acquire()
+        except Timeout as e:
+            self._thread_lock.release()
+            raise Conflict("another command is writing the corrections; try again") from e
+
+    def __exit__(self, *_: object) -> None:
+        self._file_lock.release()
+        self._thread_lock.release()
+
+
+def _stands(row: Row, choice: Choice) -> bool:
+    """Whether somebody else's row has a say: dropping something contradicts nothing that is said about it."""
+    return choice.action != "drop" or row.field == "drop"
+
+
+def _agrees(row: Row, mine: Row) -> bool:
+    if isinstance(row, Entry) and isinstance(mine, Entry):
+        return (row.field, row.new) == (mine.field, mine.new)
+    return isinstance(row, Kept) and isinstance(mine, Kept) and row.value == mine.value
+
+
+def _changed(choice: Choice, row: Row, there: list[Placed]) -> str:
+    rows = "; ".join(str(p) for p in there) or f"nothing stands about {choice.field} any more"
+    return f"somebody decided about {choice.person.name} meanwhile: {rows}; you: {says(row)}. Look again."

@@ -1,0 +1,101 @@
+"""Where the model looked (Grad-CAM), on demand, for photos that the trained model can be asked about."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cleanplate.review.photos import Unreadable, encode_small
+from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.tables import read_table
+from pipeline.runtime.errors import UserError
+from stages.shared.model import IMAGES, MODEL, read_config
+
+STRENGTH = 0.5  # of the colours over the picture
+FOLDS = Path("build/folds.parquet")
+
+
+class HeatMaps:
+    """Draws them over the composed pictures, which are what the model sees.
+
+    A photo is asked of the model that did not learn its person, where there is one.
+    """
+
+    def __init__(self) -> None:
+        self.available = (
+            (MODEL / "config.json").is_file()
+            and IMAGES.is_dir()
+            and FOLDS.is_file()
+            and importlib.util.find_spec("pipeline.analysis.reliance.gradcam") is not None
+        )
+        self._pictures = PictureStore.opened(IMAGES, "compose")
+        self._models: dict[int, Any] = {}
+        self._lock = threading.Lock()  # one map at a time: each takes all cores
+
+    def get(self, image: str, person: str, field: str) -> bytes:
+        """A JPEG: the composed picture, blue (nothing) to red (most) for the answer about `field`.
+
+        Args:
+            image: a photo's key.
+            person: whose it is.
+            field: gender, age or mask; for others the map of the class.
+
+        Raises:
+            Unreadable: there is no model, no picture, or the network has no maps.
+        """
+        if not self.available:
+            raise Unreadable("there is no trained model to ask: run `dvc repro train`")
+        with self._lock:
+            try:
+                picture = self._pictures.photo(composed_name(image))
+                cam = self._cam(picture, person, field)
+            except UserError as e:
+                raise Unreadable(str(e).splitlines()[0]) from e
+        return encode_small(overlaid(picture, cam))
+
+    def _cam(self, picture: np.ndarray, person: str, field: str) -> np.ndarray:
+        import torch
+
+        from pipeline.analysis.reliance.gradcam import cams
+        from pipeline.train.device import device_of
+        from pipeline.train.network import to_images
+
+        config = read_config()
+        fold = self._fold(person, config.folds)
+        if fold not in self._models:
+            from pipeline.train.inference import load_model
+
+            self._models[fold] = load_model(MODEL, config.train, fold)
+        size = config.train.size
+        shrinks = size < max(picture.shape[:2])  # as training scales its pictures
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        small = cv2.resize(picture, (size, size), interpolation=how)
+        images = to_images(torch.from_numpy(small[None]), device_of(config.train))
+        maps = cams(self._models[fold], images, config.train)
+        if maps is None:
+            raise Unreadable("this network keeps no maps, so that nobody can tell where it looked")
+        return maps[field if field in maps else "class"][0].numpy()
+
+    @staticmethod
+    def _fold(person: str, folds: list[int]) -> int:
+        table = read_table(FOLDS, "split", ["person", "fold"])
+        own = table.loc[table["person"] == person, "fold"]
+        return int(own.iloc[0]) if len(own) and int(own.iloc[0]) in folds else folds[0]
+
+
+def overlaid(picture: np.ndarray, cam: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] RGB: the picture under its map.
+
+    Args:
+        picture: uint8 [H, W, 3] RGB.
+        cam: float [S, S], ≥ 0; scaled to its own maximum.
+    """
+    level = np.asarray(cam, np.float32) / max(float(cam.max()), 1e-12)
+    level = cv2.resize(level, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(np.rint(level.clip(0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+    return cv2.addWeighted(picture, 1 - STRENGTH, np.ascontiguousarray(colours[:, :, ::-1]), STRENGTH, 0)

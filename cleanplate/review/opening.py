@@ -1,0 +1,63 @@
+"""Everything that a review session needs, read from the project's files."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from cleanplate.review.decisions import Decisions
+from cleanplate.review.heatmaps import HeatMaps
+from cleanplate.review.people import People
+from cleanplate.review.photos import SmallPhotos
+from cleanplate.review.security import Keys
+from cleanplate.review.server import Review
+from cleanplate.review.suspects import Suspect, read_suspects
+from pipeline.io.tables import read_table
+from pipeline.params import load_params
+from pipeline.runtime.errors import UserError
+
+INDEX = Path("build/index.parquet")
+NEEDED = ["image", "split", "person", "gender", "age", "mask"]
+
+
+def open_review(params_file: Path, suspects_file: Path, source: str, keys: Keys) -> Review:
+    """Reads index, suspects and decisions.
+
+    Raises:
+        UserError: something is missing, or the decisions so far do not fit the data.
+    """
+    params = load_params(params_file)
+    index = read_table(INDEX, "ingest", NEEDED)
+    labels = index[index["split"] == "train"].reset_index(drop=True)
+    root = Path(params.data.root)
+    if not root.is_dir():
+        raise UserError("the data folder is missing", where=f"data.root in {params_file}", got=str(root))
+    people = People(labels, keys.csrf.encode())
+    decisions = Decisions(Path(params.relabel.corrections), labels, source)
+    decisions.tables()
+    found, note = _suspects(suspects_file, people)
+    photos = SmallPhotos(root, params.ingest.max_pixels)
+    return Review(people, found, decisions, photos, HeatMaps(), note)
+
+
+def _suspects(path: Path, people: People) -> tuple[list[Suspect], str]:
+    if not path.exists():
+        return [], f"There is no {path}: `dvc repro audit` makes it. You can look at any person (press /)."
+    found, strangers = read_suspects(path, people)
+    if strangers:
+        return (
+            found,
+            f"{strangers} rows of {path} are about nobody who is there: `dvc repro audit` renews it.",
+        )
+    return found, ""
+
+
+def reviewer(name: str | None) -> str:
+    """What a row's `source` says: `review` and who."""
+    if name is None:
+        asked = subprocess.run(
+            ["git", "config", "user.name"], capture_output=True, text=True, check=False, errors="replace"
+        )
+        name = asked.stdout
+    name = " ".join(name.split())
+    return f"review by {name}" if name else "review"

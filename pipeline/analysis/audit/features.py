@@ -1,0 +1,93 @@
+"""The pass over composed pictures: faces as numbers, by descriptors and, if asked for, a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
+from pipeline.analysis.audit.face import cut_face
+from pipeline.io.image_store import PictureStore
+from pipeline.params.audit import Audit
+from pipeline.runtime.progress import track
+from pipeline.workers import run_parallel
+
+GRID = 2  # the coarse map of the last layer but one is pooled to 2 × 2
+
+
+@dataclass(frozen=True)
+class Order:
+    """A composed picture's name, and the affine map from its pixels to its face's ([2, 3], see face.py)."""
+
+    picture: str
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
+class Described:
+    """A row per picture: `features` float32 [N, D], `hashes` uint64 [N, 4]."""
+
+    features: np.ndarray
+    hashes: np.ndarray
+
+
+def describe(pictures: PictureStore, orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
+    """Describes every picture; the numbers do not depend on the number of workers."""
+    found = run_parallel(
+        partial(_describer, pictures, audit), orders, workers=workers, name=lambda order: order.picture
+    )
+    rows = list(track(found, len(orders), "audit"))
+    features = np.stack([features for features, _ in rows])
+    return Described(features, np.stack([hashed for _, hashed in rows]))
+
+
+def _describer(pictures: PictureStore, audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
+    cv2.setNumThreads(1)
+    return partial(_describe_one, pictures, audit.size, _network(audit) if audit.model else None)
+
+
+def _describe_one(
+    pictures: PictureStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
+) -> tuple[np.ndarray, np.ndarray]:
+    picture = pictures.photo(order.picture)
+    face = cut_face(picture, order.matrix, size)
+    parts = [gradients(face), colours(face)]
+    if network:
+        parts.append(network(face))
+    return np.concatenate(parts), difference_hash(picture)
+
+
+def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from uint8 [S, S, 3] RGB to float32 [D]: pooled features of the last two resolutions."""
+    import torch
+    from torch.nn import functional
+
+    from pipeline.params.training import Train
+    from pipeline.train.network import backbone_maker, channel_scale
+
+    torch.set_num_threads(1)
+    params = Train(
+        model=audit.model or "",
+        model_args=dict(audit.model_args),
+        pretrained=audit.pretrained,
+        normalize=audit.normalize,
+        size=audit.size,
+    )
+    made: Any = backbone_maker(params, weights=True)(1000)
+    model = made.eval().to(memory_format=torch.channels_last)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in channel_scale(params))
+
+    def look(face: np.ndarray) -> np.ndarray:
+        image = torch.from_numpy(face).permute(2, 0, 1)[None].float().div(255)
+        with torch.inference_mode():
+            last, maps = model.forward_intermediates((image - mean) / std, indices=2)
+            coarse = functional.adaptive_avg_pool2d(maps[0], GRID).flatten(1)
+            whole = model.forward_head(last, pre_logits=True).flatten(1)
+        return torch.cat([coarse, whole], dim=1)[0].numpy()
+
+    return look

@@ -1,0 +1,86 @@
+"""The pass over raw photos: brightness, sharpness, a hash, and what the background looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
+from pipeline.analysis.explore.background import background_features
+from pipeline.analysis.explore.quality import brightness, sharpness
+from pipeline.io.image_store import PictureStore
+from pipeline.io.photo import read_photo
+from pipeline.runtime.progress import track
+from pipeline.segment.mattes import coverage, resize_alpha
+from pipeline.workers import run_parallel
+
+
+@dataclass(frozen=True)
+class Order:
+    """A photo's key, and whether it has a matte."""
+
+    image: str
+    matted: bool
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A row per photo.
+
+    Attributes:
+        brightness: float64 [N] in [0, 1]. sharpness: float64 [N], see quality.py.
+        person: float64 [N], share of the photo that the matte keeps; NaN without a matte.
+        hashes: uint64 [N, 4]. features: float32 [N, D], of the whole photo.
+        background: float32 [N, B]; zeros without a matte.
+    """
+
+    brightness: np.ndarray
+    sharpness: np.ndarray
+    person: np.ndarray
+    hashes: np.ndarray
+    features: np.ndarray
+    background: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where photos and mattes are; `colour`: RGB behind transparent pixels."""
+
+    root: Path
+    mattes: PictureStore
+    colour: tuple[int, int, int]
+
+
+def look_at(orders: Sequence[Order], sight: Sight, workers: int | None) -> Looks:
+    """Looks at every photo."""
+    found = run_parallel(partial(_looker, sight), orders, workers=workers, name=lambda o: o.image)
+    rows = list(track(found, len(orders), "explore"))
+    columns = [np.stack([row[k] for row in rows]) for k in range(6)]
+    return Looks(*columns)
+
+
+def _looker(sight: Sight) -> Callable[[Order], tuple[np.ndarray, ...]]:
+    cv2.setNumThreads(1)
+    return partial(_look, sight)
+
+
+def _look(sight: Sight, order: Order) -> tuple[np.ndarray, ...]:
+    photo = read_photo(sight.root / order.image, sight.colour)
+    if order.matted:
+        alpha = resize_alpha(sight.mattes.matte(order.image), *photo.shape[:2])
+        share = coverage(alpha)
+    else:
+        alpha, share = np.full(photo.shape[:2], 255, np.uint8), np.nan
+    return (
+        np.array(brightness(photo)),
+        np.array(sharpness(photo)),
+        np.array(share),
+        difference_hash(photo),
+        np.concatenate([gradients(photo), colours(photo)]),
+        background_features(photo, alpha),
+    )

@@ -1,0 +1,1 @@
+"""Whether a model looks at the background: backgrounds exchanged, and Grad-CAM."""

@@ -1,0 +1,54 @@
+"""The same person on another background, composed as `compose` composes.
+
+Only the background differs from the original picture: crop, matte, fill and padding are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.compose.composite import composite, snapped
+from pipeline.compose.crop import NEUTRAL
+from pipeline.compose.cutout import CutOut
+from pipeline.compose.paint_out import hole, painted_out
+from pipeline.io.photo import decode_photo, encode_jpeg
+
+
+class Fill(Protocol):
+    """A file of `pipeline/compose/fills`."""
+
+    NEEDS_MATTE: bool
+
+    def background(self, crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
+
+
+def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Generator) -> np.ndarray:
+    """The person in front of `plate`, then filled and compressed as the composed picture was.
+
+    Args:
+        plate: uint8 [S, S, 3] RGB, the other background.
+        fill: with `black`, `mean` and `noise` nothing of any background is left, so nothing changes.
+        rng: of the fill; seeded as `compose` seeds it.
+
+    Returns:
+        uint8 [S, S, 3] RGB.
+    """
+    plate = plate.copy()
+    plate[person.known == 0] = NEUTRAL
+    picture = composite(person.crop, person.matte, plate, person.known)
+    if fill.NEEDS_MATTE:
+        behind = cv2.bitwise_and(person.known, cv2.inRange(snapped(person.matte), 0, 0))
+        filling = fill.background(picture, behind, rng)
+        picture = composite(person.crop, person.matte, filling, person.known)
+    return decode_photo(encode_jpeg(picture))
+
+
+def own_plate(person: CutOut, rng: np.random.Generator) -> np.ndarray:
+    """uint8 [S, S, 3]: the person's own background with the person painted out.
+
+    Put back behind the person it changes nothing but what cutting out changes: the control of a swap.
+    """
+    return painted_out(person.crop, hole(person.matte), rng)

@@ -1,0 +1,55 @@
+"""What a model says about the views of a few photos, and where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline.analysis.reliance.gradcam import cams, outside
+from pipeline.analysis.reliance.summary import changed
+from pipeline.analysis.reliance.swap_views import Views
+from pipeline.params.training import Train
+from pipeline.tasks import TASKS
+from pipeline.train.data import Pictures
+from pipeline.train.device import device_of
+from pipeline.train.inference import probabilities
+from pipeline.train.network import Classifier, to_images
+
+
+def asked(
+    model: Classifier, params: Train, batch: Sequence[Views]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray] | None]:
+    """Asks about all views of a batch at once.
+
+    Returns:
+        A row per photo: `image, predicted, background` (share of the picture that is background) and for each
+        task `flip_rate_TASK`, `same_background_TASK`, `cam_outside_TASK`, NaN where there is nothing to say;
+        and the Grad-CAM maps of the pictures as they are, task → float32 [N, S, S], or None (see
+        `pipeline.analysis.reliance.gradcam`).
+    """
+    pictures = np.concatenate([v.pictures for v in batch])
+    answers = probabilities(model, Pictures((pictures,)), params).argmax(axis=1)
+    of_photo = np.split(answers, np.cumsum([len(v.pictures) for v in batch])[:-1])
+    rows: dict[str, object] = {
+        "image": [v.image for v in batch],
+        "predicted": np.array([int(a[0]) for a in of_photo], np.int64),
+        "background": [np.nan if v.alpha is None else 1 - float(v.alpha.mean()) / 255 for v in batch],
+    }
+    for measure, views in (("flip_rate", slice(2, None)), ("same_background", slice(1, 2))):
+        shares = [changed(a[:1], a[None, views]) if len(a[views]) else None for a in of_photo]
+        for task in TASKS:
+            rows[f"{measure}_{task}"] = [np.nan if s is None else float(s[task][0]) for s in shares]
+    originals = torch.from_numpy(np.stack([v.pictures[0] for v in batch]))
+    found = cams(model, to_images(originals, device_of(params)), params)
+    maps = None if found is None else {task: cam.numpy() for task, cam in found.items()}
+    for task in TASKS:
+        rows[f"cam_outside_{task}"] = [
+            np.nan
+            if maps is None or view.alpha is None
+            else float(outside(maps[task][at : at + 1], view.alpha[None])[0])
+            for at, view in enumerate(batch)
+        ]
+    return pd.DataFrame(rows), maps

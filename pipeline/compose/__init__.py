@@ -1,0 +1,1 @@
+"""A person on a background: crop, cut out, inpaint, blend, fill."""

@@ -1,0 +1,80 @@
+"""Backgrounds of other people's photos, with the person painted out; a random window, perhaps mirrored."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.crop import Square, resized
+from pipeline.compose.paint_out import hole, painted_out
+from pipeline.io.photo import read_photo
+from pipeline.runtime.errors import UserError
+
+TRIES = 8  # windows of which the one that shows least of the hole is taken
+SMALLEST = 0.6  # of the photo's shorter side
+
+
+def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
+    """Donors by fold; see `pipeline.compose.backgrounds`."""
+    folds: dict[int, list[Candidate]] = {}
+    for candidate in sorted(candidates, key=lambda c: (c.person, c.image)):
+        folds.setdefault(candidate.fold, []).append(candidate)
+    people = {fold: [c.person for c in rows] for fold, rows in folds.items()}
+
+    def choose(person: Candidate, seed: int) -> str:
+        rows, names = folds.get(person.fold, []), people.get(person.fold, [])
+        first, last = bisect_left(names, person.person), bisect_right(names, person.person)
+        others = len(rows) - (last - first)
+        if not others:
+            raise UserError(
+                "a fold holds one person only, so there is no other background in it",
+                where=f"fold {person.fold}, {person.person}",
+                fix="set split.folds lower, or synthesize.backgrounds to procedural or folder",
+            )
+        at = seed % others
+        return rows[at if at < first else at + last - first].image
+
+    return choose
+
+
+def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
+    """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
+    photo = read_photo(sources.photos / donor, sources.behind)
+    alpha = sources.mattes.matte(donor)
+    part = window(alpha, rng)
+    rows, columns = slice(part.y1, part.y2), slice(part.x1, part.x2)
+    plate = resized(photo[rows, columns], size, size, smooth=False)
+    # the hole's edge is smooth, so that a quarter of the size is enough to find it
+    small = cv2.resize(alpha[rows, columns], (-(-size // 4), -(-size // 4)), interpolation=cv2.INTER_LINEAR)
+    gone = cv2.resize(hole(small), (size, size), interpolation=cv2.INTER_LINEAR)
+    plate = painted_out(plate, cv2.threshold(gone, 64, 255, cv2.THRESH_BINARY)[1], rng)
+    return cv2.flip(plate, 1) if rng.random() < 0.5 else plate
+
+
+def window(alpha: np.ndarray, rng: np.random.Generator) -> Square:
+    """A random square inside the photo that shows little of the person.
+
+    Args:
+        alpha: uint8 [H, W].
+        rng: draws side and place of each try.
+
+    Returns:
+        The one of `TRIES` windows with the smallest mean alpha.
+    """
+    height, width = alpha.shape
+    # a few thousand pixels tell well enough where the person is
+    sums = cv2.integral(cv2.resize(alpha, (64, 64), interpolation=cv2.INTER_NEAREST))
+    best, least = Square(0, 0, 1, 1), float("inf")
+    for share, x, y in rng.random((TRIES, 3)):
+        side = max(1, round(min(width, height) * (SMALLEST + (1 - SMALLEST) * share)))
+        left, top = int(x * (width - side + 1)), int(y * (height - side + 1))
+        x1, x2 = left * 64 // width, max((left + side) * 64 // width, left * 64 // width + 1)
+        y1, y2 = top * 64 // height, max((top + side) * 64 // height, top * 64 // height + 1)
+        covered = float(sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]) / ((x2 - x1) * (y2 - y1))
+        if covered < least:
+            best, least = Square(left, top, left + side, top + side), covered
+    return best

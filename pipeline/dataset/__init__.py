@@ -1,0 +1,1 @@
+"""Which photo shows whom: layouts, tables that people wrote, corrections, labels, folds."""

@@ -1,0 +1,168 @@
+"""The table of corrections, read and checked against the labels: facts about people that the data folder has
+wrong.
+
+    person,image,field,old,new,reason,source
+
+`person` is the folder name (the csv layout's `person`). `image` is a photo of that person: its key, its file
+name or its stem; empty = all of that person's photos. `field` is gender, age, mask or drop. `old` is a guard:
+what the data folder says. Two swapped files are two rows. The order of the rows does not matter, applying
+twice is applying once, and a row that repeats another is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from pipeline.dataset.csv_reading import Row, read_rows
+from pipeline.labels import read_age, read_gender, read_mask
+from pipeline.runtime.errors import Problems, nearest
+
+COLUMNS = ("person", "image", "field", "old", "new", "reason", "source")
+NEEDED = ("person", "image", "field", "old", "new")
+FIELDS = ("gender", "age", "mask", "drop")
+READERS = {"gender": read_gender, "age": read_age, "mask": read_mask}
+FIX = "correct these rows; nothing was applied"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One field of one photo: what the data folder says, what is true (drop: None), and why."""
+
+    image: str
+    person: str
+    field: str
+    old: str | int | None
+    new: str | int | None
+    reason: str
+    source: str
+    line: int
+
+
+def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Correction]:
+    """Reads and checks the whole table.
+
+    Args:
+        data: the file's bytes.
+        where: its name for errors.
+        labels: columns image, person, gender, age, mask: the photos to train on as the data folder labels
+            them.
+
+    Returns:
+        One correction per photo and field, sorted by image and field.
+
+    Raises:
+        Problems: rows that name nobody, whose `old` is not what the data folder says, that contradict each
+            other, or that cannot be read; all of them, each with its line.
+    """
+    rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
+    people = {str(p): g for p, g in labels.groupby("person", sort=False)} if rows else {}
+    ids: dict[str, list[str]] = {}
+    for person in people:
+        ids.setdefault(_bare_id(person), []).append(person)
+    problems: list[str] = []
+    found: dict[tuple[str, str], Correction] = {}
+    for row in rows:
+        corrections, wrong = _corrections_of(row, people, ids)
+        if not wrong:
+            wrong = _contradictions(corrections, found)
+        for correction in corrections:
+            found.setdefault((correction.image, correction.field), correction)
+        problems += [f"{where} line {row.line}: {w}" for w in wrong]
+    if problems:
+        raise Problems(f"{where} does not fit the data", problems, fix=FIX)
+    return [found[key] for key in sorted(found)]
+
+
+def _corrections_of(
+    row: Row, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]
+) -> tuple[list[Correction], list[str]]:
+    """The corrections that one row means, and what is wrong with it."""
+    person, field = row["person"], row["field"].lower()
+    wrong: list[str] = []
+    if field not in FIELDS:
+        close = nearest(field, FIELDS)
+        hint = f", did you mean {close!r}?" if close else ""
+        wrong.append(f"field is {row['field']!r}{hint}; allowed: {', '.join(FIELDS)}")
+    if person not in people:
+        return [], [*wrong, _nobody(person, people, ids)]
+    photos = people[person]
+    if row["image"]:
+        photos = photos[[names_photo(str(image), row["image"]) for image in photos["image"]]]
+        if photos.empty:
+            known = ", ".join(sorted(PurePosixPath(str(i)).name for i in people[person]["image"]))
+            wrong.append(f"{person} has no usable photo {row['image']!r}; there are: {known}")
+    if wrong:
+        return [], wrong
+    old, new, wrong = _values(row, field)
+    if wrong:
+        return [], wrong
+    if field != "drop":
+        said = sorted({str(v) for v in photos[field]})
+        if said != [str(old)]:
+            return [], [_stale(row, field, old, new, said)]
+    images = sorted(str(i) for i in photos["image"])
+    return [
+        Correction(i, person, field, old, new, row["reason"], row["source"], row.line) for i in images
+    ], []
+
+
+def names_photo(image: str, text: str) -> bool:
+    """Whether `text` is the key, the file name or the stem of `image`."""
+    path = PurePosixPath(image)
+    return text in (image, path.name, path.stem)
+
+
+def _nobody(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:
+    if not person:
+        return "person is empty; it is the name of the person's folder"
+    hint = " or ".join(ids.get(_bare_id(person), [])) or nearest(
+        person, [p for p in people if p[:4] == person[:4]]
+    )
+    return f"nobody is called {person!r}" + (f"; did you mean {hint}?" if hint else "")
+
+
+def _bare_id(person: str) -> str:
+    """`001498` of `001498-1_male_Asian_23`: what tables of other teams often name people by."""
+    return person.split("_")[0].split("-")[0]
+
+
+def _values(row: Row, field: str) -> tuple[str | int | None, str | int | None, list[str]]:
+    if field == "drop":
+        given = [c for c in ("old", "new") if row[c]]
+        return None, None, [f"field drop takes no {c}, got {row[c]!r}" for c in given]
+    values: list[str | int | None] = []
+    wrong: list[str] = []
+    for column in ("old", "new"):
+        try:
+            values.append(READERS[field](row[column]))
+        except ValueError as e:
+            values.append(None)
+            wrong.append(f"{column}: {e}" if row[column] else f"{column} is empty; field {field} needs it")
+    return values[0], values[1], wrong
+
+
+def _stale(row: Row, field: str, old: object, new: object, said: Sequence[str]) -> str:
+    who = f"{row['person']} {row['image']}".strip()
+    if said == [str(new)]:
+        return f"stale: the data folder already says {field} {new} for {who}; remove the row"
+    mixed = "; name one image a row" if len(said) > 1 else ""
+    return f"stale: old is {field} {old}, but the data folder says {' and '.join(said)} for {who}{mixed}"
+
+
+def _contradictions(
+    corrections: Sequence[Correction], found: Mapping[tuple[str, str], Correction]
+) -> list[str]:
+    """What `corrections` say differently from an earlier row; one sentence per earlier row."""
+    sentences: dict[int, str] = {}
+    for here in corrections:
+        there = found.get((here.image, here.field))
+        if there and there.new != here.new:
+            name = f"{here.person} {PurePosixPath(here.image).name}"
+            sentences[there.line] = (
+                f"contradicts line {there.line}: {here.field} of {name}: {here.new} here, {there.new} there"
+            )
+    return list(sentences.values())

@@ -1,0 +1,70 @@
+"""ROOT/eval/info.csv: which photos to predict, in which order."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.csv_reading import Row
+from pipeline.dataset.listing import Candidate, Listing, with_position
+from pipeline.dataset.safe_files import name_problem
+from pipeline.io.formula import formula_problem
+
+TABLE = "eval/info.csv"
+FOLDER = "eval/images"
+
+
+def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limit: int | None = None) -> None:
+    """Puts the eval photos into the table's order, or by name where there is no table; adds both to
+    `listing`.
+
+    A row twice, one that points outside the folder, or a name like a formula is a problem. A row whose photo
+    is missing stays, without a photo. A photo without a row is set aside.
+    """
+    rows = rows_of(root, TABLE, ("ImageID",), ("ans",), listing)
+    by_name = {PurePosixPath(p.image).name: p for p in photos}
+    if rows is None:
+        wanted = {name: name for name in by_name}
+        for name in by_name:
+            if problem := formula_problem(name):
+                listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
+    else:
+        wanted = _wanted(rows, by_name, listing)
+        for name in sorted(set(by_name) - set(wanted.values())):
+            listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")
+    known_aside = {a.path for a in listing.aside}
+    for position, (name, file) in enumerate(list(wanted.items())[:limit]):
+        photo = by_name.get(file)
+        listing.eval_rows.append((name, photo.image if photo else ""))
+        if photo:
+            listing.photos.append(with_position(photo, position))
+        elif f"{FOLDER}/{name}" not in known_aside:
+            reason = f"listed in {TABLE}, but there is no such photo"
+            listing.set_aside(
+                f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
+            )
+            listing.notes.append(f"{FOLDER}/{name}: {reason}")
+
+
+def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
+    """ImageID -> name of its file, which macOS may have written with decomposed accents."""
+    composed = {unicodedata.normalize("NFC", name): name for name in files}
+    exact = set(files)
+    wanted: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for row in rows:
+        name, place = row["ImageID"], f"{TABLE} line {row.line}"
+        file = name if name in exact else composed.get(unicodedata.normalize("NFC", name), name)
+        if not name:
+            listing.problems.append(f"{place}: ImageID is empty")
+        elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):
+            listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo in {FOLDER}")
+        elif problem := formula_problem(name):
+            listing.problems.append(f"{place}: ImageID {name!r} {problem}")
+        elif file in lines:
+            listing.problems.append(f"{place}: ImageID {name!r} is in line {lines[file]} too")
+        else:
+            wanted[name], lines[file] = file, row.line
+    return wanted

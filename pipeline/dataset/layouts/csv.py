@@ -1,0 +1,140 @@
+"""`data.layout: csv`: a table says which photo is whose.
+
+    image,person,gender,age,mask[,split]
+
+`image` is a path below ROOT; `split` is train (also when empty) or eval; an eval row needs `image` only. One
+person has one gender and one age. No `image` or `person` begins like a formula. Files that the table does not
+name are not looked at.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.csv_reading import Row
+from pipeline.dataset.listing import Candidate, Listing, without_twins
+from pipeline.dataset.safe_files import name_problem
+from pipeline.io.formula import formula_problem
+from pipeline.labels import read_age, read_gender, read_mask
+from pipeline.params.data import Data
+from pipeline.runtime.errors import Problems, UserError, nearest
+
+COLUMNS = ("image", "person", "gender", "age", "mask")
+SPLITS = ("train", "eval")
+
+
+def read(root: Path, data: Data, limit: int | None) -> Listing:
+    """Lists what the table names; whether a photo exists is seen when it is opened.
+
+    Args:
+        root: the data folder, resolved.
+        data: the params section; `data.table` is the table's path below `root`.
+        limit: take only the first so many people, and so many photos to predict.
+
+    Raises:
+        UserError: there is no such table.
+    """
+    listing = Listing()
+    rows = rows_of(root, data.table, COLUMNS, ("split",), listing)
+    if rows is None:
+        if listing.problems:
+            raise Problems("the table of photos cannot be used", listing.problems)
+        fix = "set data.table to a table below data.root, or data.layout to folders"
+        raise UserError("the table of photos is missing", where=root / data.table, fix=fix)
+    photos = _candidates(rows, data.table, listing)
+    listing.problems += _contradictions(photos, data.table)
+    kept = without_twins([p for _, p in photos], listing)
+    people = sorted({p.person for p in kept if p.split == "train"})
+    chosen = set(people[:limit] if limit else people)
+    used = {p.image for p in kept}
+    listing.photos = [p for p in kept if p.split == "train" and p.person in chosen]
+    to_predict = [p for _, p in photos if p.split == "eval"]
+    for photo in to_predict[:limit] if limit else to_predict:
+        listing.eval_rows.append((photo.image, photo.image if photo.image in used else ""))
+    wanted = {image for _, image in listing.eval_rows}
+    listing.photos += [p for p in kept if p.image in wanted]
+    return listing
+
+
+def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple[int, Candidate]]:
+    """(line, photo) of every row that is right; the others become problems."""
+    photos: list[tuple[int, Candidate]] = []
+    lines: dict[str, int] = {}
+    position = 0
+    for row in rows:
+        image, split = posixpath.normpath(row["image"].replace("\\", "/")), row["split"].lower() or "train"
+        wrong = _path_problems(row["image"], image)
+        if split not in SPLITS:
+            close = nearest(split, SPLITS)
+            hint = f", did you mean {close!r}?" if close else ""
+            wrong.append(f"split is {row['split']!r}{hint}; allowed: {', '.join(SPLITS)}")
+        if image in lines and row["image"]:
+            wrong.append(f"image {row['image']!r} is in line {lines[image]} too")
+        lines.setdefault(image, row.line)
+        gender, age, mask = _labels(row, wrong) if split == "train" else ("", -1, "")
+        listing.problems += [f"{table} line {row.line}: {w}" for w in wrong]
+        if wrong:
+            continue
+        if split == "eval":
+            photos.append((row.line, Candidate(image, split, position=position)))
+            position += 1
+        else:
+            photos.append((row.line, Candidate(image, split, row["person"], gender, age, mask)))
+    return photos
+
+
+def _path_problems(written: str, image: str) -> list[str]:
+    if not written:
+        return ["image is empty"]
+    if (
+        image.startswith(("/", "../"))
+        or image in (".", "..")
+        or ".." in written.replace("\\", "/").split("/")
+    ):
+        return [f"image {written!r} points outside the data folder"]
+    if image[1:2] == ":":
+        return [f"image {written!r} is not a path below the data folder"]
+    if problem := name_problem(image) or formula_problem(image):
+        return [f"image {written!r}: {problem}"]
+    return []
+
+
+def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
+    """(gender, age, mask) of a row; what is wrong with it is added to `wrong`."""
+    if not row["person"]:
+        wrong.append("person is empty")
+    elif problem := name_problem(row["person"]) or formula_problem(row["person"]):
+        wrong.append(f"person {row['person']!r}: {problem}")
+    gender, age, mask = "", -1, ""
+    try:
+        gender = read_gender(row["gender"])
+    except ValueError as e:
+        wrong.append(str(e))
+    try:
+        age = read_age(row["age"])
+    except ValueError as e:
+        wrong.append(str(e))
+    try:
+        mask = read_mask(row["mask"])
+    except ValueError as e:
+        wrong.append(str(e))
+    return gender, age, mask
+
+
+def _contradictions(photos: Sequence[tuple[int, Candidate]], table: str) -> list[str]:
+    """People with two genders or two ages: either a slip, or two people under one name."""
+    problems: list[str] = []
+    first: dict[str, tuple[int, Candidate]] = {}
+    for line, photo in photos:
+        if photo.split != "train":
+            continue
+        first_line, known = first.setdefault(photo.person, (line, photo))
+        for name, here, there in (("gender", photo.gender, known.gender), ("age", photo.age, known.age)):
+            if here != there:
+                problems.append(
+                    f"{table} line {line}: {photo.person} has {name} {here}, but {there} in line {first_line}"
+                )
+    return problems

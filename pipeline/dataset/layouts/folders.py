@@ -1,0 +1,178 @@
+"""`data.layout: folders`: the competition's layout, a folder per person.
+
+ROOT/train/images/{id}_{gender}_{race}_{age}/{mask1..mask5,incorrect_mask,normal}.{jpg,jpeg,png}
+ROOT/train/train.csv      optional; compared with the folders, which are what counts
+ROOT/eval/images/*        optional, with ROOT/eval/info.csv: what to predict, in which order
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from pipeline.dataset.competition_tables import compare_with_folders
+from pipeline.dataset.eval_table import arrange_eval
+from pipeline.dataset.listing import Candidate, Listing, is_picture, is_system, stray_reason, without_twins
+from pipeline.dataset.person import Person, PersonError, read_person
+from pipeline.dataset.safe_files import checked_folder, name_problem
+from pipeline.labels import MASK_OF_STEM
+from pipeline.params.data import Data
+from pipeline.runtime.errors import UserError, nearest, printable
+
+TRAIN = "train/images"
+EVAL = "eval/images"
+
+
+def read(root: Path, data: Data, limit: int | None) -> Listing:
+    """Lists the data folder.
+
+    Args:
+        root: the data folder, resolved.
+        data: the params section; nothing of it matters here.
+        limit: take only the first so many people, and so many photos to predict.
+
+    Raises:
+        UserError: there is no ROOT/train/images.
+    """
+    listing = Listing()
+    people = _people(root, listing)
+    _note_shared_ids(people, listing)
+    compare_with_folders(root, [p.key for p in people], listing)
+    chosen = people[:limit] if limit else people
+    for person in chosen:
+        listing.photos += _photos(root, person, listing)
+    _note_missing(chosen, listing)
+    arrange_eval(root, _eval_photos(root, listing), listing, limit)
+    return listing
+
+
+def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name (code points, so that no locale matters)."""
+    try:
+        with os.scandir(checked_folder(root, folder)) as entries:
+            return sorted(entries, key=lambda e: e.name)
+    except OSError as e:
+        listing.set_aside(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _people(root: Path, listing: Listing) -> list[Person]:
+    if not (root / TRAIN).is_dir():
+        raise _no_train(root)
+    people: list[Person] = []
+    for entry in _entries(root, TRAIN, listing):
+        path = f"{TRAIN}/{entry.name}"
+        if not _is_folder(entry):
+            reason, fix, counts = stray_reason(entry.name) or (
+                "a photo outside a person's folder",
+                "move it",
+                True,
+            )
+            listing.set_aside(path, reason, fix, counts)
+        elif is_system(entry.name):
+            listing.set_aside(path, "a hidden or system folder", "nothing to do", counts=False)
+        elif problem := name_problem(entry.name):
+            _set_folder_aside(root, path, f"its person's folder: {problem}", listing)
+        else:
+            try:
+                people.append(read_person(entry.name))
+            except PersonError as e:
+                listing.problems.append(f"{path}: {e}")
+    return people
+
+
+def _set_folder_aside(root: Path, path: str, reason: str, listing: Listing) -> None:
+    for inner in _entries(root, path, listing):
+        listing.set_aside(f"{path}/{inner.name}", reason, "rename the folder", is_picture(inner.name))
+
+
+def _set_inner_aside(root: Path, path: str, what: str, listing: Listing) -> None:
+    """Names every photo below a folder where none belongs; without any, the folder itself."""
+    inner = sorted(
+        os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118
+        for folder, _, names in os.walk(root / path)
+        for name in names
+        if is_picture(name)
+    )
+    for photo in inner:
+        listing.set_aside(photo, f"in {what}", "move it up")
+    if not inner:
+        listing.set_aside(path, what, "move its photos up", is_picture(path))
+
+
+def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
+    folder = f"{TRAIN}/{person.key}"
+    found: list[Candidate] = []
+    for entry in _entries(root, folder, listing):
+        path, name = f"{folder}/{entry.name}", PurePosixPath(entry.name)
+        if _is_folder(entry):
+            _set_inner_aside(root, path, "a folder inside a person's folder", listing)
+        elif stray := stray_reason(entry.name):
+            listing.set_aside(path, *stray)
+        elif mask := MASK_OF_STEM.get(name.stem.lower()):
+            found.append(Candidate(path, "train", person.key, person.gender, person.age, mask))
+        else:
+            close = nearest(name.stem.lower(), MASK_OF_STEM)
+            hint = f"rename it, perhaps to {close}{name.suffix}" if close else "rename it"
+            listing.set_aside(path, "not a known photo name (mask1 to mask5, incorrect_mask, normal)", hint)
+    return without_twins(found, listing)
+
+
+def _note_shared_ids(people: list[Person], listing: Listing) -> None:
+    """Tells of ids that several folders carry: two people in the real set, but it may be one person twice."""
+    folders: dict[str, list[str]] = {}
+    for person in people:
+        folders.setdefault(person.id, []).append(person.key)
+    for id_, keys in folders.items():
+        if len(keys) > 1:
+            listing.notes.append(
+                f"id {id_} is in {len(keys)} folders, each a person of its own: {', '.join(keys)}"
+            )
+
+
+def _note_missing(people: list[Person], listing: Listing) -> None:
+    """Tells of people who lack photos that others have; those set aside are told of anyway."""
+    stems: dict[str, set[str]] = {p.key: set() for p in people}
+    for path in [p.image for p in listing.photos] + [a.path for a in listing.aside]:
+        person = path.split("/")[2] if path.count("/") >= 3 else ""
+        stems.get(person, set()).add(PurePosixPath(path).stem.lower())
+    for person, have in stems.items():
+        lacking = [stem for stem in MASK_OF_STEM if stem not in have]
+        if lacking:
+            listing.notes.append(f"{TRAIN}/{person}: no {', '.join(lacking)}")
+
+
+def _eval_photos(root: Path, listing: Listing) -> list[Candidate]:
+    if not (root / EVAL).is_dir():
+        if (root / EVAL).exists():
+            listing.problems.append(f"{EVAL} is not a folder")
+        return []
+    found: list[Candidate] = []
+    for entry in _entries(root, EVAL, listing):
+        path = f"{EVAL}/{entry.name}"
+        if _is_folder(entry):
+            _set_inner_aside(root, path, "a folder among the photos to predict", listing)
+        elif stray := stray_reason(entry.name):
+            listing.set_aside(path, *stray)
+        else:
+            found.append(Candidate(path, "eval"))
+    return without_twins(found, listing)
+
+
+def _no_train(root: Path) -> UserError:
+    fix = "set data.root to the folder that holds train/images, or data.layout to csv"
+    for place in (root.parent, root.parent.parent):
+        if (place / TRAIN).is_dir():
+            fix = f"it looks as if you meant its parent: data.root: {place}"
+    for child in sorted(root.iterdir()):
+        if (child / TRAIN).is_dir():
+            fix = f"it looks as if you meant the folder inside: data.root: {child}"
+    holds = ", ".join(sorted(printable(p.name) for p in root.iterdir())[:10]) or "nothing"
+    return UserError("the data folder has no train/images", where=root, got=f"it holds {holds}", fix=fix)

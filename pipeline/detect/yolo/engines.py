@@ -1,0 +1,171 @@
+"""PersonNet on OpenVINO or torch, behind one interface: letterboxed photos in, scores and features out."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from filelock import FileLock
+
+from pipeline.detect.yolo.box_branch import BoxBranch, bounds
+from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.networks.backends import Precision, has_cuda, openvino_properties
+from pipeline.runtime.errors import UserError
+
+VERSION = "1"
+SHAPES = 4  # compiled networks kept per process; photos come sorted by size, so that few are needed at a time
+
+
+class Answer(Protocol):
+    """What the network says about a list of photos of one size.
+
+    Attributes:
+        logits: float32 [N, anchors], person scores before the sigmoid.
+    """
+
+    logits: np.ndarray
+
+    def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [5, 5, C] around a place of a level's map, zero outside it; bool [5, 5]: what is inside."""
+        ...
+
+
+class Engine(Protocol):
+    """A network ready to run. `boxes` computes the boxes of anchors."""
+
+    boxes: BoxBranch
+
+    def __call__(self, frames: np.ndarray) -> Answer: ...  # uint8 [N, height, width, 3] RGB
+
+
+class MapAnswer:
+    """Logits and feature maps; the maps may be numpy arrays or tensors on a device, [N, rows, columns, C]."""
+
+    def __init__(self, logits: np.ndarray, maps: list[Any]) -> None:
+        self.logits = logits
+        self.maps = maps
+
+    def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
+        features = self.maps[level]
+        on_map_y, on_map_x, in_patch_y, in_patch_x = bounds(row, column, features.shape[1], features.shape[2])
+        cut = features[photo, on_map_y, on_map_x]
+        patch = np.zeros((5, 5, features.shape[3]), dtype=np.float32)
+        patch[in_patch_y, in_patch_x] = cut if isinstance(cut, np.ndarray) else cut.float().cpu().numpy()
+        inside = np.zeros((5, 5), dtype=bool)
+        inside[in_patch_y, in_patch_x] = True
+        return patch, inside
+
+
+class OpenvinoEngine:
+    """Runs the network that `convert` wrote; never imports torch.
+
+    Args:
+        folder: of the converted network.
+        precision: f32 or bf16.
+    """
+
+    def __init__(self, folder: Path, precision: Precision) -> None:
+        import openvino
+
+        self.core = openvino.Core()
+        self.model = self.core.read_model(folder / "person.xml")
+        self.boxes = BoxBranch.load(folder / "boxes.npz")
+        self.properties = openvino_properties(precision)
+        self.requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+
+    def __call__(self, frames: np.ndarray) -> Answer:
+        import openvino
+
+        request = self._request(frames.shape)
+        request.infer([openvino.Tensor(frames, shared_memory=True)], share_outputs=True)
+        logits, *maps = (request.get_output_tensor(i).data for i in range(1 + len(self.boxes.levels)))
+        return MapAnswer(logits, maps)
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        """The network for one input shape; the shapes used last are kept."""
+        if shape not in self.requests:
+            if len(self.requests) >= SHAPES:
+                self.requests.popitem(last=False)
+            model = self.model.clone()
+            model.reshape(list(shape))
+            self.requests[shape] = self.core.compile_model(
+                model, "CPU", self.properties
+            ).create_infer_request()
+        self.requests.move_to_end(shape)
+        return self.requests[shape]
+
+
+class TorchEngine:
+    """Runs the network with torch, channels last; on CUDA where there is one."""
+
+    def __init__(self, weights: Path, root: Path, precision: Precision) -> None:
+        import torch
+
+        from pipeline.detect.yolo.checkpoint import load_checkpoint
+        from pipeline.detect.yolo.network import PersonNet, box_branch_of
+
+        model = load_checkpoint(weights, root)
+        self.boxes = box_branch_of(model)
+        kind = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
+        self.device = torch.device("cuda" if has_cuda() else "cpu")
+        net: Any = PersonNet(model).eval()
+        self.net = net.to(self.device, kind, memory_format=torch.channels_last)
+
+    def __call__(self, frames: np.ndarray) -> Answer:
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(frames)
+            if self.device.type == "cuda":
+                images = images.pin_memory().to(self.device, non_blocking=True)
+            logits, *maps = self.net(images)
+            return MapAnswer(logits.float().cpu().numpy(), maps)
+
+
+def converted(weights: Path, sha256: str, root: Path) -> Path:
+    """The folder with the network as OpenVINO reads it, converted from the checkpoint if it is not there yet.
+
+    Named after what it was made of and by; published by rename under a lock, so that two runs can share it.
+    """
+    folder = converted_folder(sha256, root)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        try:
+            return verified_folder(folder, "detect")
+        except UserError:
+            shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged
+        with published_folder(folder) as part:
+            convert(weights, root, part)
+    return folder
+
+
+def converted_folder(sha256: str, root: Path) -> Path:
+    """Where `converted` keeps it."""
+    import openvino
+
+    key = hashlib.sha256(f"{sha256} {VERSION} {openvino.__version__}".encode()).hexdigest()[:16]
+    return root / ".cache" / "compiled" / f"yolov8-{key}"
+
+
+def convert(weights: Path, root: Path, folder: Path) -> None:
+    """Writes person.xml, person.bin (float32, for any multiple of 32) and boxes.npz into `folder`."""
+    import openvino
+    import torch
+
+    from pipeline.detect.yolo.checkpoint import load_checkpoint
+    from pipeline.detect.yolo.network import PersonNet, box_branch_of
+
+    model = load_checkpoint(weights, root)
+    example = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
+    with torch.inference_mode(), warnings.catch_warnings():
+        # OpenVINO itself traces with torch.jit, which torch calls deprecated
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        network = openvino.convert_model(PersonNet(model).eval(), example_input=example)
+    network.reshape([-1, -1, -1, 3])
+    openvino.save_model(network, folder / "person.xml", compress_to_fp16=False)
+    box_branch_of(model).save(folder / "boxes.npz")

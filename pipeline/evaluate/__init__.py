@@ -1,0 +1,1 @@
+"""Predictions in, numbers out: metrics, intervals, class priors, votes, corrected tests."""

@@ -1,0 +1,183 @@
+"""Files that are either whole or not there: written under a temporary name, then renamed.
+
+A folder gets a `MANIFEST.json` (number of files, bytes, digest of names and sizes) as its last file, and
+`verified_folder` refuses a folder that does not match it. Existing outputs may be hard links into DVC's
+cache, so nothing is ever written in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.runtime.disk import disk_full, is_full
+from pipeline.runtime.errors import UserError
+
+MANIFEST = "MANIFEST.json"
+_workshop: Path | None = None
+
+
+def work_in(folder: Path) -> None:
+    """Makes `folder` the place of temporary names in this process, and empties it.
+
+    What a killed stage leaves half-written then lies outside the folders of results: DVC may bring the
+    results back from its cache without running the stage, and nobody would clear them up there.
+    """
+    global _workshop
+    _remove(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _workshop = folder
+
+
+def _prepared(path: Path) -> Path:
+    """The name to write under, in a folder that exists."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        if is_full(e, path.parent):
+            raise disk_full(path) from e
+        raise
+    return _temporary(path)
+
+
+def _temporary(path: Path) -> Path:
+    """A name in the workshop where a rename from there to `path` is possible, else beside `path`."""
+    usable = _workshop is not None and _workshop.is_dir()  # not where this process went to another project
+    if _workshop and usable and _workshop.stat().st_dev == path.parent.stat().st_dev:
+        place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
+        return _workshop / f".{place}-{path.name[-100:]}.{os.getpid()}.part"
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+@contextmanager
+def published_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yields a temporary path; on success it is synced and renamed to `path`.
+
+    Args:
+        sync: False for what is checked when it is read, and made anew where a power cut spoilt it.
+
+    Raises:
+        UserError: the disk is full; what was at `path` before is still there.
+    """
+    part = _prepared(path)
+    try:
+        yield part
+        if sync:
+            with part.open("rb") as f:
+                os.fsync(f.fileno())
+        part.replace(path)
+    except Exception as e:
+        if is_full(e, path.parent):
+            raise disk_full(path) from e
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def published_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty temporary folder; on success it gets its manifest and becomes `path`.
+
+    Raises:
+        UserError: the disk is full; what was at `path` before is still there.
+    """
+    part = _prepared(path)
+    try:
+        sweep_parts(path)
+        part.mkdir()
+        yield part
+        manifest = json.dumps(listing(part), indent=1, sort_keys=True) + "\n"
+        (part / MANIFEST).write_text(manifest, encoding="utf-8")
+        old = _temporary(path).with_suffix(".old")
+        if path.exists() or path.is_symlink():
+            path.rename(old)
+        part.rename(path)
+        _remove(old)
+    except Exception as e:
+        if is_full(e, path.parent):
+            raise disk_full(path) from e
+        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def sweep_parts(path: Path) -> None:
+    """Removes what killed runs left beside `path` under temporary names. Call with the stage's lock held."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        if left.suffix in (".part", ".old"):
+            _remove(left)
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder with all it holds, a file, or a link, but never what a link leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def listing(folder: Path) -> dict[str, Any]:
+    """`{"files", "bytes", "sha256"}` of all below `folder` but the manifest; sha256 over names and sizes."""
+    rows: list[tuple[str, int]] = []
+    stack = [folder]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(Path(entry.path))
+                elif entry.name != MANIFEST:
+                    rows.append((os.path.relpath(entry.path, folder), entry.stat().st_size))
+    rows.sort()
+    digest = hashlib.sha256()
+    for name, size in rows:
+        digest.update(f"{name}\0{size}\n".encode("utf-8", "surrogateescape"))
+    return {"files": len(rows), "bytes": sum(s for _, s in rows), "sha256": digest.hexdigest()}
+
+
+def verified_folder(path: Path, stage: str) -> Path:
+    """`path`, if its manifest is there and matches what the folder holds.
+
+    Raises:
+        UserError: the folder is missing, incomplete or was changed by hand; names `stage` as what makes it.
+    """
+    if not path.is_dir():
+        raise UserError("an input folder is missing", where=path, fix=f"run `dvc repro {stage}`")
+    try:
+        expected = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError(
+            "an input folder has no readable manifest, so it is not known to be whole",
+            where=path / MANIFEST,
+            got=str(e),
+            fix=f"run `dvc repro --force {stage}`",
+        ) from e
+    found = listing(path)
+    if found != expected:
+        raise UserError(
+            "an input folder does not match its manifest",
+            where=path,
+            got=f"{found['files']} files, {found['bytes']} bytes",
+            allowed=f"{expected.get('files')} files, {expected.get('bytes')} bytes as written",
+            fix=f"run `dvc checkout --force` or `dvc repro --force {stage}`",
+        )
+    return path
+
+
+def write_json(path: Path, value: object) -> None:
+    """JSON with sorted keys off (the order given is kept), floats as Python prints them, a final newline."""
+    with published_file(path) as part:
+        part.write_text(
+            json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 text with `\\n` line ends, whatever the platform."""
+    with published_file(path) as part:
+        part.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,203 @@
+"""Pictures by name in a folder: a file each, or packed into tar shards; who writes or reads does not care.
+
+Above some 100,000 pictures it is the single files that slow DVC (45 µs per file and reference, and hashing
+and linking each); `data.shards` packs them. A picture's bytes do not depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.photo import decode_matte, decode_photo
+from pipeline.io.tar_shards import Place, read_index, write_shards
+from pipeline.runtime.errors import UserError
+
+SPOOL = ".spool-"
+HEAD = struct.Struct(">QQ")  # before a picture in a spool: bytes of its name, bytes of its content
+
+
+def matte_name(image: str) -> str:
+    """The name of the matte of `image` in build/mattes: the same with the suffix .png."""
+    return PurePosixPath(image).with_suffix(".png").as_posix()
+
+
+def composed_name(image: str) -> str:
+    """The name of the composed picture of `image` in build/images: the same with the suffix .jpg."""
+    return PurePosixPath(image).with_suffix(".jpg").as_posix()
+
+
+@dataclass(frozen=True)
+class PictureStore:
+    """Reads the pictures of a folder; threads and processes may share it (picklable, keeps no file open).
+
+    Attributes:
+        folder: where they are.
+        stage: what writes the folder; for errors.
+        index: where each picture lies in the shards; None where each is a file.
+    """
+
+    folder: Path
+    stage: str = ""
+    index: Mapping[str, Place] | None = field(default=None, repr=False)
+
+    @staticmethod
+    def opened(folder: Path, stage: str = "") -> PictureStore:
+        """The pictures of a folder as it lies there; the folder need not exist."""
+        return PictureStore(folder, stage, read_index(folder))
+
+    @staticmethod
+    def verified(folder: Path, stage: str) -> PictureStore:
+        """As `opened`, once the folder matches its manifest.
+
+        Raises:
+            UserError: it is missing, incomplete or was changed by hand.
+        """
+        return PictureStore.opened(verified_folder(folder, stage), stage)
+
+    def __contains__(self, name: str) -> bool:
+        return (self.folder / name).is_file() if self.index is None else name in self.index
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a picture.
+
+        Raises:
+            UserError: it is not there, or cannot be read.
+        """
+        try:
+            if self.index is None:
+                return (self.folder / name).read_bytes()
+            place = self.index[name]
+            with (self.folder / place.shard).open("rb", buffering=0) as f:
+                f.seek(place.offset)
+                data = f.read(place.size)
+            if len(data) != place.size:
+                raise OSError(0, "the shard is cut off")
+        except (KeyError, OSError) as e:
+            raise UserError(
+                "a picture is missing",
+                where=self.where(name),
+                got=(e.strerror if isinstance(e, OSError) else "not in the index") or str(e),
+                fix=f"run `dvc repro --force {self.stage}`" if self.stage else None,
+            ) from e
+        return data
+
+    def where(self, name: str) -> str:
+        """How to call a picture in an error."""
+        place = None if self.index is None else self.index.get(name)
+        return str(self.folder / name) if place is None else f"{self.folder / place.shard}: {name}"
+
+    def photo(self, name: str) -> np.ndarray:
+        """A JPEG of the folder: uint8 [H, W, 3] RGB.
+
+        Raises:
+            UserError: as `read`, or it is no whole picture.
+        """
+        return decode_photo(self.read(name), where=self.where(name))
+
+    def matte(self, image: str) -> np.ndarray:
+        """The matte of photo `image`: uint8 [H, W], 0 = background, 255 = person.
+
+        Raises:
+            UserError: as `read`, or it is no gray PNG.
+        """
+        name = matte_name(image)
+        return decode_matte(self.read(name), where=self.where(name))
+
+
+@dataclass(frozen=True)
+class PictureWriter:
+    """Takes the pictures of a new folder, in any order, from any thread or process (picklable).
+
+    Attributes:
+        folder: the folder in the making; tables may be put there beside the pictures.
+        shards: pictures per tar shard; None = a file each.
+        stem: what the shards' names begin with.
+    """
+
+    folder: Path
+    shards: int | None = None
+    stem: str = "pictures"
+
+    def write(self, name: str, content: bytes, source: Path | None = None) -> None:
+        """Adds a picture.
+
+        Args:
+            name: relative, with `/`; each comes once.
+            content: its bytes.
+            source: a read-only file with this content that may be linked to instead of written again.
+        """
+        if self.shards:
+            self._spool(name, content)
+            return
+        path = self.folder / name
+        try:
+            _place(path, content, source)
+        except FileNotFoundError:  # its folder is new
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _place(path, content, source)
+
+    def _spool(self, name: str, content: bytes) -> None:
+        """Appends to a file that only this thread writes: pictures come in any order, shards are sorted."""
+        said = os.fsencode(name)
+        spool = self.folder / f"{SPOOL}{os.getpid()}-{threading.get_ident()}"
+        with spool.open("ab", buffering=0) as f:
+            record = HEAD.pack(len(said), len(content)) + said + content
+            if f.write(record) != len(record):
+                raise OSError(28, os.strerror(28), str(spool))
+
+    def pack(self) -> None:
+        """Turns what was spooled into shards; called once, when everything was written."""
+        if not self.shards:
+            return
+        spools = sorted(self.folder.glob(f"{SPOOL}*"))
+        places = {name: place for spool in spools for name, place in _spooled(spool)}
+        here = PictureStore(self.folder, index=places)
+        write_shards(self.folder, self.stem, places, here.read, self.shards)
+        for spool in spools:
+            spool.unlink()
+
+
+@contextmanager
+def published_pictures(path: Path, shards: int | None) -> Iterator[PictureWriter]:
+    """Yields the writer of a new folder; on success the folder gets its manifest and becomes `path`.
+
+    Args:
+        path: where the folder goes; shards are named after it.
+        shards: pictures per tar shard (`data.shards`); None or 0 = a file each.
+
+    Raises:
+        UserError: the disk is full; what was at `path` before is still there.
+    """
+    with published_folder(path) as part:
+        writer = PictureWriter(part, shards or None, path.name)
+        yield writer
+        writer.pack()
+
+
+def _place(path: Path, content: bytes, source: Path | None) -> None:
+    if source is not None:
+        try:
+            os.link(source, path)
+            return
+        except OSError:  # another disk, or gone meanwhile
+            pass
+    path.write_bytes(content)
+
+
+def _spooled(spool: Path) -> Iterator[tuple[str, Place]]:
+    """Name and place of each picture in a spool."""
+    with spool.open("rb") as f:
+        while head := f.read(HEAD.size):
+            name, size = HEAD.unpack(head)
+            said = os.fsdecode(f.read(name))
+            yield said, Place(spool.name, f.tell(), size)
+            f.seek(size, os.SEEK_CUR)

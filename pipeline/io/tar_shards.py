@@ -1,0 +1,92 @@
+"""Tar files with the pictures of a folder in them, and where in them each picture lies.
+
+    <folder>/<folder's name>-000000.tar …    members in the order of their names, <name> = key.extension
+    <folder>/INDEX.json                      {"<shard>": {"<name>": [offset, bytes], …}, …}
+
+The naming is webdataset's, so its readers take the shards as they are (they end a key at the first dot of
+a file's name). Headers hold nothing but name and size, so the same pictures give the same bytes. Names that
+tar's header has no room for, or that are not ASCII, go into PAX records; any bytes survive in them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pipeline.runtime.errors import UserError
+
+INDEX = "INDEX.json"
+
+
+class Place(NamedTuple):
+    """Where a picture's bytes are: the file's name, the first byte in it, how many."""
+
+    shard: str
+    offset: int
+    size: int
+
+
+def write_shards(
+    folder: Path, stem: str, names: Iterable[str], content: Callable[[str], bytes], per_shard: int
+) -> None:
+    """Packs pictures into `folder`, sorted by name, `per_shard` in each tar, and writes the index.
+
+    Args:
+        stem: what the shards' names begin with.
+        names: relative names with `/`, each once.
+        content: gives the bytes of a name; called once for each, in the order of the names.
+    """
+    index: dict[str, dict[str, tuple[int, int]]] = {}
+    ordered = sorted(names, key=os.fsencode)
+    for number, start in enumerate(range(0, len(ordered), per_shard)):
+        shard = f"{stem}-{number:06d}.tar"
+        with (folder / shard).open("wb") as f:
+            index[shard] = _write_tar(f, ordered[start : start + per_shard], content)
+    # ASCII: JSON's escapes also carry the surrogates that stand for bytes that are no UTF-8
+    (folder / INDEX).write_text(json.dumps(index, indent=0) + "\n", encoding="ascii")
+
+
+def _write_tar(
+    f: BinaryIO, names: Sequence[str], content: Callable[[str], bytes]
+) -> dict[str, tuple[int, int]]:
+    """Writes one tar; returns first byte and length of each member."""
+    places: dict[str, tuple[int, int]] = {}
+    for name in names:
+        data = content(name)
+        info = tarfile.TarInfo(name)  # by default: mode 644, owner 0, time 0
+        info.size = len(data)
+        f.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        places[name] = (f.tell(), len(data))
+        f.write(data + bytes(-len(data) % tarfile.BLOCKSIZE))
+    f.write(bytes(2 * tarfile.BLOCKSIZE))
+    f.write(bytes(-f.tell() % tarfile.RECORDSIZE))
+    return places
+
+
+def read_index(folder: Path) -> dict[str, Place] | None:
+    """Where each picture of the folder lies; None where it holds no shards.
+
+    Raises:
+        UserError: the index is damaged.
+    """
+    path = folder / INDEX
+    try:
+        raw = json.loads(path.read_bytes())
+        return {
+            name: Place(shard, int(offset), int(size))
+            for shard, rows in raw.items()
+            for name, (offset, size) in rows.items()
+        }
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as e:
+        raise UserError(
+            "the index of packed pictures cannot be read",
+            where=path,
+            got=str(e),
+            fix=f"run `dvc checkout --force {folder}`, or the stage that wrote it again",
+        ) from e

@@ -1,0 +1,64 @@
+"""A photo as `ingest` indexed it: what a pass of a network reads, and refuses where it is another by now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.io.photo import PhotoError, decode_photo
+from pipeline.runtime.errors import UserError
+
+FIX = "run `dvc repro ingest`: it indexes the photos anew and sets unusable ones aside"
+
+
+@dataclass(frozen=True)
+class IndexedPhoto:
+    """One photo: its key, file and checksum, and its upright size in pixels."""
+
+    image: str
+    path: Path
+    sha256: str
+    width: int
+    height: int
+
+    def read(self, background: tuple[int, int, int]) -> np.ndarray:
+        """The photo, uint8 [H, W, 3] RGB upright, if it is still the one that was indexed.
+
+        Args:
+            background: RGB put behind transparent pixels.
+
+        Raises:
+            UserError: it is gone, cannot be decoded, or has other bytes now; names it.
+        """
+        try:
+            data = self.path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != self.sha256:
+                raise UserError("a photo is not the one that was indexed", where=self.path, fix=FIX)
+            return decode_photo(data, background, where=str(self.path))
+        except OSError as e:
+            raise UserError(
+                "an indexed photo cannot be read", where=self.path, got=e.strerror, fix=FIX
+            ) from e
+        except PhotoError as e:
+            raise UserError("an indexed photo cannot be decoded", where=self.path, got=str(e), fix=FIX) from e
+
+
+def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPhoto]]:
+    """Groups of at most `size` photos of one shape, in a fixed order: networks are specialised by shape."""
+    batches: list[list[IndexedPhoto]] = []
+    for photo in sorted(photos, key=lambda p: (p.height, p.width, p.image)):
+        last = batches[-1] if batches else []
+        if last and len(last) < size and (last[0].height, last[0].width) == (photo.height, photo.width):
+            last.append(photo)
+        else:
+            batches.append([photo])
+    return batches
+
+
+def names_of(batch: Sequence[IndexedPhoto]) -> str:
+    """How to call some photos in an error."""
+    return ", ".join(photo.image for photo in batch)

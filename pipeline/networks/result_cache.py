@@ -1,0 +1,156 @@
+"""Results of networks, kept by what they were made of, so that no network looks at the same photo twice.
+
+    .cache/items/<pass>-<digest of its identity>/identity.json
+                                                 rows.jsonl          small results, a line each
+                                                 <ab>/<photo>-<checksum><suffix>     results that are files
+
+`<photo>` is the sha256 of the photo's bytes; the identity is everything else that decides the result (params
+that matter, sha256 of weights, version of the pass, backend and precision). A photo that moved, or whose
+person was renamed, is therefore still the same item.
+
+Rows are appended to one file: 18,900 of them are written in 0.5 s and read in 0.13 s, against 1.8 and 0.5 s
+as single files and 1.8 and 0.4 s in SQLite. Everything is checked when it is read: a damaged or half-written
+entry counts as absent. Use is recorded in the access time, not in the modification time, by which DVC
+recognises its files: outputs are hard links to the entries. Several processes may read, add and prune at
+once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from pipeline.io.atomic import published_file, write_json
+from pipeline.networks.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
+
+__all__ = ["ItemCache", "Row", "Usage", "prune", "stats"]
+
+IDENTITY = "identity.json"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ItemCache:
+    """Everything kept of one pass under one identity. Picklable: workers may add files.
+
+    Attributes:
+        items: the folder of all passes.
+        name: of the pass, e.g. `detect`.
+        identity: JSON values; equal identities give equal results.
+    """
+
+    items: Path
+    name: str
+    identity: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the entries of this identity are."""
+        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
+        return self.items / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+    def rows(self) -> dict[str, Row]:
+        """All sound rows by the photo's sha256; of two rows for one photo the later one."""
+        path = self.folder / ROWS
+        if not path.is_file():
+            return {}
+        _touch(path)
+        found: dict[str, Row] = {}
+        for line in path.read_bytes().split(b"\n"):
+            photo, _, rest = line.partition(b" ")
+            check, _, text = rest.partition(b" ")
+            if text and check == _line_check(photo, text):
+                found[photo.decode()] = json.loads(text)
+        return found
+
+    def add_rows(self, rows: Mapping[str, Row]) -> None:
+        """Appends rows by the photo's sha256. Values are JSON without NaN."""
+        if not rows:
+            return
+        self._made()
+        lines: list[bytes] = []
+        for photo, row in rows.items():
+            text = json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
+            lines.append(b" ".join((photo.encode(), _line_check(photo.encode(), text), text)) + b"\n")
+        # the empty line ends what a killed process may have left half-written
+        with FileLock(self.folder / "rows.lock"), (self.folder / ROWS).open("ab") as f:
+            f.write(b"\n" + b"".join(lines))
+
+    def files(self) -> dict[str, Path]:
+        """The file kept for each photo (its sha256); `read` checks it."""
+        found: dict[str, Path] = {}
+        if self.folder.is_dir():
+            for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
+                for path in sorted(p for p in shard.iterdir() if not p.name.startswith(".")):
+                    found[path.name.partition("-")[0]] = path
+        return found
+
+    def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
+        """Keeps `content` for the photo with this sha256; returns the entry, which is read-only.
+
+        It is renamed into place, so that a killed process leaves nothing by halves, but not synced: what a
+        power cut spoils fails its checksum when it is read, and is computed again. The folder of results that
+        entries are linked into is not synced either, so that waiting for the disk made nothing safer.
+        """
+        entry = self.folder / photo[:2] / f"{photo}-{_check(content)}{suffix}"
+        for attempt in (1, 2):
+            try:
+                self._made()
+                with published_file(entry, sync=False) as part:
+                    part.write_bytes(content)
+                    part.chmod(0o444)
+                break
+            except FileNotFoundError:  # `prune` removed the empty folder in between
+                if attempt == 2:
+                    raise
+        return entry
+
+    def read(self, entry: Path) -> bytes | None:
+        """What an entry holds; notes its use. None, and the entry goes, where it is damaged.
+
+        None also where it is gone: another process may have pruned it.
+        """
+        try:
+            content = entry.read_bytes()
+            if entry.stem.partition("-")[2] != _check(content):
+                entry.unlink(missing_ok=True)
+                return None
+            _touch(entry)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def count(self, hits: int, misses: int) -> None:
+        """Adds to the record of how often this pass found what it looked for."""
+        self.items.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.items / "usage.lock"):
+            usage = read_usage(self.items)
+            before = usage.get(self.name, {"hits": 0, "misses": 0})
+            usage[self.name] = {"hits": before["hits"] + hits, "misses": before["misses"] + misses}
+            write_json(self.items / USAGE, dict(sorted(usage.items())))
+
+    def _made(self) -> None:
+        path = self.folder / IDENTITY
+        if not path.exists():
+            write_json(path, {"pass": self.name, **self.identity})
+
+
+def _touch(path: Path) -> None:
+    """Notes that the entry was used now, in its access time alone."""
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+
+def _check(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _line_check(photo: bytes, text: bytes) -> bytes:
+    return hashlib.blake2b(photo + b" " + text, digest_size=8).hexdigest().encode()

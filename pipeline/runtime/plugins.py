@@ -1,0 +1,35 @@
+"""Kinds of interchangeable parts: one file in a folder = one name in params.yaml, no registry to edit."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from pipeline.runtime.errors import UserError, nearest
+
+ROOT = Path(__file__).parent.parent
+
+
+def kind_names(kind: str) -> list[str]:
+    """Names that a kind, e.g. "compose.fills", offers: its files without `.py`; `_…` is none."""
+    return sorted(p.stem for p in (ROOT / kind.replace(".", "/")).glob("*.py") if not p.stem.startswith("_"))
+
+
+def load_kind(kind: str, name: str) -> ModuleType:
+    """Imports the file `name` of a kind, e.g. "compose.fills".
+
+    Raises:
+        UserError: there is no such file; lists what the folder holds.
+    """
+    names = kind_names(kind)
+    folder = f"pipeline/{kind.replace('.', '/')}/"
+    if name not in names:
+        close = nearest(name, names)
+        raise UserError(
+            f"there is no `{name}` in {folder}",
+            got=name,
+            allowed=names,
+            fix=f"did you mean `{close}`?" if close else f"add {folder}{name}.py or choose another",
+        )
+    return importlib.import_module(f"pipeline.{kind}.{name}")

@@ -1,0 +1,1 @@
+"""A matte for each photo: the pass over all photos, its methods, and the networks behind them."""

@@ -1,0 +1,25 @@
+"""No mattes: photos keep their backgrounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.params.pixels import Segment
+from pipeline.segment.methods import Running
+
+VERSION = "1"
+
+
+def identity(segment: Segment, root: Path, fitted: Path) -> dict[str, Any]:
+    """The version alone."""
+    return {"version": VERSION}
+
+
+def prepare(segment: Segment, root: Path, fitted: Path) -> Running:
+    """Nothing to do."""
+    return Running("no mattes")
+
+
+def create(segment: Segment, root: Path, fitted: Path) -> None:
+    """None: nobody looks."""

@@ -1,0 +1,78 @@
+"""A U-Net of segmentation-models-pytorch: fitted by fit_segmenter, public, or your own.
+
+`segment.unet.weights` is `demo` (what fit_segmenter wrote), a name in weights.lock, or a path as
+`pipeline.segment.unet.config.locate` takes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.networks.backends import engine_of, has_cuda, precision_of
+from pipeline.networks.weights import resolve
+from pipeline.params.pixels import Segment
+from pipeline.segment.methods import Look, Running
+from pipeline.segment.unet.config import UnetConfig, fingerprint, locate
+from pipeline.segment.unet.openvino_net import OpenvinoNet, converted
+
+VERSION = "3"
+PRECISION = "segment.unet.precision"
+
+
+def identity(segment: Segment, root: Path, fitted: Path) -> dict[str, Any]:
+    """Net, size, and what computes it: backends agree within a level or two, not bit for bit."""
+    weights, config = locate(_place(segment.unet.weights, root, fitted))
+    engine = engine_of(segment.backend)
+    return {
+        "version": VERSION,
+        "net": fingerprint(weights, config),
+        "size": _size(segment, config),
+        "backend": engine,
+        "device": _device(segment),
+        "precision": precision_of(segment.unet.precision, engine, PRECISION),
+    }
+
+
+def prepare(segment: Segment, root: Path, fitted: Path) -> Running:
+    """Converts the weights for OpenVINO, once per weights, so that no worker needs torch."""
+    weights, config = locate(_place(segment.unet.weights, root, fitted))
+    engine = engine_of(segment.backend)
+    precision = precision_of(segment.unet.precision, engine, PRECISION)
+    about = (
+        f"U-Net {config.encoder} at {_size(segment, config)} px, {engine} {precision} on {_device(segment)}"
+    )
+    if engine == "openvino":
+        converted(weights, config, root)
+        return Running(about)
+    from pipeline.segment.unet.torch_net import BATCH
+
+    return Running(about, BATCH if _device(segment) == "cuda" else 1)
+
+
+def create(segment: Segment, root: Path, fitted: Path) -> Look:
+    """The network, ready to look at photos."""
+    weights, config = locate(_place(segment.unet.weights, root, fitted))
+    engine, size = engine_of(segment.backend), _size(segment, config)
+    precision = precision_of(segment.unet.precision, engine, PRECISION)
+    if engine == "openvino":
+        return OpenvinoNet(converted(weights, config, root), size, precision)
+    from pipeline.segment.unet.torch_net import TorchNet
+    from pipeline.segment.unet.weights import load_net
+
+    return TorchNet(load_net(weights, config), size, _device(segment), precision)
+
+
+def _device(segment: Segment) -> str:
+    return "cuda" if engine_of(segment.backend) == "torch" and has_cuda() else "cpu"
+
+
+def _place(name: str, root: Path, fitted: Path) -> Path:
+    if name == "demo":
+        return fitted
+    return Path(name) if Path(name).is_dir() else resolve(name, root)
+
+
+def _size(segment: Segment, config: UnetConfig) -> int:
+    """The size asked for, or the one that the net was fitted at."""
+    return segment.unet.size or config.size

@@ -1,0 +1,71 @@
+"""The network as torch modules."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import nn
+
+import pipeline.runtime.torchvision_ops  # noqa: F401  (before smp, which imports torchvision)
+from pipeline.runtime.errors import UserError
+from pipeline.segment.unet.config import UnetConfig
+
+UNSURE = (
+    0.02  # probabilities this near to 0 or 1 become it: no ghost of the background, and a third of the bytes
+)
+
+
+def build(config: UnetConfig) -> nn.Module:
+    """An smp U-Net with untrained weights: float32 [N, 3, H, W] normalised -> logits float32 [N, 1, H, W].
+
+    Raises:
+        UserError: smp knows no such encoder, or the encoder does not fit a U-Net of five stages.
+    """
+    import segmentation_models_pytorch as smp
+
+    try:
+        with warnings.catch_warnings():
+            # public weights are named after smp's own wrappers of timm, which `tu-` encoders would rename
+            warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
+            return smp.Unet(
+                config.encoder, encoder_weights=None, decoder_channels=config.decoder_channels, classes=1
+            )
+    except (KeyError, RuntimeError, ValueError, AssertionError) as e:
+        raise UserError(
+            "segmentation-models-pytorch cannot build a U-Net with this encoder",
+            got=config.encoder,
+            allowed="an encoder of smp, e.g. resnet18, mobilenet_v2, efficientnet-b0, or tu-<timm name>",
+            where=str(e)[:300],
+        ) from e
+
+
+class MatteNet(nn.Module):
+    """Pixels in, alpha out: uint8 [N, H, W, 3] RGB -> uint8 [N, H, W].
+
+    Normalisation, sigmoid and rounding are in the graph, so that every backend computes the same and only
+    bytes travel to a device.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, net: nn.Module, config: UnetConfig) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", 255 * torch.tensor(config.mean).view(1, 3, 1, 1))
+        self.register_buffer("scale", 1 / (255 * torch.tensor(config.std).view(1, 3, 1, 1)))
+
+    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 [N, H, W, 3] RGB -> logits [N, H, W]."""
+        return self.net((pixels.permute(0, 3, 1, 2).float() - self.mean) * self.scale)[:, 0]
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        certain = self.logits(pixels).float().sigmoid() * (1 + 2 * UNSURE) - UNSURE
+        return (certain.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+
+
+def channels_last(net: MatteNet) -> MatteNet:
+    """`net` with its weights laid out as CPUs and GPUs convolve fastest."""
+    net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (torch's stubs lack it)
+    return net

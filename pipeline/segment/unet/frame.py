@@ -1,0 +1,55 @@
+"""The picture that the network sees: longest side scaled to one size, padded to one of a few shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.segment.mattes import resize_alpha
+
+STRIDE = 32  # a U-Net with five stages halves its input five times
+RUNGS = 8  # shapes per orientation: compiled nets are specialised by shape
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a photo lies in the network's input: scaled to `inner`, top left in `net`; all (height, width)."""
+
+    photo: tuple[int, int]
+    inner: tuple[int, int]
+    net: tuple[int, int]
+
+
+def frame_of(height: int, width: int, size: int) -> Frame:
+    """The frame of an upright photo of `height` x `width` px whose longest side becomes `size` px.
+
+    Aspect is kept; smaller photos are scaled up: a net looks for people of the size that it was fitted at.
+    Either side of `net` is one of at most 8 multiples of 32.
+    """
+    scale = size / max(height, width)
+    inner = (max(1, round(height * scale)), max(1, round(width * scale)))
+    step = STRIDE * -(-size // (STRIDE * RUNGS))
+    longest = STRIDE * -(-size // STRIDE)
+    net = (min(longest, step * -(-inner[0] // step)), min(longest, step * -(-inner[1] // step)))
+    return Frame((height, width), inner, net)
+
+
+def fit(photo: np.ndarray, frame: Frame) -> np.ndarray:
+    """uint8 [*frame.net, 3] or [*frame.net] from a photo or alpha: scaled, padded with 0 right and below."""
+    shrinks = frame.inner[0] <= frame.photo[0]
+    inner = cv2.resize(
+        photo, frame.inner[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    if frame.inner == frame.net:
+        return inner
+    padded = np.zeros((*frame.net, *photo.shape[2:]), np.uint8)
+    padded[: frame.inner[0], : frame.inner[1]] = inner
+    return padded
+
+
+def restore(alpha: np.ndarray, frame: Frame) -> np.ndarray:
+    """The network's alpha, uint8 [*frame.net], without padding and at the photo's own size, uint8 [H, W]."""
+    inner = np.ascontiguousarray(alpha[: frame.inner[0], : frame.inner[1]])
+    return resize_alpha(inner, *frame.photo)

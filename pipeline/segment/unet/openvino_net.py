@@ -1,0 +1,102 @@
+"""Mattes by OpenVINO: converted once, then one thread per process and no torch."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.networks.backends import Precision, openvino_properties
+from pipeline.segment.unet.config import UnetConfig, fingerprint
+from pipeline.segment.unet.frame import STRIDE, fit, frame_of, restore
+
+CONVERSION = "2"  # changes with what is converted: the graph around the network
+
+
+class OpenvinoNet:
+    """A list of photos in, their alphas out; one photo at a time, on one thread.
+
+    A network is compiled for each shape of input when it first comes (tenths of a second); there are few.
+    """
+
+    def __init__(self, graph: Path, size: int, precision: Precision) -> None:
+        import openvino
+
+        cv2.setNumThreads(1)
+        self.core = openvino.Core()
+        self.model = self.core.read_model(graph)
+        self.size = size
+        self.properties = openvino_properties(precision)
+        self.compiled: dict[tuple[int, int], Any] = {}
+
+    def __call__(self, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """uint8 [H, W, 3] RGB each -> uint8 [H, W] each, in order."""
+        return [self._one(photo) for photo in photos]
+
+    def _one(self, photo: np.ndarray) -> np.ndarray:
+        frame = frame_of(photo.shape[0], photo.shape[1], self.size)
+        request = self.compiled.get(frame.net)
+        if request is None:
+            request = self.compiled[frame.net] = self._compile(frame.net)
+        alpha = request.infer({0: fit(photo, frame)[None]}, share_inputs=True, share_outputs=True)[0][0]
+        return restore(alpha, frame).copy()
+
+    def _compile(self, shape: tuple[int, int]) -> Any:
+        model = self.model.clone()
+        model.reshape([1, *shape, 3])
+        return self.core.compile_model(model, "CPU", self.properties).create_infer_request()
+
+
+def converted(weights: Path, config: UnetConfig, root: Path) -> Path:
+    """The network as OpenVINO's graph, below `root/.cache/compiled`; converted (by torch) if it is not there.
+
+    Raises:
+        UserError: the weights cannot be read, or belong to another network.
+    """
+    import openvino
+
+    version = openvino.__version__.split("-")[0]
+    folder = root / ".cache" / "compiled"
+    place = folder / f"unet-{fingerprint(weights, config)[:32]}-{CONVERSION}-openvino-{version}"
+    if not place.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
+        try:
+            _convert(weights, config, part / "net.xml")
+            part.chmod(0o755)  # mkdtemp keeps others out
+            _publish(part, place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return place / "net.xml"
+
+
+def _publish(part: Path, place: Path) -> None:
+    try:
+        part.rename(place)
+    except OSError:
+        if not place.is_dir():  # else another process was first, with the same content
+            raise
+
+
+def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
+    import openvino
+    import torch
+
+    from pipeline.segment.unet.lean_decoder import make_lean
+    from pipeline.segment.unet.weights import load_net
+
+    net = load_net(weights, config)
+    make_lean(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
+    example = torch.zeros((1, 4 * STRIDE, 3 * STRIDE, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # it traces, which torch calls deprecated; every shape is checked by tests
+        model = openvino.convert_model(net, example_input=example)
+    openvino.save_model(model, graph, compress_to_fp16=False)

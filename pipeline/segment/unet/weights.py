@@ -1,0 +1,123 @@
+"""A U-Net's weights, from safetensors or from a foreign state dict, never by running what a file says."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from pipeline.io.atomic import published_file
+from pipeline.runtime.errors import UserError
+from pipeline.segment.unet.architecture import MatteNet, build
+from pipeline.segment.unet.config import UnetConfig
+
+State = dict[str, torch.Tensor]
+PREFIX = re.compile(r"^(module\.|model\.|net\.)+(?=encoder\.|decoder\.|segmentation_head\.)")
+ENOUGH = 0.9  # share of an encoder's tensors that must be found in a file of encoder weights
+
+
+def load_net(path: Path, config: UnetConfig) -> MatteNet:
+    """The network with its weights, in evaluation mode, float32, on the CPU.
+
+    Raises:
+        UserError: the file holds no state dict, or one of another network.
+    """
+    net = build(config)
+    wanted = net.state_dict()
+    state = {PREFIX.sub("", k): v for k, v in read_state(path).items()}
+    missing = sorted(k for k in wanted if k not in state and not k.endswith("num_batches_tracked"))
+    extra = sorted(set(state) - set(wanted))
+    wrong = sorted(k for k in wanted if k in state and state[k].shape != wanted[k].shape)
+    if missing or extra or wrong:
+        raise UserError(
+            f"these weights do not fit a U-Net with the encoder {config.encoder}",
+            where=path,
+            got=f"{len(missing)} tensors missing, {len(extra)} unknown, {len(wrong)} of another shape, "
+            f"e.g. {', '.join([*missing[:2], *extra[:2], *wrong[:2]])}",
+            fix="put a config.json with the right encoder and decoder_channels beside them",
+        )
+    net.load_state_dict(state, strict=False)
+    return MatteNet(net, config).eval()
+
+
+def load_encoder(net: nn.Module, path: Path) -> int:
+    """Loads a state dict of its encoder alone into a U-Net; returns how many tensors were found in it.
+
+    Raises:
+        UserError: hardly any tensor of the encoder is in the file.
+    """
+    encoder = net.get_submodule("encoder")
+    wanted = encoder.state_dict()
+    state = read_state(path)
+    found: State = {}
+    for key, tensor in wanted.items():
+        names = (key, f"encoder.{key}", key.removeprefix("model."))
+        match = next((state[n] for n in names if n in state and state[n].shape == tensor.shape), None)
+        if match is not None:
+            found[key] = match
+    found = found or _in_order(wanted, state)
+    if len(found) < ENOUGH * len(wanted):
+        raise UserError(
+            "these are not the weights of this encoder",
+            where=path,
+            got=f"{len(found)} of {len(wanted)} tensors fit; it has e.g. {', '.join(sorted(state)[:3])}",
+            allowed=f"tensors named like {', '.join(sorted(wanted)[:3])}",
+            fix="choose fit_segmenter.encoder to match, e.g. tu-<timm name> for weights of timm",
+        )
+    encoder.load_state_dict(found, strict=False)
+    return len(found)
+
+
+def _in_order(wanted: State, state: State) -> State:
+    """`state` under the names `wanted`, where nothing but the names differs; else empty.
+
+    Several libraries write one network down (torchvision and timm MobileNetV2), layer by layer in the order
+    of the forward pass: several hundred shapes that agree one by one are the same layers.
+    """
+    body = [tensor for key, tensor in state.items() if not key.startswith(("classifier.", "fc.", "head."))]
+    if [t.shape for t in body] != [t.shape for t in wanted.values()]:
+        return {}
+    return dict(zip(wanted, body, strict=True))
+
+
+def read_state(path: Path) -> State:
+    """Names and tensors of a .safetensors file or a torch state dict (unpickled with `weights_only`).
+
+    Raises:
+        UserError: unreadable, or no state dict.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(io.BytesIO(_unzipped(path)), map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as e:
+        raise UserError("these weights cannot be read", where=path, got=str(e).splitlines()[0][:300]) from e
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict) or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
+        raise UserError("this file holds no state dict", where=path, got=type(loaded).__name__)
+    return loaded
+
+
+def _unzipped(path: Path) -> bytes:
+    """The file's bytes, or those of the one file in it: some releases zip their .pth."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(names) == 1:  # torch's own format is a zip too, of several members
+                return archive.read(names[0])
+    return path.read_bytes()
+
+
+def save_net(path: Path, net: nn.Module) -> None:
+    """Writes a U-Net's weights as safetensors: float32, sorted, the same bytes for the same weights."""
+    state = {k: v.detach().to("cpu").contiguous() for k, v in sorted(net.state_dict().items())}
+    with published_file(path) as part:
+        part.write_bytes(save(state))  # save_file would keep others from reading it

@@ -1,0 +1,200 @@
+"""The training loop: one fold, from examples to the best epoch's weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils.operations import broadcast_object_list
+
+from pipeline import seeds
+from pipeline.objective.objective import Objective, target_of
+from pipeline.params.training import Train
+from pipeline.runtime.progress import say
+from pipeline.train import device as devices
+from pipeline.train.augment.recipe import Recipe
+from pipeline.train.checkpoint import Best, Progress
+from pipeline.train.data import Examples, ahead, batches, epoch_order
+from pipeline.train.mix import Mixer
+from pipeline.train.network import Classifier, classifier, to_images
+from pipeline.train.optimizers import Schedule, averaged, freeze, optimizer_of
+from pipeline.train.processes import share_norms
+from pipeline.train.validation import columns_of, validate, weights_of
+
+OnEpoch = Callable[[list[dict[str, float]]], None]
+
+
+@dataclass
+class Run:
+    """What the epochs of one fold share."""
+
+    params: Train
+    fold: int
+    accelerator: Accelerator
+    net: Classifier  # the bare network
+    model: torch.nn.Module  # the same, as accelerate wraps it
+    optimizer: Any
+    schedule: Schedule
+    ema: Any
+    objective: Objective
+    recipe: Recipe
+    mixer: Mixer
+    precision: devices.Precision
+
+    @property
+    def judged(self) -> Classifier:
+        """What is validated and kept: the averaged network where there is one."""
+        return self.ema.module if self.ema is not None else self.net
+
+    def parts(self) -> dict[str, Any]:
+        """State dicts of all that the next epoch depends on."""
+        named = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule, "ema": self.ema}
+        named["scaler"] = self.accelerator.scaler
+        return {name: part.state_dict() for name, part in named.items() if part is not None}
+
+    def restore(self, parts: dict[str, Any]) -> None:
+        for name, state in parts.items():
+            part: Any = self.accelerator.scaler if name == "scaler" else getattr(self, name)
+            part.load_state_dict(state)
+
+
+def fit(
+    learn: Examples, valid: Examples, params: Train, fold: int, checkpoint: Path, on_epoch: OnEpoch
+) -> Progress:
+    """Trains on `learn`, keeps the epoch that is best on `valid`.
+
+    Args:
+        learn: pictures with training targets.
+        valid: pictures of people that are not in `learn`, with true classes.
+        params: the `train` section.
+        fold: the fold held out; it also tells the random numbers of the folds apart.
+        checkpoint: file to go on from if it exists, and to leave the state in after every epoch.
+        on_epoch: called with all rows of curves (step, loss, macro-F1 …) after every epoch.
+
+    Returns:
+        The finished progress: `state` is the state dict of the timm network(s), on the CPU.
+    """
+    progress = Progress.load(checkpoint) or Progress()
+    if progress.epoch:
+        on_epoch(progress.history)
+    if progress.finished:
+        return progress
+    if progress.epoch:
+        devices.refuse_slower(progress.device, params)
+        say(f"train: fold {fold} goes on after epoch {progress.epoch} of {params.epochs}")
+    with devices.named_failures(devices.device_of(params)):
+        run = start(learn, params, fold)
+    progress.device = run.accelerator.device.type
+    run.restore(progress.parts)
+    begun, first = time.monotonic(), progress.epoch
+    for epoch in range(progress.epoch, params.epochs):
+        with devices.named_failures(run.accelerator.device):
+            row, rate = one_epoch(run, learn, epoch)
+            row = agreed(row | scores_of(run, valid))
+        run.schedule.after_epoch(row["valid/macro_f1"])
+        progress.history.append(row)
+        keep_best(run, progress, row, epoch)
+        progress.epoch, progress.parts = epoch + 1, run.parts()
+        waited = epoch - progress.best_epoch
+        progress.finished = epoch + 1 == params.epochs or 0 < params.early_stopping <= waited
+        if progress.finished and len(progress.bests) > 1:
+            run.judged.net.load_state_dict(progress.state)
+            progress.score = agreed(scores_of(run, valid))["valid/macro_f1"]
+        if run.accelerator.is_main_process:
+            progress.save(checkpoint)
+            on_epoch(progress.history)
+            report(row, rate, epoch, params, fold, (time.monotonic() - begun) / (epoch + 1 - first))
+        if progress.finished:
+            break
+    return progress
+
+
+def start(learn: Examples, params: Train, fold: int) -> Run:
+    """A fresh network with all that trains it."""
+    device = devices.device_of(params)
+    precision = devices.precision_of(params, device)
+    devices.settle(device)
+    accelerator = devices.accelerator(device, precision)
+    if accelerator.is_main_process:
+        say(f"train: {params.model} on {devices.described(device, precision)}, {len(learn)} pictures")
+    torch.manual_seed(seeds.seed_of(params.seed, "init", fold))
+    net = classifier(params).to(accelerator.device)
+    ema = averaged(net, params)  # before accelerate wraps `forward`: a copy would call the original's
+    if accelerator.num_processes > 1:
+        share_norms(net)
+    steps = len(batches(np.arange(len(learn)), params.batch_size, 0, accelerator.num_processes))
+    optimizer = optimizer_of(net, params)
+    schedule = Schedule(optimizer, params, steps)
+    model, optimizer = accelerator.prepare(net, optimizer)
+    objective = Objective(params, learn.counts(), accelerator.device)
+    recipe, mixer = Recipe(params.augment), Mixer(params)
+    return Run(
+        params, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer, precision
+    )
+
+
+def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], float]:
+    """Learns every example once. Returns the epoch's row of curves, and pictures per second."""
+    params, accelerator = run.params, run.accelerator
+    torch.manual_seed(seeds.seed_of(params.seed, "epoch", run.fold, epoch))  # dropout and the like
+    order = epoch_order(learn.classes, params.sampler, seeds.seed_of(params.seed, run.fold), epoch)
+    parts = batches(order, params.batch_size, accelerator.process_index, accelerator.num_processes)
+    run.model.train()
+    freeze(run.net, params, epoch)
+    begun, total = time.monotonic(), torch.zeros((), device=accelerator.device)
+    fetched = ahead(learn, parts, epoch, pin=accelerator.device.type == "cuda")
+    for step, (where, pixels) in enumerate(fetched):
+        run.schedule.before_step(epoch * len(parts) + step)
+        images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
+        target = target_of(learn.classes[where], learn.years[where], accelerator.device)
+        images, target = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch)
+        loss = run.objective.loss(run.model(images).float(), target)
+        accelerator.backward(loss)
+        if params.clip:
+            accelerator.clip_grad_norm_(run.model.parameters(), params.clip)
+        run.optimizer.step()
+        run.optimizer.zero_grad()
+        if run.ema is not None:
+            run.ema.update(run.net, step=epoch * len(parts) + step)
+        total += loss.detach() * len(where)
+    count = len(order) / accelerator.num_processes
+    mean = cast(torch.Tensor, accelerator.reduce(total / count, "mean")).item()
+    rate = len(order) / max(time.monotonic() - begun, 1e-9)
+    lr = max(group["lr"] for group in run.optimizer.param_groups)
+    return {"train/loss": mean, "train/lr": lr}, rate
+
+
+def scores_of(run: Run, valid: Examples) -> dict[str, float]:
+    """The validation columns of an epoch's row of curves."""
+    return validate(run.judged, valid, run.params, run.accelerator.device, run.precision)
+
+
+def agreed(row: dict[str, float]) -> dict[str, float]:
+    """The first process' row in every process, so that all stop and keep the same epoch."""
+    return cast("dict[str, float]", broadcast_object_list([row])[0])
+
+
+def keep_best(run: Run, progress: Progress, row: dict[str, float], epoch: int) -> None:
+    """Keeps the weights of each network whose own score is the best so far."""
+    for task, prefix in run.net.prefixes().items():
+        score, loss = (row[column] for column in columns_of(task))
+        if progress.bests.get(task, Best()).beaten_by(score, loss):
+            progress.bests[task] = Best(score, loss, epoch, weights_of(run.judged, prefix))
+            progress.score = score if task == "class" else progress.score
+
+
+def report(row: dict[str, float], rate: float, epoch: int, params: Train, fold: int, seconds: float) -> None:
+    """One line for the user; `rate`: pictures learnt per second, `seconds`: of an epoch on average."""
+    left = (params.epochs - epoch - 1) * seconds
+    say(
+        f"train: fold {fold} epoch {epoch + 1}/{params.epochs}: loss {row['train/loss']:.3f}, "
+        f"valid macro-F1 {row['valid/macro_f1']:.3f} (mask {row['valid/mask_macro_f1']:.3f}, "
+        f"gender {row['valid/gender_macro_f1']:.3f}, age {row['valid/age_macro_f1']:.3f}), "
+        f"{rate:.0f} images/s, {left:.0f} s left"
+    )

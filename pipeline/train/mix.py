@@ -1,0 +1,117 @@
+"""Mixup and CutMix: two pictures and their answers become one (`train.mix`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pipeline.objective.target import Target
+from pipeline.params.training import Train
+from pipeline.train.augment.draws import Draws
+
+UPPER_HALF = (0.0, 0.0, 1.0, 0.5)
+
+
+class Mixer:
+    """Mixes batches as `train.mix`, `mix_boxes`, `mix_alpha` and `mix_probability` say."""
+
+    def __init__(self, params: Train) -> None:
+        self.params = params
+
+    def __call__(
+        self, images: torch.Tensor, target: Target, keys: np.ndarray, eyes: np.ndarray, epoch: int
+    ) -> tuple[torch.Tensor, Target]:
+        """Each chosen picture mixed with the one at the mirrored place of the batch.
+
+        Args:
+            images: float32 [B, 3, S, S].
+            target: of the batch.
+            keys: int64 [B], of the pictures.
+            eyes: float32 [B, 4], box `xyxy` around the eyes as shares of the side, NaN where unknown.
+            epoch: 0, 1, …
+
+        Returns:
+            Images and target of the same shapes; a picture of which a share λ is left is answered with λ of
+            its own answer and 1 − λ of the other's.
+        """
+        params = self.params
+        if params.mix == "none":
+            return images, target
+        draws = Draws.for_epoch(keys, epoch, images.device)
+        chosen = draws.uniform("mix") < params.mix_probability
+        cut = (
+            draws.uniform("cut or blend") < 0.5
+            if params.mix == "both"
+            else chosen.new_full((len(draws),), False)
+        )
+        cut = cut | (params.mix == "cutmix")
+        share = torch.from_numpy(beta_draws(keys, epoch, params.mix_alpha)).to(images.device)
+        other = images.flip(0)
+        boxes = paste_boxes(params.mix_boxes, share, draws, torch.from_numpy(eyes).to(images.device).flip(0))
+        inside = in_boxes(boxes, images.shape[-1])
+        chosen = chosen & (~cut | inside.any(dim=(1, 2)))  # eyes unknown: nothing to paste
+        kept = torch.where(cut, 1 - inside.float().mean(dim=(1, 2)), share)
+        kept = torch.where(chosen, kept, 1.0)
+        of_own = torch.where(cut[:, None, None], (~inside).float(), share[:, None, None])
+        of_own = torch.where(chosen[:, None, None], of_own, 1.0)[:, None]
+        mixed = images * of_own + other * (1 - of_own)
+        return mixed, Target(
+            target.classes * kept[:, None] + target.classes.flip(0) * (1 - kept[:, None]),
+            target.years * kept + target.years.flip(0) * (1 - kept),
+        )
+
+
+def beta_draws(keys: np.ndarray, epoch: int, alpha: float) -> np.ndarray:
+    """float32 [B] in [0, 1] from Beta(α, α), each from its own key."""
+    seeds = [int(k) for k in keys]
+    return np.array([np.random.default_rng([s, epoch]).beta(alpha, alpha) for s in seeds], dtype=np.float32)
+
+
+def paste_boxes(kind: str, kept: torch.Tensor, draws: Draws, eyes: torch.Tensor) -> torch.Tensor:
+    """float32 [B, 4], box `xyxy` in shares of the side that the other picture is pasted into.
+
+    `random`: its area is 1 − `kept`, anywhere, cut off at the edge (Yun et al. 2019, arXiv:1905.04899);
+    `upper_half`: always the upper half; `eyes`: around the eyes of the pasted picture (NaN where unknown).
+    """
+    if kind == "upper_half":
+        return torch.tensor(UPPER_HALF, device=kept.device).expand(len(kept), 4)
+    if kind == "eyes":
+        return eyes
+    half = (1 - kept).sqrt() / 2
+    x, y = draws.uniform("box x"), draws.uniform("box y")
+    return torch.stack([x - half, y - half, x + half, y + half], dim=1).clamp(0, 1)
+
+
+def in_boxes(boxes: torch.Tensor, size: int) -> torch.Tensor:
+    """bool [B, size, size]: which pixels' centres lie in boxes [B, 4] (shares, `xyxy`); none for NaN."""
+    line = (torch.arange(size, device=boxes.device) + 0.5) / size
+    across = (line >= boxes[:, 0:1]) & (line < boxes[:, 2:3])
+    down = (line >= boxes[:, 1:2]) & (line < boxes[:, 3:4])
+    return down[:, :, None] & across[:, None, :]
+
+
+def eyes_box(landmarks: Sequence[float], crop: Sequence[float]) -> tuple[float, float, float, float]:
+    """The box `xyxy` around both eyes, as shares of a square crop's side; NaN without landmarks.
+
+    Args:
+        landmarks: 10 floats in photo pixels, (x, y) of left eye, right eye, …; or none.
+        crop: `xyxy` of the square crop in photo pixels.
+
+    Returns:
+        As wide as 2 eye distances and 0.9 high, centred between the eyes, cut off at the crop's edge.
+    """
+    x1, y1, x2, _ = (float(v) for v in crop)
+    side = x2 - x1
+    if len(landmarks) < 4 or side <= 0:
+        return (math.nan, math.nan, math.nan, math.nan)
+    lx, ly, rx, ry = (float(v) for v in landmarks[:4])
+    apart = max(float(np.hypot(rx - lx, ry - ly)), 1.0)
+    cx, cy = (lx + rx) / 2, (ly + ry) / 2
+    box = (cx - apart, cy - 0.45 * apart, cx + apart, cy + 0.45 * apart)
+    found = np.clip(
+        ((box[0] - x1) / side, (box[1] - y1) / side, (box[2] - x1) / side, (box[3] - y1) / side), 0, 1
+    )
+    return (float(found[0]), float(found[1]), float(found[2]), float(found[3]))

@@ -1,0 +1,94 @@
+"""What the audit knows of each photo: its labels, its looks, and answers of models that did not learn it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.io.tables import read_table
+from pipeline.runtime.errors import UserError
+from pipeline.seeds import seed_of
+from pipeline.tasks import TASKS
+from stages.shared.command import Stage
+
+BUILD = Path("build")
+FACTS = ("image", "person", "gender", "age", "mask", "true_class")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Photos with labels, what they look like, and out-of-fold probabilities by task.
+
+    Args:
+        photos: columns FACTS, fold, `who` (the person's number) and the geometry of the crop.
+        components: float64 [N, C], principal components of the features.
+        hashes: uint64 [N, 4].
+        p: by task; mask per photo [N, 3], gender and age group per person [P, K].
+        codes: by task, as said, in the rows of `p`.
+    """
+
+    photos: pd.DataFrame
+    components: np.ndarray
+    hashes: np.ndarray
+    p: dict[str, np.ndarray]
+    codes: dict[str, np.ndarray]
+
+
+def photo_table(stage: Stage) -> pd.DataFrame:
+    """Photos to train on, by image, with fold, box, crop and the number of their person."""
+    labels = read_table(BUILD / "labels.parquet", "relabel", FACTS)[list(FACTS)]
+    folds = read_table(BUILD / "folds.parquet", "split", ("person", "fold"))
+    boxes = read_table(BUILD / "boxes.parquet", "detect", ("image", "landmarks"))
+    crops = read_table(BUILD / "images/images.parquet", "compose", ("image", "scale"))
+    photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
+    photos = photos[photos["person"].isin(list(photos["person"].drop_duplicates())[: stage.limit])]
+    table = photos.merge(boxes, on="image").merge(crops, on="image", suffixes=("", "_square"))
+    if len(table) != len(photos) or table.empty:
+        raise UserError(
+            "not every photo has a box and a composed picture",
+            where=BUILD / "images/images.parquet",
+            got=f"{len(table)} of {len(photos)}",
+            fix="run `dvc repro compose`",
+        )
+    return table.assign(who=np.unique(table["person"].to_numpy(dtype=str), return_inverse=True)[1])
+
+
+def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
+    """Features of every photo, and probabilities from models that have not learnt its person."""
+    from pipeline.analysis.audit.face import face_matrix
+    from pipeline.analysis.audit.features import Order, describe
+    from pipeline.analysis.audit.out_of_fold import reduced
+    from pipeline.io.image_store import PictureStore, composed_name
+
+    audit, pictures = stage.params.audit, PictureStore.verified(BUILD / "images", "compose")
+    boxes = photos[["x1", "y1", "x2", "y2"]].to_numpy(np.float64).tolist()
+    squares = photos[[f"{c}_square" for c in ("x1", "y1", "x2", "y2")]].to_numpy(np.float64).tolist()
+    facts = zip(photos["image"], boxes, photos["landmarks"], squares, photos["scale"], strict=True)
+    orders = [
+        Order(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
+        for image, box, marks, square, scale in facts
+    ]
+    seen = describe(pictures, orders, audit, stage.params.machine.workers)
+    components = reduced(seen.features, seed_of(audit.seed, "components"))
+    found = {name: answers(name, components, photos, audit.strength) for name in ("mask", "gender", "age")}
+    p, codes = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
+    return Evidence(photos, components, seen.hashes, p, codes)
+
+
+def answers(
+    task: str, components: np.ndarray, photos: pd.DataFrame, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities from models that have not learnt the person, and the codes as said; see Evidence."""
+    from pipeline.analysis.audit.out_of_fold import out_of_fold
+    from pipeline.analysis.audit.pooled import pooled, sharpened
+
+    who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()
+    said = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
+    p = out_of_fold(components, said, folds, TASKS[task].size, strength)
+    if task == "mask":
+        return sharpened(p, said), said
+    first = np.unique(who, return_index=True)[1]
+    return sharpened(pooled(p, who, len(first)), said[first]), said[first]

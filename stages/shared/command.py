@@ -1,0 +1,157 @@
+"""The command line that every stage shares: params, --limit, --debug, lock, errors as sentences."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from pipeline.io.atomic import sweep_parts, work_in
+from pipeline.params import Params, load_params
+from pipeline.runtime.disk import require_room, same_disk
+from pipeline.runtime.errors import sentence
+from pipeline.runtime.process import die_with_parent, stage_lock
+from pipeline.runtime.progress import say
+from stages.shared.costs import stage_bytes
+from stages.shared.dvc_cache import cache_folder
+from stages.shared.rates import rate_key, record_rate
+
+QUICK = Path("quick")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of a stage: its params, and where it may write."""
+
+    name: str
+    params: Params
+    limit: int | None = None
+
+    def out(self, path: str) -> Path:
+        """Where to write output `path`: with --limit below `quick/`; a part is never taken for the whole.
+
+        What killed runs left beside it goes: the stage's lock is held, so nobody else is writing it.
+        """
+        place = QUICK / path if self.limit else Path(path)
+        sweep_parts(place)
+        return place
+
+    def first(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The first `--limit` rows of `table`, or all of it."""
+        return table.head(self.limit) if self.limit else table
+
+    def require_room(self) -> None:
+        """Refuses to begin what will not fit, as far as it can be foreseen: on the disk, and in DVC's cache.
+
+        DVC itself says that all went well where its cache's disk is full.
+        """
+        photos = _photo_count(Path("build/photos.parquet"))
+        needed = stage_bytes(self.name, self.params, min(photos, self.limit or photos))
+        out = Path("build")
+        require_room(out, needed, f"what `{self.name}` writes")
+        cache = cache_folder(Path(os.environ.get("DVC_ROOT", ".")))
+        if self.limit is None and not same_disk(cache, out):
+            require_room(cache, needed, f"what DVC keeps of `{self.name}`")
+
+    def measured(self, seconds: float, photos: float) -> None:
+        """Remembers how long a photo took here, for the estimate of `cleanplate check`."""
+        record_rate(self.item_cache.parent, rate_key(self.name, self.params), seconds, photos)
+
+    @property
+    def item_cache(self) -> Path:
+        """The item cache; one for all workspaces: DVC names the main repository in temporary ones too."""
+        return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
+
+
+@dataclass(frozen=True)
+class Instead:
+    """An option of one stage, e.g. `--suggest-seed`, that runs `run` instead of the stage."""
+
+    flag: str
+    help: str
+    run: Callable[[Stage], None]
+
+
+def stage_command(
+    name: str, run: Callable[[Stage], None], about: str, instead: Instead | None = None
+) -> None:
+    """Runs stage `name` from the command line; never returns.
+
+    Exit codes: 0 done, 1 a mistake that the user can mend (one message, no traceback unless --debug),
+    130 interrupted.
+    """
+
+    def main(
+        limit: Annotated[
+            int | None,
+            typer.Option(min=1, help="Take only the first N photos or people, and write below quick/."),
+        ] = None,
+        params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
+        debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+        other: bool = False,
+    ) -> None:
+        sys.exit(run_stage(name, instead.run if instead and other else run, params, limit, debug))
+
+    main.__doc__ = about
+    typer.run(_with_flag(main, instead))
+
+
+def _with_flag(main: Callable[..., None], instead: Instead | None) -> Callable[..., None]:
+    """`main` with its parameter `other` shown as `instead.flag`, or not at all."""
+    signature = inspect.signature(main, eval_str=True)
+    shown = dict(signature.parameters)
+    other = shown.pop("other")
+    if instead:
+        option = typer.Option(instead.flag, help=instead.help)
+        shown["other"] = other.replace(annotation=Annotated[bool, option])
+    main.__dict__["__signature__"] = signature.replace(parameters=list(shown.values()))
+    main.__annotations__ = {k: p.annotation for k, p in shown.items()}
+    return main
+
+
+def run_stage(
+    name: str, run: Callable[[Stage], None], params: Path, limit: int | None = None, debug: bool = False
+) -> int:
+    """Runs one stage in this process and returns its exit code."""
+    die_with_parent()
+    start = time.monotonic()
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as stages/__init__.py left it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        stage = Stage(name, load_params(params), limit)
+        with stage_lock(Path(".cache/locks"), name):
+            work_in(Path(".cache/parts") / name)
+            stage.require_room()
+            run(stage)
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted; nothing half-written was kept. Run it again to go on.")
+        return 130
+    except Exception as e:
+        if debug:
+            traceback.print_exc()
+        say(f"{name}: error: {sentence(e)}")
+        return 1
+    where = f", results below {QUICK}/ (a quick look, not a result)" if limit else ""
+    say(f"{name}: done in {time.monotonic() - start:.1f} s{where}")
+    return 0
+
+
+def _photo_count(table: Path) -> int:
+    """Rows of a parquet table from its footer; 0 where it is missing or broken."""
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    try:
+        return pq.read_metadata(table).num_rows
+    except (OSError, ArrowException):
+        return 0

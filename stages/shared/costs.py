@@ -1,0 +1,109 @@
+"""What a run takes, roughly: time and disk of each stage, for `cleanplate check` and for refusing in time.
+
+The rates are of one CPU core (float32, photos of 384 x 512), from the measurements in this project's plan;
+docs/reliability.md says how far to trust them. A GPU is some tens of times faster at what networks do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.params import Params
+from stages.shared.rates import rate_key
+
+PHOTO_PIXELS = 384 * 512
+SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
+DETECT_SECONDS = {"mtcnn": 0.025, "yolov8": 0.055, "none": 0.0}
+SEGMENT_SECONDS = {"demo": 0.02, "people-unet-b3": 0.23}
+TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
+TRAINED_AT = 224
+TRAINED_FLOPS = 3.627e9  # of that, forwards
+ASKED_SHARE = 0.35  # of a training step: forwards only
+COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
+OTHER_COMPOSED_BYTES = 0.5
+MATTE_BYTES = 0.12 * PHOTO_PIXELS
+ROW_BYTES = 300.0
+MODEL_BYTES = 100e6  # a medium backbone, per fold: the best and the last checkpoint
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of wall-clock time and bytes of output of one stage."""
+
+    stage: str
+    seconds: float
+    bytes: float
+    measured: bool = False  # by an earlier run here; else by the plan
+
+
+def stage_bytes(name: str, params: Params, photos: int) -> float:
+    """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
+    spooled = 2 if params.data.shards else 1  # pictures to be packed lie in a file of their own meanwhile
+    size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
+    folds = params.split.folds if params.train.folds == "all" else 1
+    swapped = params.train.background_swap > 0
+    known = {
+        "ingest": 2 * ROW_BYTES * photos,
+        "segment": 0.0 if params.segment.method == "none" else spooled * MATTE_BYTES * photos,
+        "compose": size * photos,
+        "synthesize": spooled
+        * params.compose.size**2
+        * OTHER_COMPOSED_BYTES
+        * photos
+        * params.synthesize.copies,
+        "plates": swapped * (params.compose.size**2 * OTHER_COMPOSED_BYTES + MATTE_BYTES) * photos,
+        "train": MODEL_BYTES * folds,
+    }
+    return known.get(name, ROW_BYTES * photos)
+
+
+def run_costs(
+    params: Params, photos: int, workers: int, rates: Mapping[str, float], flops: float | None = None
+) -> list[Cost]:
+    """What each stage costs where nothing is cached, in the order of the run.
+
+    Args:
+        params: of the run.
+        photos: how many.
+        workers: processes that share what the plan's rates are of.
+        rates: seconds a photo that earlier runs took here, by `rates.rate_key`.
+        flops: of the network on one picture of `train.size`; None = as resnet18's.
+    """
+    folds = params.split.folds if params.train.folds == "all" else 1
+    rounds = 1 if params.train.pseudo_labels is None else 2
+    units = {
+        **dict.fromkeys(("ingest", "detect", "compose", "evaluate", "predict"), float(photos)),
+        "segment": 0.0 if params.segment.method == "none" else float(photos),
+        "synthesize": photos * params.synthesize.copies,
+        "plates": photos * float(params.train.background_swap > 0),
+        "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds * rounds,
+    }
+    plan = _plan(params, flops)
+    costs: list[Cost] = []
+    for name in plan:
+        rate = rates.get(rate_key(name, params))
+        if name in ("evaluate", "predict") and rate_key("train", params) in rates:
+            rate = rates[rate_key("train", params)] * ASKED_SHARE
+        seconds = plan[name] / workers if rate is None else rate
+        costs.append(
+            Cost(name, seconds * units[name], stage_bytes(name, params, photos), measured=rate is not None)
+        )
+    return costs
+
+
+def _plan(params: Params, flops: float | None) -> dict[str, float]:
+    """Seconds of one CPU core for one photo, by stage."""
+    area = (params.train.size / TRAINED_AT) ** 2
+    seen = TRAIN_SECONDS * (area if flops is None else flops / TRAINED_FLOPS)
+    return {
+        "ingest": SECONDS["ingest"],
+        "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
+        "segment": SEGMENT_SECONDS.get(params.segment.unet.weights, SEGMENT_SECONDS["people-unet-b3"]),
+        "compose": SECONDS["compose"],
+        "synthesize": SECONDS["synthesize"],
+        "plates": SECONDS["synthesize"],
+        "train": seen,
+        "evaluate": seen * ASKED_SHARE,
+        "predict": seen * ASKED_SHARE,
+    }

@@ -1,0 +1,97 @@
+"""The trained model as `evaluate` and `predict` use it: its settings, and its answers for photos."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from pipeline.io.atomic import verified_folder
+from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.params.scoring import Inference
+from pipeline.params.training import Train
+from pipeline.runtime.errors import UserError
+from stages.shared.command import Stage
+
+MODEL, IMAGES = Path("build/model"), Path("build/images")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What build/model/config.json says.
+
+    Args:
+        train: the `train` section that the model was trained with.
+        folds: the folds held out, each with a model of its own.
+        class_counts: photos of each class 0-17 that could be learnt from.
+        learnt_mix: of each fold's model the class mix that its probabilities take for granted, float [18].
+    """
+
+    train: Train
+    folds: list[int]
+    class_counts: list[int]
+    learnt_mix: dict[int, list[float]]
+
+
+def read_config() -> ModelConfig:
+    """The settings of the trained model.
+
+    Raises:
+        UserError: there is none, or it was written by another version.
+    """
+    verified_folder(MODEL, "train")
+    try:
+        raw = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
+        folds = sorted(int(fold) for fold in raw["folds"])
+        mixes = {int(fold): list(mix) for fold, mix in raw["learnt_mix"].items()}
+        return ModelConfig(Train.model_validate(raw["train"]), folds, list(raw["class_counts"]), mixes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
+        fix = "run `dvc repro --force train`"
+        raise UserError(
+            "the model's settings cannot be read", where=MODEL / "config.json", got=str(e), fix=fix
+        ) from e
+
+
+def asked(
+    config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
+) -> np.ndarray:
+    """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`."""
+    return asked_each(config, folds, images, stage, how).mean(axis=0)
+
+
+def asked_each(
+    config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
+) -> np.ndarray:
+    """float64 [F, N, 18]: what the model of each of `folds` says about composed photos.
+
+    Args:
+        images: keys of photos; their pictures are below build/images.
+    """
+    from pipeline.train.data import Pictures
+    from pipeline.train.decoded import decoded
+    from pipeline.train.inference import load_model, probabilities
+
+    machine = stage.params.machine
+    array, _ = decoded(
+        PictureStore.verified(IMAGES, "compose"),
+        [composed_name(image) for image in images],
+        config.train.size,
+        stage.item_cache.parent / "decoded",
+        cache_gb=machine.cache_gb,
+        workers=machine.workers,
+    )
+    each = [
+        probabilities(
+            load_model(MODEL, config.train, fold),
+            Pictures((array,)),
+            config.train,
+            batch_size=how.batch_size,
+            flip=how.tta_flip,
+            scales=how.tta_scales,
+        )
+        for fold in folds
+    ]
+    return np.stack(each)

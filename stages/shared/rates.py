@@ -1,0 +1,54 @@
+"""How long a photo takes each stage on this machine, as earlier runs measured it, for `cleanplate check`.
+
+Kept in `.cache/rates.json`, beside the item cache: it says something about the machine, not about a result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from pipeline.io.atomic import write_json
+from pipeline.params import Params
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.process import worker_count
+
+LEAST = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
+
+
+def rate_key(stage: str, params: Params) -> str:
+    """The stage with what decides its speed most, e.g. `train resnet18 joint 224 auto auto, 2 workers`."""
+    detect, unet, train = params.detect, params.segment.unet, params.train
+    detectors = {
+        "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
+        "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
+    }
+    size = unet.size or "as fitted"
+    known = {
+        "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
+        "segment": f"segment {unet.weights} {size} {unet.precision} {params.segment.backend}",
+        "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
+        **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},
+    }
+    return f"{known.get(stage, stage)}, {worker_count(params.machine.workers)} workers"
+
+
+def read_rates(cache: Path) -> dict[str, float]:
+    """Seconds a photo by `rate_key`; empty where nothing was measured yet, or the file is damaged."""
+    try:
+        rates = json.loads((cache / "rates.json").read_text(encoding="utf-8"))
+        return {str(key): float(value) for key, value in rates.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def record_rate(cache: Path, key: str, seconds: float, photos: float) -> None:
+    """Keeps what a run over `photos` photos (or pictures learnt from) took; a few photos say nothing.
+
+    A record that cannot be written, e.g. on a full disk, is left out: no run fails for an estimate.
+    """
+    if photos >= LEAST:
+        rates = read_rates(cache) | {key: round(seconds / photos, 6)}
+        with contextlib.suppress(OSError, UserError):
+            write_json(cache / "rates.json", dict(sorted(rates.items())))

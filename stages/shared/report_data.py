@@ -1,0 +1,64 @@
+"""What the report says about the data: what came in, what was changed, what it is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.analysis.report import tables
+from pipeline.dataset.relabel_summary import effects
+from pipeline.io.atomic import verified_folder
+from pipeline.io.tables import read_table
+from pipeline.labels import CLASS_NAMES
+from stages.shared.report_inputs import picture, read_csv, read_json
+
+BUILD, REPORTS = Path("build"), Path("reports")
+FIGURES = {
+    "labels": "Photos of each class, people by gender and age group, photos by mask",
+    "ages": "People of each age; orange: next to a bound",
+    "quality": "Brightness, sharpness and how much of a photo is person",
+    "background": "What the background alone tells",
+}
+
+
+def data_facts() -> dict[str, Any]:
+    """What came in and what was changed."""
+    columns = ("image", "split", "person", "gender", "age", "mask", "sha256", "width", "height")
+    index = read_table(BUILD / "index.parquet", "ingest", columns)
+    detect = read_json(REPORTS / "detect.json", "detect")
+    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "person", "true_class", "train_class"))
+    relabel = read_csv(BUILD / "relabel.csv", "relabel")
+    split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
+    return {
+        "data": tables.came_in(index, read_csv(BUILD / "quarantine.csv", "ingest")),
+        "changes": tables.changes(relabel),
+        "effects": effects(index[index["split"] == "train"], labels, relabel),
+        "detected": [
+            {"split": name, "counts": [(s.replace("_", " "), n) for s, n in counts.items() if n]}
+            for name, counts in split
+        ],
+    }
+
+
+def explored_facts() -> dict[str, Any]:
+    """What the data are like, as `explore` found it: its numbers, figures and contact sheets."""
+    folder = verified_folder(REPORTS / "explore", "explore")
+    figures = [
+        {"title": title, "picture": picture(folder / f"{name}.png", "explore")}
+        for name, title in FIGURES.items()
+    ]
+    sheets = [
+        {"title": CLASS_NAMES[int(file.stem)], "picture": picture(file, "explore")}
+        for file in sorted((folder / "sheets").glob("*.jpg"))
+    ]
+    return {
+        "explored": read_json(REPORTS / "explore.json", "explore"),
+        "explore_figures": figures,
+        "explore_sheets": sheets,
+    }
+
+
+def predicted() -> dict[str, Any] | None:
+    """What `predict` tells about the photos without labels; None where there are none."""
+    found = read_json(REPORTS / "predict.json", "predict")
+    return found if found["photos"] else None

@@ -1,0 +1,98 @@
+"""The backgrounds that `train.background_swap` may put behind the people of one side of a fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.io.image_store import PictureStore, composed_name, matte_name
+from pipeline.io.tables import read_table
+from pipeline.runtime.errors import UserError
+from stages.shared.command import Stage
+
+if TYPE_CHECKING:
+    from pipeline.train.background_swap import Plates
+
+PLATES = Path("build/plates")
+INSIDE = ["left", "top", "right", "bottom"]
+
+
+@dataclass(frozen=True)
+class PlateFolder:
+    """build/plates, decoded.
+
+    Args:
+        share: `train.background_swap`.
+        table: plates.parquet, indexed by image; `row` is the row of both arrays.
+        mattes, backgrounds: uint8 [P, S, S, 3].
+        digest: of all that they are.
+    """
+
+    share: float
+    table: pd.DataFrame
+    mattes: np.ndarray
+    backgrounds: np.ndarray
+    digest: str
+
+    def of(self, rows: pd.DataFrame) -> Plates:
+        """For the examples that a fold learns from, `rows`: `image, person`. No others' photos are offered.
+
+        Raises:
+            UserError: somebody has no background but their own.
+        """
+        from pipeline.train.background_swap import Plates
+
+        own = self.table.reindex(rows["image"])
+        people = {person: code for code, person in enumerate(sorted(set(rows["person"])))}
+        there = (self.table["donor_person"] == "") | self.table["donor"].isin(set(rows["image"]))
+        owners = np.array([people.get(p, -1) for p in self.table.loc[there, "donor_person"]], np.int64)
+        order = np.argsort(owners, kind="stable")
+        seen = own["person_seen"].eq(True).to_numpy()
+        plates = Plates(
+            share=self.share,
+            mattes=self.mattes,
+            backgrounds=self.backgrounds,
+            matte_of=np.where(seen, own["row"].fillna(-1), -1).astype(np.int64),
+            inside=own[INSIDE].to_numpy(np.float64),
+            people=rows["person"].map(people).to_numpy(np.int64),
+            offered=self.table.loc[there, "row"].to_numpy(np.int64)[order],
+            owners=owners[order],
+        )
+        alone = rows["person"].to_numpy()[plates.others() == 0]
+        if len(alone):
+            raise UserError(
+                "there is no other background for a person",
+                where="train.background_swap",
+                got=str(alone[0]),
+                fix="set synthesize.backgrounds: procedural, or take more people",
+            )
+        return plates
+
+
+def plate_folder(stage: Stage) -> PlateFolder | None:
+    """What stage `plates` made, or None while `train.background_swap` is 0."""
+    params = stage.params
+    if params.train.background_swap == 0:
+        return None
+    from pipeline.train.decoded import decoded
+
+    columns = ["image", "person_seen", *INSIDE, "donor", "donor_person"]
+    table = read_table(PLATES / "plates.parquet", "plates", columns).sort_values("image", ignore_index=True)
+    arrays, digests = [], [table.to_csv()]
+    for name_of in (matte_name, composed_name):
+        array, digest = decoded(
+            PictureStore.verified(PLATES, "plates"),
+            [name_of(image) for image in table["image"]],
+            params.train.size,
+            stage.item_cache.parent / "decoded",
+            cache_gb=params.machine.cache_gb,
+            workers=params.machine.workers,
+        )
+        arrays.append(array)
+        digests.append(digest)
+    indexed = table.assign(row=np.arange(len(table))).set_index("image")
+    return PlateFolder(params.train.background_swap, indexed, arrays[0], arrays[1], " ".join(digests))

@@ -1,0 +1,144 @@
+"""What `train` learns from: every picture with its labels and fold, and the two sides of a fold."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.tables import read_table
+from pipeline.runtime.errors import UserError
+from stages.shared.command import Stage
+from stages.shared.eye_boxes import eyes_of
+from stages.shared.pseudo_labels import Guesses, Unlabelled, unlabelled
+from stages.shared.training_plates import PlateFolder, plate_folder
+
+if TYPE_CHECKING:
+    from pipeline.train.data import Examples
+
+IMAGES, SYNTHETIC = Path("build/images"), Path("build/synthetic")
+LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
+
+
+def training_table(stage: Stage) -> pd.DataFrame:
+    """One row per picture: `file, image, person, fold, true_class, train_class, age, synthetic`.
+
+    Photos first, then synthetic pictures, each sorted by file. `file` is below the folder that the row is of.
+    """
+    labels = read_table(LABELS, "relabel", ["image", "person", "age", "true_class", "train_class"])
+    folds = read_table(FOLDS, "split", ["person", "fold"])
+    made = read_table(SYNTHETIC / "synthetic.parquet", "synthesize", ["file", "image"])
+    people = labels.merge(folds, on="person", how="left", validate="many_to_one").sort_values("image")
+    if people["fold"].isna().any():
+        lost = people.loc[people["fold"].isna(), "person"].iloc[0]
+        raise UserError("a person has no fold", where=FOLDS, got=lost, fix="run `dvc repro split`")
+    if stage.limit:
+        people = people[people["person"].isin(first_people(people, stage.limit))]
+    photos = people.assign(file=[composed_name(i) for i in people["image"]], synthetic=False)
+    facts = people[["image", "person", "fold", "age", "true_class", "train_class"]]
+    copies = made[["file", "image"]].sort_values("file").merge(facts, on="image").assign(synthetic=True)
+    columns = ["file", "image", "person", "fold", "true_class", "train_class", "age", "synthetic"]
+    table = pd.concat([photos[columns], copies[columns]], ignore_index=True)
+    return table.astype({"fold": np.int64})
+
+
+def first_people(people: pd.DataFrame, limit: int) -> set[str]:
+    """The first `limit` people of every fold: a quick look needs both sides."""
+    names = people.drop_duplicates("person").sort_values("person")
+    return set(names.groupby("fold").head(limit)["person"])
+
+
+def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
+    """All pictures of the table with their training targets, and a digest of everything that they are."""
+    from pipeline.objective.objective import years_to_learn
+    from pipeline.train.data import Examples, Pictures, keys_of
+    from pipeline.train.decoded import decoded
+
+    params, arrays, digest = stage.params, [], hashlib.blake2b(digest_size=16)
+    for synthetic, folder, maker in ((False, IMAGES, "compose"), (True, SYNTHETIC, "synthesize")):
+        files = list(table.loc[table["synthetic"] == synthetic, "file"])
+        array, content = decoded(
+            PictureStore.verified(folder, maker),
+            files,
+            params.train.size,
+            stage.item_cache.parent / "decoded",
+            cache_gb=params.machine.cache_gb,
+            workers=params.machine.workers,
+        )
+        arrays.append(array)
+        digest.update(content.encode())
+    eyes = eyes_of(list(table["image"]), params)
+    digest.update(table.to_csv(index=False).encode("utf-8", "surrogateescape") + eyes.tobytes())
+    classes = table["train_class"].to_numpy(np.int64)
+    names = [
+        f"{'synthetic' if s else 'photo'}/{f}" for f, s in zip(table["file"], table["synthetic"], strict=True)
+    ]
+    examples = Examples(
+        pictures=Pictures(tuple(arrays)),
+        rows=np.arange(len(table)),
+        classes=classes,
+        years=years_to_learn(table["age"].to_numpy(np.int64), classes),
+        keys=keys_of(names, params.train.seed),
+        eyes=eyes,
+    )
+    return examples, digest.hexdigest()
+
+
+def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples, Examples]:
+    """What fold `fold` learns from, and the photos of its people with their true classes."""
+    held = (table["fold"] == fold).to_numpy()
+    learn = subset(examples, ~held & (table["train_class"] >= 0).to_numpy())
+    valid = subset(examples, held & ~table["synthetic"].to_numpy())
+    for name, side in (("train on", learn), ("validate on", valid)):
+        if len(side) < 2:
+            fix = "take more people, fewer split.folds, or another split.validation_fold"
+            raise UserError(
+                f"there are too few photos to {name}", where=f"fold {fold}", got=len(side), fix=fix
+            )
+    truth = table["true_class"].to_numpy(np.int64)[valid.rows]
+    return learn, dataclasses.replace(valid, classes=truth)
+
+
+def subset(examples: Examples, keep: np.ndarray) -> Examples:
+    """The examples where bool `keep` [n] holds; the pictures stay where they are."""
+    arrays = {name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes")}
+    return dataclasses.replace(examples, **arrays)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Everything that is learnt from; `digest` tells it from any other."""
+
+    table: pd.DataFrame
+    examples: Examples
+    plates: PlateFolder | None
+    unlabelled: Unlabelled | None
+    digest: str
+
+    def sides(self, fold: int, guesses: Guesses | None = None) -> tuple[Examples, Examples]:
+        """As `sides`; what is learnt from also has its other backgrounds, and `guesses` where there are any.
+
+        What is validated on never has either.
+        """
+        learn, valid = sides(self.table, self.examples, fold)
+        if self.plates is not None:
+            learn = dataclasses.replace(learn, plates=self.plates.of(self.table.iloc[learn.rows]))
+        if guesses is not None and self.unlabelled is not None:
+            learn = self.unlabelled.joined(learn, guesses)
+        return learn, valid
+
+
+def training_set(stage: Stage) -> TrainingSet:
+    """What `stage` trains on."""
+    table = training_table(stage)  # complaints about the tables come before seconds of importing torch
+    examples, digest = examples_of(table, stage)
+    plates = plate_folder(stage)
+    more = unlabelled(stage)
+    whole = digest + (plates.digest if plates else "") + (more.digest if more else "")
+    return TrainingSet(table, examples, plates, more, whole)

@@ -1,0 +1,186 @@
+"""`cleanplate check`: everything wrong at once, before any work, in seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cleanplate.commands import check
+from pipeline.params import load_params
+from pipeline.runtime.errors import Problems, UserError
+from stages.shared.rates import rate_key, record_rate
+from tests.conftest import ROOT
+from tests.fixtures.data_folder import ANNA, BERT, add_person
+
+SEED = 0  # puts the two people into different folds
+
+
+@pytest.fixture
+def ready(project: Path) -> Path:
+    """A project with two people, in which nothing is wrong."""
+    add_person(project / "photos", ANNA)
+    add_person(project / "photos", BERT)
+    shutil.copy(ROOT / "weights.lock", project / "weights.lock")
+    (project / "data/corrections.csv").write_text("person,image,field,old,new,reason,source\n")
+    change(data={"root": "photos"}, segment={"method": "none"}, synthesize={"copies": 0})
+    change(split={"folds": 2, "seed": SEED})
+    return project
+
+
+def change(**sections: dict[str, Any]) -> None:
+    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    for name, values in sections.items():
+        raw[name] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+
+
+def problems() -> str:
+    with pytest.raises(UserError) as refused:
+        check.main(Path("params.yaml"))
+    return str(refused.value)
+
+
+def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check.main(Path("params.yaml"))
+    out, err = capsys.readouterr()
+    assert "a run over 14 photos" in out
+    assert "in all" in out
+    assert out.count("plan, ") == len(out.splitlines()) - 3
+    record_rate(Path(".cache"), rate_key("detect", load_params(Path("params.yaml"))), 10.0, 1000)
+    check.main(Path("params.yaml"))
+    assert "as measured here" in capsys.readouterr().out
+    assert "free for outputs" in out
+    assert "nothing is wrong" in err
+    assert not (ready / "build").exists()
+
+
+def test_everything_wrong_is_told_at_once(ready: Path) -> None:
+    add_person(ready / "photos", "000003_femail_Asian_20")
+    change(
+        train={"model": "resnet81", "optimizer": "adamv", "augment": "flipp", "pretrained": "gone.pth"},
+        detect={"method": "yolov8", "yolov8": {"weights": "yolov8m.pth"}},
+    )
+    text = problems()
+    for said in ("resnet81", "adamv", "flipp", "gone.pth", "yolov8m.pth", "000003_femail_Asian_20"):
+        assert said in text, said
+    assert "did you mean `resnet18`" in text
+
+
+def test_corrections_are_checked_against_the_data(ready: Path) -> None:
+    rows = f"{ANNA},,gender,male,female,,\nnobody,,age,3,4,,\n"
+    with (ready / "data/corrections.csv").open("a") as f:
+        f.write(rows)
+    text = problems()
+    assert "line 2" in text
+    assert "line 3" in text
+    (ready / "data/corrections.csv").unlink()
+    assert "there is no such file" in problems()
+
+
+def test_unusable_files_above_the_limit_are_named(ready: Path) -> None:
+    (ready / "photos/train/images" / ANNA / "normal.png").write_bytes(b"x")
+    assert "the same photo name as" in problems()
+
+
+def test_too_few_people_to_validate_on_are_told_of_before_the_run(ready: Path) -> None:
+    change(split={"folds": 5, "seed": 448})
+    assert "the validation fold has no people" in problems()
+    change(split={"folds": 3, "seed": SEED}, train={"folds": "all"})
+    assert "make folds of" in problems()
+    with (ready / "data/corrections.csv").open("a") as f:
+        f.write(f"{ANNA},,drop,,,,\n{BERT},,drop,,,,\n")
+    assert "not one photo to train on" in problems()
+
+
+@pytest.mark.parametrize("root", ["loop", "nul\0byte"])
+def test_a_folder_that_cannot_be_one_is_a_sentence(ready: Path, root: str) -> None:
+    (ready / "loop").symlink_to("loop")
+    change(data={"root": root})
+    assert "the data folder is missing" in problems()
+
+
+def test_photos_that_only_the_table_knows_are_named(ready: Path) -> None:
+    table = "image,person,gender,age,mask\np/1.jpg,A,male,30,worn\np/2.jpg,B,male,30,worn\n"
+    (ready / "photos/photos.csv").write_text(table)
+    change(data={"layout": "csv"})
+    assert "p/1.jpg: there is no such file" in problems()
+
+
+def test_folders_and_names_that_a_later_stage_would_miss(ready: Path) -> None:
+    change(relabel={"drop_train_ages": [45, 59]}, fit_segmenter={"encoder": "tu-resnet81"})
+    change(segment={"method": "unet"}, synthesize={"copies": 1, "backgrounds": "folder", "folder": "gone"})
+    text = problems()
+    for said in ("nobody is left to train on", "fit_segmenter.encoder", "resnet81", "synthesize.folder"):
+        assert said in text, said
+
+
+def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
+    change(
+        train={"model_args": {"nope": 1}, "precision": "f16", "device": "cpu"}, audit={"model": "resnet81"}
+    )
+    text = problems()
+    assert "timm cannot make `resnet18`" in text
+    assert "float16 is for CUDA" in text
+    assert "audit.model" in text
+
+
+@pytest.mark.parametrize("model", ["cait_xxs24_224", "vit_base_patch16_siglip_224"])
+def test_a_network_that_hands_its_own_weights_around_is_none_the_worse(
+    ready: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token of the class is a weight, and the layer that it is fed to gets it as if it were pixels."""
+    change(train={"model": model})
+    check.main(Path("params.yaml"))
+    assert "nothing is wrong" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["lambda_resnet26t", "halonet26t"])
+def test_a_network_that_breaks_in_its_own_code_hides_no_other_problem(ready: Path, model: str) -> None:
+    add_person(ready / "photos", "000003_femail_Asian_20")
+    change(train={"model": model})
+    text = problems()
+    assert f"`{model}` cannot" in text
+    assert "000003_femail_Asian_20" in text
+
+
+def test_an_optimiser_that_training_refuses_is_told_of(ready: Path) -> None:
+    change(train={"optimizer": "adahessian"})
+    assert "second derivatives" in problems()
+
+
+def test_wrong_params_stop_it_first(ready: Path) -> None:
+    change(compose={"fil": "black"}, train={"epochs": 0})
+    with pytest.raises(Problems) as refused:
+        check.main(Path("params.yaml"))
+    assert len(refused.value.problems) == 2
+
+
+def test_too_small_a_disk_is_a_problem(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.runtime.disk.free_bytes", lambda _path: 1000)
+    assert "the run needs about" in problems()
+
+
+def test_data_that_a_stage_will_draw_need_not_be_there(
+    ready: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(data={"root": "demo/data"}, segment={"method": "unet"})
+    assert "the data folder is missing" in problems()
+    (ready / "demo").mkdir()
+    shutil.copy(ROOT / "demo/dvc.yaml", ready / "demo/dvc.yaml")
+    check.main(Path("params.yaml"))
+    assert "`dvc repro` makes it" in capsys.readouterr().err
+
+
+def test_the_command_exits_with_1_and_no_traceback(ready: Path) -> None:
+    change(train={"model": "resnet81"})
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from cleanplate.cli import app; app()"
+    done = subprocess.run([sys.executable, "-c", code, "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "resnet81" in done.stderr
+    assert "Traceback" not in done.stderr

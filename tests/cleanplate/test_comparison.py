@@ -1,0 +1,195 @@
+"""The statistics behind `cleanplate compare`: do intervals cover, are p-values right, is a gain found?"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cleanplate.comparison import paired
+from cleanplate.comparison.alignment import aligned, labels_differ
+from cleanplate.comparison.flips import flipped_people
+from cleanplate.comparison.verdict import compare, sentence
+from pipeline.evaluate import metrics
+from pipeline.evaluate.multiple_tests import holm
+from pipeline.runtime.errors import UserError
+from tests.fixtures.predictions import answers, people_and_truth, table
+
+PHOTOS = 7
+
+
+def pair_of_models(people: int, skills: tuple[float, float], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Confusions by person of two models; who is hard is shared."""
+    person, truth = people_and_truth(people, PHOTOS, seed)
+    first, second = (
+        metrics.confusion_by_person(truth, answers(truth, PHOTOS, skill, 2 * seed + k, seed), person)
+        for k, skill in enumerate(skills)
+    )
+    return first, second
+
+
+def tables(people: int, seed: int = 1, **skills: float) -> dict[str, pd.DataFrame]:
+    person, truth = people_and_truth(people, PHOTOS, seed)
+    return {
+        name: table(person, truth, answers(truth, PHOTOS, skill, k, seed))
+        for k, (name, skill) in enumerate(skills.items())
+    }
+
+
+@pytest.mark.parametrize("skills", [(0.7, 0.7), (0.7, 0.78)])
+def test_interval_of_the_difference_covers_the_true_difference(skills: tuple[float, float]) -> None:
+    big = pair_of_models(20_000, skills, 999)
+    true = [metrics.scores(c.sum(axis=0)) for c in big]
+    covered = dict.fromkeys(("macro_f1", "age.macro_f1", "accuracy"), 0)
+    for seed in range(200):
+        found = paired.differences(*pair_of_models(40, skills, seed), draws=250, swaps=20, seed=seed)
+        for name in covered:
+            low, high = found[name].low, found[name].high
+            covered[name] += bool(low <= true[1][name] - true[0][name] <= high)
+    assert all(0.905 <= count / 200 <= 0.99 for count in covered.values()), covered
+
+
+def test_p_values_are_uniform_where_there_is_no_effect_and_small_where_there_is() -> None:
+    p = {}
+    for skills in ((0.7, 0.7), (0.6, 0.8)):
+        column = paired.NAMES.index("macro_f1")
+        p[skills] = np.array(
+            [
+                paired.permutation_p(*pair_of_models(40, skills, seed), swaps=99, seed=seed)[column]
+                for seed in range(200)
+            ]
+        )
+    null, real = p[0.7, 0.7], p[0.6, 0.8]
+    for level in (0.05, 0.2, 0.5, 0.8):
+        assert abs((null <= level).mean() - level) <= 3.5 * np.sqrt(level * (1 - level) / 200)
+    assert (real < 0.05).mean() > 0.8
+
+
+def test_few_people_who_differ_give_the_exact_permutation_p() -> None:
+    before, after = pair_of_models(8, (0.6, 0.8), 5)
+    seen = abs(float(metrics.macro_f1(after.sum(axis=0)) - metrics.macro_f1(before.sum(axis=0))))
+    as_large = 0
+    for swapped in itertools.product([False, True], repeat=8):
+        mine = np.array(swapped)[:, None, None]
+        a, b = np.where(mine, after, before).sum(axis=0), np.where(mine, before, after).sum(axis=0)
+        as_large += abs(float(metrics.macro_f1(b) - metrics.macro_f1(a))) >= seen - 1e-12
+    found = paired.permutation_p(before, after, swaps=50, seed=0)
+    assert found[paired.NAMES.index("macro_f1")] == pytest.approx(as_large / 256)
+
+
+def test_equal_answers_differ_by_exactly_nothing() -> None:
+    data = aligned(tables(30, a=0.7) | {"b": tables(30, a=0.7)["a"]})
+    result = compare(data, [("a", "b")], draws=200, swaps=200)
+    (pair,) = result.pairs
+    for difference in pair.differences.values():
+        assert (difference.value, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
+    assert (pair.verdict, pair.changed, pair.needed) == ("cannot tell", 0, None)
+    assert "cannot tell at 30 people: every answer is the same" in sentence(pair, 30)
+
+
+def test_a_planted_gain_and_a_planted_loss_are_found_and_a_tie_is_not() -> None:
+    data = aligned(tables(150, base=0.6, good=0.8, bad=0.4, like=0.6))
+    result = compare(data, [("base", v) for v in ("good", "bad", "like")], draws=500, swaps=1000)
+    assert [pair.verdict for pair in result.pairs] == ["better", "worse", "cannot tell"]
+    good = result.pairs[0].differences["macro_f1"]
+    own = [result.scores[n]["macro_f1"]["value"] for n in ("good", "base")]
+    assert good.value == pytest.approx(own[0] - own[1])
+    assert good.low > 0
+    assert "good: better at 150 people: macro-F1 +0." in sentence(result.pairs[0], 150)
+    assert "people would show it" in sentence(result.pairs[2], 150) or "far below" in sentence(
+        result.pairs[2], 150
+    )
+
+
+def test_pairing_sees_what_two_separate_intervals_do_not() -> None:
+    """A variant that mends two photos of a hundred, of everyone else's nothing."""
+    person, truth = people_and_truth(200, PHOTOS, 3)
+    first = answers(truth, PHOTOS, 0.6, 1, 3)
+    mended = np.random.default_rng(0).random(len(truth)) < 0.05
+    data = aligned(
+        {"a": table(person, truth, first), "b": table(person, truth, np.where(mended, truth, first))}
+    )
+    result = compare(data, [("a", "b")], draws=500, swaps=1000)
+    a, b = (result.scores[n]["macro_f1"] for n in "ab")
+    assert a["high"] > b["low"]  # the intervals overlap
+    assert result.pairs[0].verdict == "better"
+
+
+def test_people_needed_is_about_where_four_of_five_studies_show_it() -> None:
+    skills = (0.7, 0.76)
+    found = paired.differences(*pair_of_models(3000, skills, 77), draws=300, swaps=100, seed=0)["macro_f1"]
+    needed = paired.people_needed(found, 3000)
+    assert needed is not None
+    column = paired.NAMES.index("macro_f1")
+    shown = [
+        paired.permutation_p(*pair_of_models(needed, skills, 500 + s), swaps=199, seed=s)[column] < 0.05
+        for s in range(60)
+    ]
+    assert 0.65 <= np.mean(shown) <= 0.95, needed
+
+
+def test_one_lucky_variant_of_many_is_no_discovery() -> None:
+    found = holm(np.array([0.01, 0.04, 0.03, 0.005]))
+    np.testing.assert_allclose(found, [0.03, 0.06, 0.06, 0.02])  # by hand: ×4, then ×3, ×2, ×1, never falling
+    assert holm(np.array([0.6, 0.9])).max() == 1.0
+    assert len(holm(np.array([]))) == 0
+
+
+def test_comparison_is_on_common_photos_and_says_what_was_left_out() -> None:
+    both = tables(20, a=0.7, b=0.7)
+    fewer = both["b"][both["b"]["person"] != "p0003"]
+    data = aligned({"a": both["a"], "b": fewer})
+    assert (data.people, len(data.image)) == (19, 19 * PHOTOS)
+    assert data.notes == ["a was validated on 7 more photos (1 more people), not compared here"]
+
+
+def test_nothing_in_common_is_refused() -> None:
+    both = tables(20, a=0.7, b=0.7)
+    half = both["a"]["person"] < "p0010"
+    with pytest.raises(UserError, match=r"no validated photo in common(.|\n)*70 photos of 10 people"):
+        aligned({"a": both["a"][half], "b": both["b"][~half]})
+
+
+def test_both_are_scored_by_one_set_of_labels() -> None:
+    both = tables(20, a=1.0, b=1.0)
+    corrected = both["b"].copy()
+    mine = corrected["person"] == "p0004"
+    corrected.loc[mine, "true_class"] = (corrected.loc[mine, "true_class"] + 3) % 6
+    assert labels_differ({"a": both["a"], "b": corrected})
+    assert not labels_differ(both)
+    by_first = aligned({"a": both["a"], "b": corrected})
+    assert (by_first.truth == both["a"].sort_values("image")["true_class"].to_numpy()).all()
+    assert by_first.notes == ["b had other true labels for 7 photos; it is scored by those of a"]
+    given = aligned({"a": both["a"], "b": corrected}, corrected[["image", "true_class"]], "the workspace")
+    assert (given.truth == corrected.sort_values("image")["true_class"].to_numpy()).all()
+    assert given.notes == ["a had other true labels for 7 photos; it is scored by those of the workspace"]
+
+
+def test_photo_that_a_correction_dropped_is_left_out() -> None:
+    both = tables(10, a=0.7, b=0.7)
+    labels = both["a"][["image", "true_class"]].iloc[3:]
+    data = aligned(both, labels, "the workspace")
+    assert len(data.image) == 67
+    assert data.notes == ["3 photos are not in the labels of the workspace and are left out"]
+
+
+def test_flips_count_what_was_mended_and_broken() -> None:
+    person = np.array(["x", "x", "x", "y", "y", "z"])
+    truth = np.array([0, 1, 2, 3, 4, 5])
+    before = np.array([0, 9, 9, 3, 4, 5])
+    after = np.array([0, 1, 2, 9, 4, 5])
+    data = aligned({"a": table(person, truth, before), "b": table(person, truth, after)})
+    found = flipped_people(data, "a", "b")
+    assert found.to_dict("records") == [
+        {"person": "x", "photos": 3, "mended": 2, "broken": 0, "other": 0},
+        {"person": "y", "photos": 2, "mended": 0, "broken": 1, "other": 0},
+    ]
+
+
+def test_one_person_shows_nothing() -> None:
+    data = aligned(tables(1, a=0.1, b=0.99))
+    (pair,) = compare(data, [("a", "b")], draws=100, swaps=100).pairs
+    assert pair.verdict == "cannot tell"
+    assert (pair.differences["macro_f1"].low, pair.differences["macro_f1"].high) == (-1, 1)

@@ -1,0 +1,240 @@
+"""`cleanplate sweep`: what a file becomes, what is refused, and a real sweep over a tiny DVC project."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cleanplate.experiments.sweep import plan
+from pipeline.params.loading import combination_problems, read_params
+from pipeline.params.overrides import flat, hydra, set_options, with_overrides
+from pipeline.runtime.errors import Problems, UserError
+from tests.conftest import ROOT
+from tests.fixtures.experiments import cleanplate, make_project, run
+
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+SWEEPS = sorted((ROOT / "examples" / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
+def test_every_variant_that_ships_is_valid(path: Path) -> None:
+    sweep = plan(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, PARAMS)
+    known = flat(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
+    for name, overrides in sweep.experiments.items():
+        params = read_params(with_overrides(PARAMS, overrides), name)
+        assert combination_problems(params) == [], name
+        assert set(overrides) <= set(known), name
+        assert re.fullmatch(r"[\w-]+", name), f"{name} cannot be the name of an experiment"
+        for param in ("relabel.corrections",):
+            assert (ROOT / str(overrides.get(param, "params.yaml"))).is_file()
+    assert {name for pair in sweep.pairs for name in pair} <= set(sweep.experiments)
+
+
+def test_teams_sweep_holds_what_the_teams_tried() -> None:
+    document = yaml.safe_load((ROOT / "examples" / "sweeps" / "teams.yaml").read_text(encoding="utf-8"))
+    sweep = plan(document, "teams", PARAMS)
+    names = set(sweep.experiments)
+    for crop in ("none", "mtcnn", "yolov8"):
+        assert f"teams-pixels-{crop}-unet-black" in names
+    assert ("teams-base", "teams-age59") in sweep.pairs
+    assert ("teams-corrections-without", "teams-base") in sweep.pairs
+    assert ("teams-pixels-none-unet-keep", "teams-synthesis-unet-keep-with") in sweep.pairs
+    losses = {o["train.loss"] for o in sweep.experiments.values()}
+    heads = {o["train.heads"] for o in sweep.experiments.values()}
+    assert losses >= {"cross_entropy", "focal", "label_smoothing", "soft_f1", "age_soft"}
+    assert heads >= {"joint", "multitask", "separate", "age_regression"}
+    assert {o["train.mix"] for o in sweep.experiments.values()} == {"none", "mixup", "cutmix", "both"}
+
+
+def test_grid_leaves_out_what_cannot_be_and_says_so() -> None:
+    document = {
+        "base": {"synthesize.copies": 0},
+        "grids": {"g": {"segment.method": ["unet", "none"], "compose.fill": ["keep", "black"]}},
+    }
+    sweep = plan(document, "s", PARAMS)
+    assert list(sweep.experiments) == ["s-base", "s-g-unet-black", "s-g-none-keep"]
+    assert sweep.pairs == [("s-base", "s-g-unet-black"), ("s-base", "s-g-none-keep")]
+    same, impossible = sweep.skipped
+    assert same == "s-g-unet-keep is s-base: the same params"
+    assert impossible.startswith("s-g-none-black is left out, it cannot be: compose.fill: black needs mattes")
+
+
+def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None:
+    pair = {
+        "without": {"synthesize": {"copies": 0}},
+        "with": {"synthesize.copies": 2},
+        "over": {"compose.fill": ["keep", "black"]},
+    }
+    sweep = plan({"pairs": {"copies": pair}}, "s", PARAMS)
+    assert sweep.pairs == [
+        ("s-copies-keep-without", "s-copies-keep-with"),
+        ("s-copies-black-without", "s-copies-black-with"),
+    ]
+    assert sweep.experiments["s-copies-black-with"] == {"compose.fill": "black", "synthesize.copies": 2}
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"variants": {"a": {"train.los": "focal"}}}, "did you mean `loss`?"),
+        ({"variants": {"a": {"train.loss": "focl"}}}, "did you mean `focal`?"),
+        ({"variants": {"a": {"train.epochs": "many"}}}, "train.epochs"),
+        ({"grids": {"g": {"compose.fill": ["keep", "blak"]}}}, "did you mean `black`?"),
+        ({"grids": {"g": {"compose.fill": "keep"}}}, "a grid takes a list"),
+        ({"variants": {"a": {"segment.method": "none", "compose.fill": "black"}}}, "needs mattes"),
+        ({"variant": {}}, "did you mean `variants`?"),
+        ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
+        ({"variants": ["a"]}, "a mapping is wanted"),
+        ({"stages": ["--force"]}, "a list of stages is wanted"),
+        ({"stages": "evaluate"}, "a list of stages is wanted"),
+        ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
+    ],
+)
+def test_mistakes_are_refused_before_anything_runs(document: dict[str, Any], says: str) -> None:
+    with pytest.raises((UserError, Problems), match=re.escape(says)):
+        plan(document, "s", PARAMS)
+
+
+def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    path = tmp_path / "params.yaml"
+    path.write_text("train:\n  loss: a\n  lr: 0.1\nrelabel:\n  age_rules: []\n")
+    params = yaml.safe_load(path.read_text())
+    overrides = {
+        "train.loss": "b c, 'd'",
+        "train.lr": 0.0001,
+        "train.new": True,
+        "relabel.age_rules": [{"from": 59, "to": 60}],
+        "data.root": "data/raw-1",
+        "synthesize.folder": None,
+        "train.augment": ["flip", "1.0", "null"],
+        "train.age_bounds": (30, 58),
+    }
+    apply_overrides(path, set_options(params, overrides))
+    expected = with_overrides(params, overrides | {"train.age_bounds": [30, 58]})
+    assert yaml.safe_load(path.read_text()) == expected
+    assert hydra("mtcnn") == "mtcnn"
+
+
+SWEEP = """
+stages: [evaluate]
+variants:
+  better: {train.weight_decay: 0.95}
+  broken: {train.seed: 666}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("project")
+    make_project(place)
+    return place
+
+
+def test_a_real_sweep_runs_compares_and_never_runs_twice(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "s.yaml").write_text(SWEEP)
+    planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--dry-run")
+    assert planned.stdout.splitlines() == [
+        "dvc exp run --temp -n s-base evaluate",
+        "dvc exp run --temp -n s-better -S train.weight_decay=0.95 evaluate",
+        "dvc exp run --temp -n s-broken -S train.seed=666 evaluate",
+    ]
+    before = run(folder, "git", "status", "--short")
+
+    first = cleanplate(folder, "sweep", "s.yaml", "--run", "--json")
+    assert first.exit_code == 1  # one of the three cannot be trained
+    assert "1 of 3 experiments failed" in first.stderr
+    assert "s-broken" in first.stderr.splitlines()[-2]
+    assert "this variant cannot be trained" in capfd.readouterr().err
+    (pair,) = json.loads(first.stdout)["pairs"]
+    assert (pair["reference"], pair["variant"], pair["verdict"]) == ("s-base", "s-better", "better")
+    assert pair["params"] == {"train.weight_decay": [0.6, 0.95]}
+    assert pair["cost"]["stages"] == ["evaluate"]
+    assert pair["cost"]["seconds"] > 0
+    assert (folder / "reports" / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert run(folder, "git", "status", "--short") == before, "the workspace was changed"
+
+    (folder / "s.yaml").write_text(SWEEP.replace("  broken: {train.seed: 666}\n", ""))
+    second = cleanplate(folder, "sweep", "s.yaml", "--run")
+    assert second.exit_code == 0
+    assert second.stderr.count("is there already") == 2
+    assert "[1/" not in second.stderr
+    assert "Reproducing" not in capfd.readouterr().out
+
+
+def test_name_taken_by_other_params_is_refused(folder: Path) -> None:
+    (folder / "s.yaml").write_text(SWEEP.replace("0.95", "0.9").replace("broken", "other"))
+    taken = cleanplate(folder, "sweep", "s.yaml")
+    assert taken.exit_code == 1
+    assert "with other params or other code (1 in all)" in taken.stderr
+    assert "- s-better" in taken.stderr
+
+
+def test_replace_redoes_what_has_changed_and_nothing_else(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    was = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.9}}\n")
+    planned = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--dry-run")
+    assert planned.stdout.splitlines() == ["dvc exp run --temp -n s-better -S train.weight_decay=0.9"]
+    assert experiment_refs(folder) == list(was), "a dry run removed an experiment"
+    capfd.readouterr()
+
+    done = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert "[1/1] s-better" in done.stderr
+    assert "s-base is there already" in done.stderr
+    (pair,) = json.loads(done.stdout)["pairs"]
+    assert pair["params"] == {"train.weight_decay": [0.6, 0.9]}
+    now = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
+    assert [name.split("/")[-1] for name in now if now[name] != was[name]] == ["s-better"]
+
+    (folder / "s.yaml").write_text("variants: {better: {train.weight_decay: 0.95}}\n")  # as others expect it
+    assert cleanplate(folder, "sweep", "s.yaml", "--run", "--replace").exit_code == 0
+
+
+def experiment_refs(folder: Path) -> list[str]:
+    """Full names of the refs that DVC keeps experiments in."""
+    refs = run(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    return [ref for ref in refs if ref.split("/")[2] not in ("exec", "stash", "celery")]
+
+
+def test_same_params_under_another_name_are_not_run_again(folder: Path) -> None:
+    (folder / "t.yaml").write_text("variants: {very_good: {train.weight_decay: 0.95}}\n")
+    done = cleanplate(folder, "sweep", "t.yaml", "--run", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert "t-very_good is there already: experiment s-better has the same params" in done.stderr
+    (pair,) = json.loads(done.stdout)["pairs"]
+    assert (pair["reference"], pair["variant"]) == ("s-base", "s-better")
+
+
+def test_without_run_they_are_queued_once(folder: Path) -> None:
+    (folder / "q.yaml").write_text("variants: {worse: {train.weight_decay: 0.3}}\n")
+    assert "1 queued" in cleanplate(folder, "sweep", "q.yaml").stderr
+    assert "q-worse is queued already" in cleanplate(folder, "sweep", "q.yaml").stderr
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # between DVC and its libraries
+def test_data_that_a_temporary_copy_would_lack_is_told_before_anything_runs(folder: Path) -> None:
+    params = (folder / "params.yaml").read_text().replace("root: photos", "root: elsewhere")
+    (folder / "params.yaml").write_text(params)
+    (folder / "elsewhere").mkdir()
+    refused = cleanplate(folder, "sweep", "q.yaml")
+    assert refused.exit_code == 1
+    assert "`dvc add elsewhere`" in refused.stderr
+
+
+def test_no_such_file_lists_the_sweeps_there_are(project: Path) -> None:
+    (project / "examples" / "sweeps").mkdir(parents=True)
+    (project / "examples" / "sweeps" / "mine.yaml").write_text("base: {}\n")
+    done = cleanplate(project, "sweep", "examples/sweeps/mien.yaml")
+    assert done.exit_code == 1
+    assert "examples/sweeps/mine.yaml" in done.stderr

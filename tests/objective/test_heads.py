@@ -1,0 +1,88 @@
+"""The heads: a contract that all files in pipeline/objective/heads keep, and what each makes of outputs."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline import labels
+from pipeline.objective.objective import Objective, target_of, years_to_learn
+from pipeline.objective.target import Target
+from pipeline.params.training import Train
+from pipeline.runtime.plugins import kind_names, load_kind
+
+CPU = torch.device("cpu")
+PARAMS = Train(heads="joint", loss="cross_entropy")
+AGE_OF = np.array([20.0, 45.0, 65.0], np.float32)
+
+
+def linear(outputs: int) -> nn.Module:
+    return nn.Linear(18, outputs)
+
+
+def target(classes: np.ndarray) -> Target:
+    return target_of(classes, AGE_OF[labels.age_group_of(classes)], CPU)
+
+
+@pytest.mark.parametrize("name", kind_names("objective.heads"))
+def test_every_head_gives_probabilities_and_learns_all_18_classes(name: str) -> None:
+    torch.manual_seed(0)
+    heads, params = load_kind("objective.heads", name), Train(heads=name)
+    net = heads.build(linear)
+    classes = np.arange(18)
+    inputs = torch.eye(18)
+    objective = Objective(params, np.ones(18, int), CPU)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(400):
+        optimizer.zero_grad()
+        loss = objective.loss(net(inputs), target(classes))
+        loss.backward()
+        optimizer.step()
+    p = heads.probabilities(net(inputs), params)
+    assert p.shape == (18, 18)
+    torch.testing.assert_close(p.sum(dim=1), torch.ones(18))
+    assert (p >= 0).all()
+    assert p.argmax(dim=1).tolist() == list(range(18))
+
+
+def test_multitask_answer_is_the_product_of_the_three() -> None:
+    outputs = torch.randn(5, 8, generator=torch.Generator().manual_seed(1))
+    p = load_kind("objective.heads", "multitask").probabilities(outputs, PARAMS).numpy()
+    mask, gender, age = (part.softmax(dim=1).numpy() for part in outputs.split([3, 2, 3], dim=1))
+    for c in range(18):
+        by_hand = mask[:, c // 6] * gender[:, c // 3 % 2] * age[:, c % 3]
+        np.testing.assert_allclose(p[:, c], by_hand, rtol=1e-5)
+
+
+def test_separate_networks_share_nothing() -> None:
+    net = load_kind("objective.heads", "separate").build(linear)
+    inputs = torch.rand(4, 18)
+    outputs = net(inputs)
+    assert outputs.shape == (4, 8)
+    outputs[:, :3].sum().backward()  # what mask learns must not reach the others
+    touched = {name for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert touched == {"networks.mask.weight", "networks.mask.bias"}
+
+
+@pytest.mark.parametrize(("old_from", "group"), [(60.0, 1), (58.0, 2)])
+def test_age_regression_cuts_at_the_bounds_that_params_name(old_from: float, group: int) -> None:
+    heads = load_kind("objective.heads", "age_regression")
+    outputs = torch.zeros(1, 6)
+    outputs[0, 5] = (59.0 - 40) / 20  # says 59 years
+    assert heads.years(outputs).item() == pytest.approx(59)
+    p = heads.probabilities(outputs, Train(age_bounds=(30.0, old_from)))
+    assert labels.age_group_of(int(p.argmax())) == group
+
+
+def test_years_follow_the_training_rule_not_the_birthday() -> None:
+    # 59 counted as old is learnt as 60; 45 stays; 29 counted as middle is learnt as 30
+    assert years_to_learn(np.array([59, 45, 29]), np.array([2, 1, 1])).tolist() == [60, 45, 30]
+
+
+def test_class_weights_reach_the_loss() -> None:
+    counts = np.zeros(18, int)
+    counts[[0, 1]] = 90, 10
+    outputs = torch.zeros(1, 18)
+    rare, common = target(np.array([1])), target(np.array([0]))
+    objective = Objective(Train(heads="joint", class_weights="inverse"), counts, CPU)
+    assert objective.loss(outputs, rare).item() == pytest.approx(9 * objective.loss(outputs, common).item())

@@ -1,0 +1,248 @@
+"""Stage reliance: a model that reads the background is found out, and one that does not is not accused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from pipeline.analysis.reliance.background_swap import own_plate, swapped
+from pipeline.analysis.reliance.summary import changed, mean_with_interval, young_to_old
+from pipeline.analysis.reliance.swap_answers import asked
+from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
+from pipeline.compose.backgrounds import Sources
+from pipeline.compose.crop import NEUTRAL, Square, cut, inside, placement
+from pipeline.compose.cutout import CutOut
+from pipeline.compose.fills import black, keep
+from pipeline.io.atomic import published_folder
+from pipeline.io.image_store import PictureStore
+from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
+from pipeline.io.tables import write_table
+from pipeline.params.training import Train
+from pipeline.seeds import generator
+from pipeline.train.network import Classifier
+from stages import compose, reliance, synthesize, train
+from stages.shared.command import Stage
+from tests.fixtures.pixel_project import drawn, make_project, stage
+
+SMALL: dict[str, Any] = {
+    "train__model": "test_resnet",
+    "train__size": 32,
+    "train__epochs": 6,
+    "train__batch_size": 16,
+    "train__lr": 0.01,
+    "train__augment": "none",
+    "train__mix": "none",
+    "train__device": "cpu",
+    "train__precision": "f32",
+    "split__folds": 2,
+    "evaluate__bootstrap": 100,
+    "reliance__swaps": 3,
+}
+WALLS = ((40, 60, 200), (60, 180, 60), (220, 60, 40))
+SKINS = ((150, 120, 90), (170, 140, 110), (190, 160, 130))
+
+
+def tie_walls_to_age(folder: Path, people: int = 12) -> None:
+    """A project in which the wall shouts the age group and the skin whispers it."""
+    make_project(folder, people, photos=4)
+    labels = pd.read_parquet(folder / "build/labels.parquet")
+    groups = []
+    for image, person in zip(labels["image"], labels["person"], strict=True):
+        group = int(person[:6]) // 2 % 3  # people of each group in either fold
+        picture, _ = drawn(image, SKINS[group], WALLS[group])
+        noise = generator(0, image).integers(-12, 13, picture.shape)
+        (folder / "data" / image).write_bytes(encode_jpeg((picture + noise).clip(0, 255).astype(np.uint8)))
+        groups.append(group)
+    labels["true_class"] = labels["train_class"] = np.array(groups, np.int64)
+    write_table(folder / "build/labels.parquet", labels)
+
+
+def found(**changes: Any) -> dict[str, Any]:
+    reliance.run(stage("reliance", **SMALL | changes))
+    return json.loads(Path("reports/background.json").read_text(encoding="utf-8"))["background"]
+
+
+def trained(copies: float, **changes: Any) -> None:
+    compose.run(stage("compose", **SMALL | changes))
+    synthesize.run(stage("synthesize", **SMALL | changes | {"synthesize__copies": copies}))
+    train.run(stage("train", **SMALL | changes))
+
+
+class Patch(nn.Module):
+    """Answers by the red of one patch: class = how far above 120 in steps of 15."""
+
+    def __init__(self, rows: slice, columns: slice) -> None:
+        super().__init__()
+        self.where = (rows, columns)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        red = pixels[:, 0, self.where[0], self.where[1]].mean(dim=(1, 2)) * 255
+        classes = ((red - 120) / 15).round().clamp(0, 17).long()
+        return nn.functional.one_hot(classes, 18).float() * 9
+
+
+def asked_by(patch: Patch, views: list[Views]) -> pd.DataFrame:
+    params = Train.model_validate({"heads": "joint", "size": 64, "device": "cpu", "precision": "f32"})
+    return asked(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), params, views)[0]
+
+
+def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Path) -> None:
+    make_project(project)
+    compose.run(stage("compose"))
+    squares = pd.read_parquet("build/images/images.parquet")
+    sources = Sources(project / "data", PictureStore(project / "build/mattes"))
+    setting = Setting(sources, PictureStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
+    corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
+    jobs = [
+        Job(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
+    ]
+    views = [viewer(setting)(job) for job in jobs]
+    wall = asked_by(Patch(slice(0, 6), slice(0, 6)), views)
+    face = asked_by(Patch(slice(30, 36), slice(30, 36)), views)
+    assert wall["flip_rate_class"].mean() > 0.6
+    assert wall["same_background_class"].mean() == 0
+    assert face["predicted"].nunique() == 6  # it does tell people apart
+    assert (face["flip_rate_class"] == 0).all()
+    assert face["cam_outside_class"].isna().all()  # these networks have no maps
+
+
+def test_number_falls_when_backgrounds_are_synthesised(project: Path) -> None:
+    tie_walls_to_age(project)
+    trained(copies=0)
+    tied = found()
+    trained(copies=3)
+    loose = found()
+    assert tied["flip_rate"]["age"]["value"] > 0.4
+    assert loose["flip_rate"]["age"]["value"] < tied["flip_rate"]["age"]["value"] / 2
+    assert loose["flip_rate"]["age"]["high"] < tied["flip_rate"]["age"]["low"]
+    assert tied["same_background"]["age"]["value"] < 0.1  # it was the swap, not the cutting out
+
+
+def test_repeats_byte_for_byte_and_takes_unseen_people_only(project: Path) -> None:
+    tie_walls_to_age(project)
+    trained(copies=0, train__epochs=1)
+    first = found()
+    files = ("background.json", "gradcam.png", "reliance.parquet")
+    before = [Path("reports", f).read_bytes() for f in files]
+    found(machine__workers=2)
+    assert [Path("reports", f).read_bytes() for f in files] == before
+    rows = pd.read_parquet("reports/reliance.parquet")
+    assert set(rows["fold"]) == {0}
+    assert first["people"] == rows["person"].nunique() == 6
+    assert first["flip_rate"]["low"] <= first["flip_rate"]["value"] <= first["flip_rate"]["high"]
+    assert 0 < first["cam_outside"]["value"] < 1
+    assert read_photo(Path("reports/gradcam.png")).shape[1] > 1000
+    assert found(reliance__people=3)["people"] == 3
+
+
+def test_nothing_flips_where_the_fill_leaves_no_background(project: Path) -> None:
+    tie_walls_to_age(project)
+    trained(copies=0, train__epochs=1, compose__fill="black")
+    assert found(compose__fill="black")["flip_rate"]["value"] == 0
+
+
+def test_without_mattes_the_numbers_are_null_and_it_is_said(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tie_walls_to_age(project)
+    with published_folder(project / "build/mattes"):
+        pass
+    trained(copies=0, train__epochs=1, segment__method="none")
+    report = found(segment__method="none")
+    assert report["flip_rate"] is None
+    assert report["cam_outside"] is None
+    assert "segment.method is none" in capfd.readouterr().err
+    assert Path("reports/gradcam.png").is_file()
+
+
+def test_a_photo_whose_matte_shows_nobody_is_counted_and_not_measured(project: Path) -> None:
+    tie_walls_to_age(project)
+    trained(copies=0, train__epochs=1)
+    image = str(pd.read_parquet("build/images/images.parquet")["image"][0])
+    with published_folder(project / "build/mattes") as mattes:
+        shutil.copytree(project / "build/mattes", mattes, dirs_exist_ok=True)
+        (mattes / "MANIFEST.json").unlink()
+        (mattes / image).with_suffix(".png").write_bytes(encode_matte(np.zeros((128, 96), np.uint8)))
+    report = found()
+    assert report["without_person"] == 1
+    rows = pd.read_parquet("reports/reliance.parquet").set_index("image")
+    assert np.isnan(rows.loc[image, "flip_rate_class"])
+    assert rows["flip_rate_class"].drop(image).notna().all()
+
+
+def test_a_network_without_maps_is_said_on_the_sheet() -> None:
+    facts = pd.Series({"true_class": 0, "age": 20})
+    view = Views("a.jpg", np.zeros((1, 32, 32, 3), np.uint8), None)
+    row = reliance.sheet_row(view, facts, 5, None)
+    assert row.cells[1:] == ["no maps here"] * 4
+    assert "said worn female >=60" in row.caption
+
+
+def test_limit_writes_below_quick(project: Path) -> None:
+    tie_walls_to_age(project)
+    trained(copies=0, train__epochs=1)
+    limited = stage("reliance", **SMALL)
+    reliance.run(Stage("reliance", limited.params, 2))
+    assert len(set(pd.read_parquet("quick/reports/reliance.parquet")["person"])) == 2
+    assert not Path("reports").exists()
+
+
+def test_a_swap_keeps_person_and_padding() -> None:
+    photo, alpha = drawn("a", (200, 120, 90), (40, 200, 40))
+    where = placement(Square(-16, 0, 112, 128), 96, 128, 128)
+    me = CutOut(cut(photo, where, 128, NEUTRAL), inside(where, 128), cut(alpha, where, 128, 0))
+    plate = np.full((128, 128, 3), (20, 20, 220), np.uint8)
+    out = swapped(me, plate, keep, generator(0)).astype(int)
+    assert np.abs(out - me.crop)[me.matte == 255].max() <= 12  # JPEG
+    assert np.abs(out - plate)[(me.matte == 0) & (me.known == 255)][200:-200].mean() < 3
+    assert np.abs(out[:, :8] - NEUTRAL).max() <= 12
+    nothing = swapped(me, plate, black, generator(0))
+    assert np.array_equal(nothing, swapped(me, plate // 2, black, generator(0)))
+    own = swapped(me, own_plate(me, generator(0)), keep, generator(0)).astype(int)
+    assert np.abs(own - me.crop).mean() < 2
+
+
+def test_share_of_swaps_by_hand() -> None:
+    # class 0 (worn male <30) → 2 (age), 6 (mask); class 7 stays once
+    shares = changed(np.array([0, 7]), np.array([[2, 6], [7, 10]]))
+    assert shares["class"].tolist() == [1.0, 0.5]
+    assert shares["age"].tolist() == [0.5, 0.0]
+    assert shares["mask"].tolist() == [0.5, 0.0]
+    assert shares["gender"].tolist() == [0.0, 0.5]
+
+
+def test_interval_is_over_people_and_leaves_out_what_was_not_measured() -> None:
+    values = np.array([1.0, 1.0, 0.0, 0.0, np.nan])
+    whole = mean_with_interval(values, np.array(["a", "a", "b", "b", "c"]), 200, 0)
+    assert whole is not None
+    assert whole["value"] == 0.5
+    assert (whole["low"], whole["high"]) == (0.0, 1.0)  # two people: anything between
+    assert mean_with_interval(np.full(2, np.nan), np.array(["a", "b"]), 100, 0) is None
+
+
+def test_sheet_goes_from_young_to_old_right_before_wrong() -> None:
+    rows = pd.DataFrame(
+        {
+            "image": [f"{i}.jpg" for i in range(40)],
+            "person": [f"p{i // 2}" for i in range(40)],
+            "age": [20 + i // 2 * 2 for i in range(40)],
+            "true_class": 0,
+            "predicted": [i % 2 for i in range(40)],
+        }
+    )
+    chosen = young_to_old(rows, 10, 0)
+    own = rows.set_index("image").loc[chosen]
+    assert len(chosen) == 10
+    assert (own["predicted"] == 0).tolist() == [True] * 5 + [False] * 5
+    for part in (own[:5], own[5:]):
+        assert part["age"].is_monotonic_increasing
+        assert part["age"].max() - part["age"].min() > 25
+    assert own["person"].is_unique

@@ -1,0 +1,120 @@
+"""Augmentation: what each operation does, and that a picture's random numbers are its own."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.runtime.errors import UserError
+from pipeline.train.augment.draws import Draws
+from pipeline.train.augment.recipe import OPERATIONS, Recipe, recipe_names
+from pipeline.train.data import keys_of
+
+SIZE = 32
+KEYS = keys_of([f"photo/p{i}.jpg" for i in range(48)], 0)
+
+
+def pictures(count: int = 48) -> torch.Tensor:
+    """float32 [count, 3, 32, 32]: smooth coloured pictures, each another."""
+    coarse = torch.rand(count, 3, 5, 5, generator=torch.Generator().manual_seed(3))
+    fine = torch.nn.functional.interpolate(coarse, size=SIZE, mode="bicubic", align_corners=True)
+    return fine.clamp(0, 1)
+
+
+ALL = [*recipe_names(), *OPERATIONS]
+DRAWN = [name for name in ALL if name != "none"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_recipe_and_operation_keeps_shape_and_range_and_changes_something(name: str) -> None:
+    images = pictures()
+    out = Recipe(name)(images, KEYS, 0)
+    assert out.shape == images.shape
+    assert out.dtype == torch.float32
+    assert out.min() >= -1e-6
+    assert out.max() <= 1 + 1e-6
+    assert torch.equal(out, images) == (name == "none")
+    assert torch.equal(images, pictures()), "the pictures given were changed"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_a_picture_gets_depends_on_itself_and_the_epoch_alone(name: str) -> None:
+    images, recipe = pictures(), Recipe(name)
+    whole = recipe(images, KEYS, 4)
+    order = torch.randperm(48, generator=torch.Generator().manual_seed(0))[:17]
+    part = recipe(images[order], KEYS[order.numpy()], 4)
+    torch.testing.assert_close(part, whole[order], atol=1e-5, rtol=0)
+    assert not torch.equal(recipe(images, KEYS, 5), whole)
+
+
+def test_flip_mirrors_half_of_the_pictures() -> None:
+    keys = keys_of([str(i) for i in range(2000)], 1)
+    images = torch.zeros(2000, 3, 2, 2)
+    images[..., 0] = 1
+    out = Recipe("flip")(images, keys, 0)
+    flipped = out[:, 0, 0, 1] == 1
+    assert torch.equal(out[flipped], images[flipped].flip(3))
+    assert 0.45 < flipped.float().mean() < 0.55
+
+
+def test_blur_is_torchvisions_gaussian_of_the_sigma_drawn() -> None:
+    from torchvision.transforms.v2.functional import gaussian_blur
+
+    import pipeline.runtime.torchvision_ops  # noqa: F401
+
+    images, draws = pictures(4), Draws.for_epoch(KEYS[:4], 0)
+    out = OPERATIONS["blur"](images, draws, sigma=1.5)
+    for i, sigma in enumerate(draws.uniform("sigma", 0.1, 1.5).tolist()):
+        torch.testing.assert_close(
+            out[i], gaussian_blur(images[i], [7, 7], [sigma, sigma]), atol=1e-4, rtol=0
+        )
+
+
+def test_brightness_contrast_saturation_are_torchvisions() -> None:
+    from torchvision.transforms.v2 import functional as v2
+
+    import pipeline.runtime.torchvision_ops  # noqa: F401
+
+    images, draws = pictures(6), Draws.for_epoch(KEYS[:6], 0)
+    theirs = {
+        "brightness": v2.adjust_brightness,
+        "contrast": v2.adjust_contrast,
+        "saturation": v2.adjust_saturation,
+    }
+    for name, function in theirs.items():
+        out = OPERATIONS[name](images, draws, amount=0.5)
+        for i, factor in enumerate(draws.uniform(name, 0.5, 1.5).tolist()):
+            torch.testing.assert_close(out[i], function(images[i], factor), atol=2e-3, rtol=0)
+
+
+def test_affine_turns_by_the_angle_drawn() -> None:
+    images = torch.zeros(48, 3, 65, 65)
+    images[:, :, 30:35, 50:55] = 1  # right of the centre
+    draws = Draws.for_epoch(KEYS, 0)
+    out = OPERATIONS["rotate"](images, draws, degrees=40)[:, 0]
+    line = torch.arange(65.0) - 32
+    mass = out.sum(dim=(1, 2))
+    x = (out * line[None, None, :]).sum(dim=(1, 2)) / mass
+    y = (out * line[None, :, None]).sum(dim=(1, 2)) / mass
+    angle = torch.rad2deg(torch.atan2(y, x)).abs()
+    expected = draws.uniform("angle", -40, 40).abs()
+    torch.testing.assert_close(angle, expected, atol=1.0, rtol=0)
+
+
+def test_draws_are_uniform_normal_and_unrelated() -> None:
+    draws = Draws.for_epoch(keys_of([str(i) for i in range(20000)], 0), 0)
+    a, b = draws.uniform("a").numpy(), draws.uniform("b").numpy()
+    histogram = np.histogram(a, bins=20, range=(0, 1))[0]
+    assert histogram.min() > 850
+    assert histogram.max() < 1150
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.03
+    normal = draws.of(torch.arange(200)).normal("n", (3, 10, 10)).numpy()
+    assert abs(normal.mean()) < 0.02
+    assert normal.std() == pytest.approx(1, abs=0.02)
+    assert abs(np.corrcoef(normal[:-1].ravel(), normal[1:].ravel())[0, 1]) < 0.02
+
+
+def test_list_of_operations_is_a_recipe_and_a_wrong_name_lists_what_there_is() -> None:
+    out = Recipe(["flip", "noise"])(pictures(), KEYS, 0)
+    assert not torch.equal(out, pictures())
+    with pytest.raises(UserError, match="clahe"):
+        Recipe("clahee")

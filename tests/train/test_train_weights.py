@@ -1,0 +1,76 @@
+"""What a training starts from (`train.pretrained`), and what it leaves behind."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.params.training import Train
+from pipeline.runtime.errors import UserError
+from pipeline.train.inference import load_model
+from tests.fixtures.small_set import small_params, write_build
+from tests.fixtures.small_training import WEIGHTS, trained, weights
+
+pytestmark = pytest.mark.usefixtures("project")
+
+
+def test_model_files_load_into_plain_timm() -> None:
+    import timm
+
+    write_build(12)
+    trained(small_params(epochs=1))
+    timm.create_model("test_resnet", num_classes=8).load_state_dict(weights())
+
+
+def test_local_checkpoint_is_started_from_and_a_head_of_another_size_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_build(12)
+    trained(small_params(epochs=1))
+    own = load_model(Path("build/model"), small_params().train, 0).net.state_dict()
+    shutil.copy(WEIGHTS, "start.safetensors")
+    trained(small_params(epochs=1, heads="joint", pretrained="start.safetensors", freeze_epochs=1))
+    assert "the head of start.safetensors is not this one" in capsys.readouterr().err
+    assert torch.equal(
+        weights()["conv1.0.weight" if "conv1.0.weight" in own else "conv1.weight"],
+        own["conv1.0.weight" if "conv1.0.weight" in own else "conv1.weight"],
+    )
+
+
+def test_imagenet_backbone_of_the_shared_weights_loads(test_data: Path) -> None:
+    from pipeline.train.network import classifier
+
+    path = test_data.parent / "weights" / "mobilenetv2_100_imagenet1k_int8deq_timm.pth"
+    if not path.is_file():
+        pytest.skip("no ImageNet backbone beside the test data")
+    params = Train(
+        model="mobilenetv2_100", model_args={"pad_type": "same"}, normalize="half", pretrained=str(path)
+    )
+    net = classifier(params)
+    assert torch.equal(
+        net.net.state_dict()["conv_stem.weight"], torch.load(path, weights_only=True)["conv_stem.weight"]
+    )
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_list() -> None:
+    write_build(12)
+    torch.save({"layer.weight": torch.zeros(3)}, "other.pth")
+    with pytest.raises(UserError, match=r"unexpected layer\.weight"):
+        trained(small_params(pretrained="other.pth"))
+
+
+def test_weights_that_cannot_be_fetched_are_said_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "nothing-here")
+    write_build(12)
+    start = time.monotonic()
+    with pytest.raises(UserError, match="cannot be fetched"):
+        trained(small_params(model="resnet18", pretrained=True))
+    assert time.monotonic() - start < 20
