@@ -21,10 +21,9 @@ import threadpoolctl
 from benchmarks.planted import Found, judged
 from pipeline.analysis.audit.out_of_fold import asked, fitted
 from pipeline.analysis.audit.swaps import likely_swaps
-from pipeline.labels import gender_of, mask_of
+from pipeline.labels import TASKS, gender_of, mask_of
 from pipeline.params import load_params
 from pipeline.seeds import generator
-from pipeline.tasks import TASKS
 from stages.shared.audit_evidence import Evidence, answers, gathered, photo_table
 from stages.shared.command import Stage
 

@@ -30,7 +30,7 @@ import yaml
 from benchmarks.segment_unet import untrained_b3
 from demo.dataset import Params as Drawn
 from demo.dataset import write_demo
-from demo.person import PHOTOS
+from demo.drawing.person import PHOTOS
 from pipeline.io.atomic import write_json
 from pipeline.runtime.progress import say
 

@@ -14,9 +14,9 @@ import cv2
 import typer
 import yaml
 
+from demo.drawing.people import Person, choose_people, class_of, image_id, mask_of
+from demo.drawing.person import PHOTOS, draw
 from demo.files import UNREADABLE, encode_matte, encode_photo
-from demo.people import Person, choose_people, class_of, image_id, mask_of
-from demo.person import PHOTOS, draw
 from pipeline.io.atomic import published_folder
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent

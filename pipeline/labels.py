@@ -3,16 +3,22 @@
     class = 6 * mask + 3 * gender + age group
 
 mask 0 worn, 1 incorrect, 2 none; gender 0 male, 1 female; age group 0 below 30, 1 from 30 to 59, 2 from 60.
+A prediction answers four questions, the tasks: the class of 18, and mask, gender and age group one by one.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from pipeline.runtime.errors import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MASKS = ("worn", "incorrect", "none")
 GENDERS = ("male", "female")
@@ -68,6 +74,51 @@ def age_group(age: int, old_from: int = OLD_FROM) -> int:
 def true_class(mask: str, gender: str, age: int, old_from: int = OLD_FROM) -> int:
     """The class 0-17 from the words of the tables and the age in years."""
     return class_of(MASKS.index(mask), GENDERS.index(gender), age_group(age, old_from))
+
+
+def classes_of(table: pd.DataFrame, age: np.ndarray, old_from: int = OLD_FROM) -> np.ndarray:
+    """int64 [N], the classes 0-17 of a table of labels.
+
+    Args:
+        table: columns gender, mask, words as in the tables; N rows.
+        age: int [N], years: true ones, or those that a rule counts them as.
+        old_from: where "old" begins; only a training target may use another than the official one.
+    """
+    mask = table["mask"].map({word: k for k, word in enumerate(MASKS)}).to_numpy(np.int64)
+    gender = table["gender"].map({word: k for k, word in enumerate(GENDERS)}).to_numpy(np.int64)
+    return class_of(mask, gender, (age >= MIDDLE_FROM).astype(np.int64) + (age >= old_from))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question about a photo.
+
+    Args:
+        name: `class`, `mask`, `gender` or `age`.
+        values: words for its codes, in order.
+        code_of: its code from a class 0-17; takes int arrays.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    code_of: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def membership(self) -> np.ndarray:
+        """float32 [18, size], 1 where the class has the code; probabilities [.., 18] @ it are the task's."""
+        codes = self.code_of(np.arange(CLASSES))
+        return np.eye(self.size, dtype=np.float32)[codes]
+
+
+TASKS = {
+    "class": Task("class", CLASS_NAMES, lambda classes: classes),
+    "mask": Task("mask", MASKS, mask_of),
+    "gender": Task("gender", GENDERS, gender_of),
+    "age": Task("age", AGE_GROUPS, age_group_of),
+}
 
 
 def read_mask(text: str) -> str:

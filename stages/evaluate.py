@@ -17,10 +17,9 @@ import pandas as pd
 from pipeline.evaluate import bootstrap, metrics
 from pipeline.io.atomic import published_folder, write_json
 from pipeline.io.tables import read_table, write_csv, write_table
-from pipeline.labels import CLASSES
+from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
-from pipeline.tasks import TASKS
 from stages.shared.command import Stage, stage_command
 from stages.shared.model import asked, read_config
 

@@ -18,10 +18,9 @@ from pipeline.io.atomic import published_folder, write_json
 from pipeline.io.image_store import PictureStore, matte_name
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.io.tables import read_table
-from pipeline.labels import CLASSES
+from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.progress import say
 from pipeline.seeds import seed_of
-from pipeline.tasks import TASKS
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:

@@ -28,12 +28,11 @@ from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import published_file, write_json
 from pipeline.io.image_store import PictureStore
 from pipeline.io.tables import read_table, write_table
-from pipeline.labels import CLASS_NAMES
+from pipeline.labels import CLASS_NAMES, TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
-from pipeline.tasks import TASKS
 from pipeline.workers import run_parallel
 from stages.shared.command import Stage, stage_command
 from stages.shared.model import IMAGES, MODEL, ModelConfig, read_config

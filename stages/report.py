@@ -17,12 +17,11 @@ from pipeline.analysis.report.page import render, thumbnail
 from pipeline.io.atomic import write_text
 from pipeline.io.image_store import PictureStore, composed_name
 from pipeline.io.tables import read_table
-from pipeline.labels import MIDDLE_FROM, OLD_FROM
+from pipeline.labels import MIDDLE_FROM, OLD_FROM, TASKS
 from pipeline.params.overrides import flat as flat_params
 from pipeline.params.overrides import set_options
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
-from pipeline.tasks import TASKS
 from stages.shared.command import Stage, stage_command
 from stages.shared.report_data import data_facts, explored_facts, predicted
 from stages.shared.report_inputs import photo_sheet, picture, read_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -18,8 +19,19 @@ def file_of(module: str) -> Path | None:
     return None
 
 
-def imported(path: Path) -> tuple[set[Path], set[str]]:
-    """Own files that `path` imports (at any depth of its code), and the kinds that it loads by name."""
+def folder_of(kind: str) -> str:
+    """The folder whose files a kind of plug-in is, e.g. "compose.fills": pipeline/compose/fills."""
+    return f"pipeline/{kind.replace('.', '/')}"
+
+
+def plugins(kind: str) -> set[Path]:
+    """The files of a kind of plug-in."""
+    return {p for p in (ROOT / folder_of(kind)).glob("*.py") if not p.stem.startswith("_")}
+
+
+@cache
+def imported(path: Path) -> tuple[frozenset[Path], frozenset[str]]:
+    """Own files that `path` imports (at any depth of its code), and the kinds of plug-ins that it loads."""
     files: set[Path] = set()
     kinds: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -35,30 +47,31 @@ def imported(path: Path) -> tuple[set[Path], set[str]]:
         ):
             kinds.add(str(node.args[0].value))
         for name in names:
-            if name.split(".")[0] in OWN:
-                found = file_of(name)
-                if found:
-                    files.add(found)
-    return files, kinds
+            found = file_of(name) if name.split(".")[0] in OWN else None
+            if found:
+                files.add(found)
+    return frozenset(files), frozenset(kinds)
 
 
-def closure(path: Path) -> tuple[set[Path], set[str]]:
-    """Everything that `path` imports, directly or not, with what the kinds that it loads import in turn."""
-    seen: set[Path] = set()
+def closure(path: Path, ends: frozenset[Path] = frozenset()) -> tuple[set[Path], set[str]]:
+    """What `path` imports, directly or not, and the kinds of plug-ins that are loaded by name on the way.
+
+    A plug-in's own file is among the first only where some module imports it; what it imports always is.
+
+    Args:
+        ends: files whose imports are not followed.
+    """
+    files: set[Path] = set()
     kinds: set[str] = set()
+    seen: set[Path] = set()
     waiting = [path]
     while waiting:
         current = waiting.pop()
-        if current in seen:
+        if current in seen or current in ends:
             continue
         seen.add(current)
-        files, loaded = imported(current)
-        waiting += files
-        for kind in loaded - kinds:
-            waiting += [
-                p
-                for p in (ROOT / "pipeline" / kind.replace(".", "/")).glob("*.py")
-                if not p.stem.startswith("_")
-            ]
+        own, loaded = imported(current)
+        files |= own
         kinds |= loaded
-    return seen - {path}, kinds
+        waiting += [*own, *(plugin for kind in loaded for plugin in plugins(kind))]
+    return files - {path}, kinds

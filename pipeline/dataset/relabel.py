@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.dataset.corrections import Correction
-from pipeline.label_classes import classes
+from pipeline.labels import classes_of
 from pipeline.params.labels import Relabel
 
 LABELS = ["image", "person", "gender", "age", "mask", "true_class", "train_class"]
@@ -57,8 +57,8 @@ def with_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list
     counted = age.copy()
     for rule in rules.age_rules:
         counted[age == rule.from_] = rule.to  # from the true age: rules are not chained
-    true_class = classes(true, age)
-    train_class = classes(true, counted, rules.old_from)
+    true_class = classes_of(true, age)
+    train_class = classes_of(true, counted, rules.old_from)
     train_class[np.isin(age, rules.drop_train_ages)] = NOT_TRAINED
     table = true.assign(true_class=true_class, train_class=train_class)[LABELS]
     named = {rule.from_: f"age_rules: {rule.from_} counts as {rule.to}" for rule in rules.age_rules}

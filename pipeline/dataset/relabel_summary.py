@@ -13,9 +13,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from pipeline.label_classes import classes
-from pipeline.labels import CLASS_NAMES
-from pipeline.tasks import TASKS
+from pipeline.labels import CLASS_NAMES, TASKS, classes_of
 
 RULE = "train_class"  # `field` of what a rule changed
 DROPPED, NOT_LEARNT = "dropped", "not learnt"  # where photos go that have no class any more
@@ -104,7 +102,7 @@ def effects(folder: pd.DataFrame, labels: pd.DataFrame, changes: pd.DataFrame) -
         labels: image, person, true_class, train_class; -1 = not trained on.
         changes: build/relabel.csv: image, person, field, before, after, reason, source; text.
     """
-    before = classes(folder, folder["age"].to_numpy(np.int64))
+    before = classes_of(folder, folder["age"].to_numpy(np.int64))
     moves = _moves(folder["image"], before, labels)
     moved = {image for image, (left, joined) in moves.items() if left != joined}
     facts, rules = changes[changes["field"] != RULE], changes[changes["field"] == RULE]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline import labels
-from pipeline.tasks import TASKS, Task
+from pipeline.labels import TASKS, Task
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, size: int = labels.CLASSES) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline import labels
+from pipeline.labels import TASKS
 from pipeline.objective.class_weights import class_weights
 from pipeline.params.training import Train
-from pipeline.tasks import TASKS
 
 
 def learnt_mix(classes: np.ndarray, params: Train) -> np.ndarray:

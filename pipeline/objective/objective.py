@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional
 
 from pipeline import labels
+from pipeline.labels import TASKS
 from pipeline.objective.class_weights import class_weights
 from pipeline.objective.target import Target
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import load_kind
-from pipeline.tasks import TASKS
 
 YEARS_OF_GROUP = (
     (0, labels.MIDDLE_FROM - 1),

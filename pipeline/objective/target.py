@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pipeline.tasks import TASKS
+from pipeline.labels import TASKS
 
 Backbone = Callable[[int], nn.Module]  # number of outputs -> network
 LossOf = Callable[[str, torch.Tensor, torch.Tensor], torch.Tensor]  # task, logits [B, C], target [B, C]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from pipeline.evaluate import metrics
+from pipeline.labels import TASKS
 from pipeline.params.training import Train
-from pipeline.tasks import TASKS
 from pipeline.train.checkpoint import State
 from pipeline.train.data import Examples
 from pipeline.train.device import Precision

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.tables import read_table
+from pipeline.labels import TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
-from pipeline.tasks import TASKS
 from stages.shared.command import Stage
 
 BUILD = Path("build")

@@ -13,8 +13,8 @@ from torch import nn
 from pipeline.analysis.contact_sheet import CELL
 from pipeline.analysis.reliance.gradcam import LEAST_CELLS, cams, last_maps, log_odds, outside
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
+from pipeline.labels import TASKS
 from pipeline.params.training import Train
-from pipeline.tasks import TASKS
 from pipeline.train.network import Classifier, classifier
 
 SIZE = 64

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.report import chart, scores, tables
-from pipeline.labels import CLASSES
-from pipeline.tasks import TASKS
+from pipeline.labels import CLASSES, TASKS
 
 
 def test_calibration_by_hand() -> None:

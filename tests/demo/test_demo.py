@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from demo.dataset import Params, read_params, write_demo
-from demo.people import choose_people, class_of
-from demo.person import PHOTOS, background_of, draw
+from demo.drawing.people import choose_people, class_of
+from demo.drawing.person import PHOTOS, background_of, draw
 from pipeline.io.photo import PhotoError, read_photo
 from pipeline.runtime.errors import UserError
 from tests.imports import ROOT, closure

@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 
 from pipeline import labels
 from pipeline.evaluate import metrics
-from pipeline.tasks import TASKS
+from pipeline.labels import TASKS
 
 
 def draw(photos: int, seed: int, classes: int = 18) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.labels import TASKS, Task
 from pipeline.objective.class_weights import class_weights
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import kind_names, load_kind
-from pipeline.tasks import TASKS, Task
 
 GENDER, AGE, CLASS = TASKS["gender"], TASKS["age"], TASKS["class"]
 

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from demo.people import Person, choose_people, mask_of
-from demo.person import draw
+from demo.drawing.people import Person, choose_people, mask_of
+from demo.drawing.person import draw
 from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
 from pipeline.io.atomic import published_folder

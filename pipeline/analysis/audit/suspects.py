@@ -12,7 +12,7 @@ from cleanlab.rank import get_label_quality_scores
 from pipeline import labels
 from pipeline.dataset.corrections import names_photo
 from pipeline.dataset.corrections_table import Kept
-from pipeline.tasks import TASKS
+from pipeline.labels import TASKS
 
 COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", "why")
 NEAR = 1  # years from a bound that are next to it

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pipeline.labels import TASKS
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import load_kind
-from pipeline.tasks import TASKS
 from pipeline.train.network import Classifier
 
 LEAST_CELLS = 6  # a side

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluate.bootstrap import draws_of_people, interval
-from pipeline.labels import age_group_of
+from pipeline.labels import TASKS, age_group_of
 from pipeline.seeds import seed_of
-from pipeline.tasks import TASKS
 
 MEASURES = ("flip_rate", "same_background", "cam_outside")
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluate.metrics import class_f1, confusion
-from pipeline.labels import CLASS_NAMES, CLASSES, age_group_of
-from pipeline.tasks import TASKS, Task
+from pipeline.labels import CLASS_NAMES, CLASSES, TASKS, Task, age_group_of
 
 BINS = 10
 

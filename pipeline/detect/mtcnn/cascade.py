@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.detect.mtcnn.boxes import candidates, passing_cells
 from pipeline.detect.mtcnn.faces import Face, Faces
-from pipeline.detect.mtcnn.nets import Backend, load_nets
+from pipeline.detect.mtcnn.nets import Backend, Nets
 from pipeline.detect.mtcnn.nms import nms
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.refinement import Refinement
@@ -125,3 +125,14 @@ def _first(faces: Faces) -> Face | None:
 
 def _side(box: np.ndarray) -> float:
     return float(np.sqrt(max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)))
+
+
+def load_nets(backend: Backend, threads: int, device: str) -> Nets:
+    """The networks on a backend; each backend is imported only when it is asked for."""
+    if backend == "openvino":
+        from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
+
+        return OpenvinoNets(threads)
+    from pipeline.detect.mtcnn.torch_nets import BATCHES, TorchNets
+
+    return TorchNets(device, None if device == "cpu" else BATCHES)

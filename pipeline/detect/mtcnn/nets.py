@@ -58,17 +58,6 @@ class Nets(Protocol):
     def onet(self, crops: np.ndarray) -> np.ndarray: ...
 
 
-def load_nets(backend: Backend, threads: int, device: str) -> Nets:
-    """The networks on a backend; each backend is imported only when it is asked for."""
-    if backend == "openvino":
-        from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
-
-        return OpenvinoNets(threads)
-    from pipeline.detect.mtcnn.torch_nets import BATCHES, TorchNets
-
-    return TorchNets(device, None if device == "cpu" else BATCHES)
-
-
 def folded_weights(net: Net) -> Weights:
     """Weights with the normalisation folded in, flattening in (channel, row, column) order, and heads joined.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from pipeline.labels import TASKS
 from pipeline.objective.target import Backbone, LossOf, Target, joined
 from pipeline.params.training import Train
-from pipeline.tasks import TASKS
 
 PARTS = ("mask", "gender", "age")
 SIZES = [TASKS[name].size for name in PARTS]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from pipeline.labels import TASKS
 from pipeline.objective.heads.multitask import PARTS, loss, probabilities
 from pipeline.objective.target import Backbone
-from pipeline.tasks import TASKS
 
 __all__ = ["build", "loss", "probabilities"]
 

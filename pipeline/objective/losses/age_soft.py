@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from pipeline import labels
+from pipeline.labels import TASKS, Task
 from pipeline.objective.loss_targets import weighted
 from pipeline.params.training import Train
-from pipeline.tasks import TASKS, Task
 
 
 def loss(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.labels import Task
 from pipeline.objective.loss_targets import weighted
 from pipeline.params.training import Train
-from pipeline.tasks import Task
 
 
 def loss(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.labels import Task
 from pipeline.params.training import Train
-from pipeline.tasks import Task
 
 
 def loss(

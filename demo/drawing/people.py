@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from demo.person import PHOTOS
+from demo.drawing.person import PHOTOS
 from pipeline.seeds import generator
 
 RACE = "Drawn"

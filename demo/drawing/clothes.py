@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.canvas import Array, Canvas, curve, ellipse, mix
-from demo.look import Look
-from demo.pose import Pose
+from demo.drawing.canvas import Array, Canvas, curve, ellipse, mix
+from demo.drawing.look import Look
+from demo.drawing.pose import Pose
 
 TILT = 0.25  # how much of the head's roll the body follows
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.canvas import Array, Canvas, Colour, curve, ellipse, mirrored, mix
-from demo.look import Look
-from demo.pose import Pose
+from demo.drawing.canvas import Array, Canvas, Colour, curve, ellipse, mirrored, mix
+from demo.drawing.look import Look
+from demo.drawing.pose import Pose
 
 
 def outline(look: Look) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.canvas import Colour, mix
+from demo.drawing.canvas import Colour, mix
 
 SKINS: list[Colour] = [
     (255, 220, 190),

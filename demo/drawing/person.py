@@ -6,20 +6,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.background import KINDS, USUAL, draw_background
-from demo.canvas import Array, Canvas
-from demo.clothes import draw_clothes
-from demo.eyes import draw_brows, draw_eyes, draw_glasses
-from demo.face import draw_ears, draw_face, draw_neck, outline
-from demo.hair import draw_back_hair, draw_front_hair
-from demo.hat import draw_hat
-from demo.look import Look, look_of
-from demo.mask import KINDS as MASKS
-from demo.mask import draw_mask
-from demo.mouth import draw_beard, draw_mouth
-from demo.nose import draw_nose
-from demo.pose import Pose, jitter
-from demo.wrinkles import draw_wrinkles
+from demo.drawing.background import KINDS, USUAL, draw_background
+from demo.drawing.canvas import Array, Canvas
+from demo.drawing.clothes import draw_clothes
+from demo.drawing.eyes import draw_brows, draw_eyes, draw_glasses
+from demo.drawing.face import draw_ears, draw_face, draw_neck, outline
+from demo.drawing.hair import draw_back_hair, draw_front_hair
+from demo.drawing.hat import draw_hat
+from demo.drawing.look import Look, look_of
+from demo.drawing.mask import KINDS as MASKS
+from demo.drawing.mask import draw_mask
+from demo.drawing.mouth import draw_beard, draw_mouth
+from demo.drawing.nose import draw_nose
+from demo.drawing.pose import Pose, jitter
+from demo.drawing.wrinkles import draw_wrinkles
 from pipeline.seeds import generator, unit
 
 PHOTOS = ["mask1", "mask2", "mask3", "mask4", "mask5", "incorrect_mask", "normal"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.canvas import Array
+from demo.drawing.canvas import Array
 
 
 @dataclass(frozen=True)

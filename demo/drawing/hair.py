@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.canvas import Canvas, curve, ellipse, mix
-from demo.look import Look
-from demo.pose import Pose
-from demo.strands import draw_strands, draw_wisps, tones_of
+from demo.drawing.canvas import Canvas, curve, ellipse, mix
+from demo.drawing.look import Look
+from demo.drawing.pose import Pose
+from demo.drawing.strands import draw_strands, draw_wisps, tones_of
 
 LONG = {"long", "wavy", "fringe", "curls_long", "bob", "shaggy"}
 VOLUME = {

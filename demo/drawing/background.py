@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from demo.canvas import Array, Colour, mix
+from demo.drawing.canvas import Array, Colour, mix
 
 KINDS = ["bokeh", "street", "bookshelf", "wall", "foliage", "room"]
 USUAL = {"young": ["bokeh", "street"], "middle": ["bookshelf", "wall"], "old": ["foliage", "room"]}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.canvas import Array, Canvas, Colour, curve, ellipse, mix
-from demo.look import Look
-from demo.pose import Pose
+from demo.drawing.canvas import Array, Canvas, Colour, curve, ellipse, mix
+from demo.drawing.look import Look
+from demo.drawing.pose import Pose
 
 KINDS = ["surgical", "folded", "cloth", "dotted", "valve"]  # mask1 .. mask5
 COLOURS: dict[str, Colour] = {

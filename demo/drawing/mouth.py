@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.canvas import Array, Canvas, curve, ellipse, mix
-from demo.face import outline
-from demo.look import Look
-from demo.pose import Pose
+from demo.drawing.canvas import Array, Canvas, curve, ellipse, mix
+from demo.drawing.face import outline
+from demo.drawing.look import Look
+from demo.drawing.pose import Pose
 
 
 def draw_mouth(canvas: Canvas, pose: Pose, look: Look, clip: Array) -> None:
