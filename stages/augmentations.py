@@ -18,30 +18,29 @@ from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
 from pipeline.compose.network_size import at_network_size
 from pipeline.io.atomic import published_file
-from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.io.tables import read_table
+from pipeline.io.image_store import composed_name
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say
 from pipeline.seeds import generator, seed_of
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 SHEET = "reports/augmentations.png"
-IMAGES = Path("build/images")
-PHOTOS = 6
+SHEET_ROWS = 6
 
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    pictures = PictureStore.verified(IMAGES, "compose")
-    photos = read_table(Path("build/photos.parquet"), "ingest", ("image", "person"))
-    boxes = read_table(Path("build/boxes.parquet"), "detect", ("image", "landmarks"))[["image", "landmarks"]]
-    squares = read_table(IMAGES / "images.parquet", "compose", ("image", "x1", "y1", "x2", "y2"))
-    table = photos[["image", "person"]].merge(boxes, on="image").merge(squares, on="image")
+    pictures = COMPOSED.open()
+    photos = PHOTOS.read("image", "person")
+    boxes = BOXES.read("image", "landmarks")
+    squares = CROPS.read("image", "x1", "y1", "x2", "y2")
+    table = photos.merge(boxes, on="image").merge(squares, on="image")
     if table.empty:
         raise UserError("there is no photo to augment", where="build/photos.parquet", fix="check data.root")
     with_eyes = [len(points) > 0 for points in table["landmarks"]]
-    images = chosen(zip(table["image"], table["person"], with_eyes, strict=True), PHOTOS, seed=0)
+    images = chosen(zip(table["image"], table["person"], with_eyes, strict=True), SHEET_ROWS, seed=0)
     from pipeline.analysis.augmentation_sheet import drawn, strips  # torch, so after what can be wrong
     from pipeline.train.mix import eyes_box
 
@@ -74,7 +73,7 @@ def on_other_backgrounds(
     folder, size = params.synthesize.folder, params.compose.size
     sources = Sources(
         photos=Path(params.data.root),
-        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
+        mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         behind=params.ingest.background,
         workers=1,

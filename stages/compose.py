@@ -21,19 +21,18 @@ import pandas as pd
 from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square, square_around, whole_frame
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureStore, PictureWriter, composed_name, published_pictures
+from pipeline.io.image_store import PictureWriter, composed_name, published_pictures
 from pipeline.io.photo import encode_jpeg
-from pipeline.io.tables import read_table, write_table
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator
 from pipeline.workers import run_parallel
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 BOXED = ("found", "person_median")  # statuses whose box is a box, not the whole frame
-MATTES = Path("build/mattes")
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,14 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     compose = stage.params.compose
     root, behind = Path(stage.params.data.root), stage.params.ingest.background
-    photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", ("image", "width", "height")))
-    orders = ordered(
-        photos, read_table(Path("build/boxes.parquet"), "detect", ("image", "status")), compose.margin
-    )
+    photos = stage.first(PHOTOS.read("image", "width", "height"))
+    boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
+    orders = ordered(photos, boxes, compose.margin)
     needed = load_kind("compose.fills", compose.fill).NEEDS_MATTE
-    mattes = PictureStore.verified(MATTES, "segment") if needed else None
+    mattes = MATTES.open() if needed else None
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
-    with published_pictures(stage.out("build/images"), stage.params.data.shards) as writer:
+    with published_pictures(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
         recipe = Recipe(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
         groups = groups_of(orders, compose.size)
         done = run_parallel(
@@ -83,7 +81,7 @@ def run(stage: Stage) -> None:
         for group, made in zip(groups, track(done, len(groups), "compose", "groups of photos"), strict=True):
             spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
             empty += [order.image for order, person in zip(group, made.people, strict=True) if not person]
-        write_table(writer.folder / "images.parquet", geometry(orders, compose.size))
+        CROPS.write(writer.folder / CROPS.path.name, geometry(orders, compose.size))
     if empty:
         say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
     seconds = time.monotonic() - started
@@ -97,12 +95,12 @@ def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Or
     Raises:
         UserError: a photo has no row in `boxes`.
     """
-    rows = photos[["image", "width", "height"]].merge(boxes, on="image", how="left")
+    rows = photos.merge(boxes, on="image", how="left")
     missing = rows.loc[rows["status"].isna(), "image"]
     if len(missing):
         raise UserError(
             f"{len(missing)} photos have no box",
-            where="build/boxes.parquet",
+            where=BOXES.path,
             got=str(missing.iloc[0]),
             fix="run `dvc repro detect`",
         )

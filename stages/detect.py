@@ -11,17 +11,15 @@ import pyarrow as pa
 from pipeline.detect.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_json
-from pipeline.io.tables import read_table, write_table
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import prune
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command
-
-COLUMNS = ("image", "person", "split", "width", "height", "sha256")
 
 
 def run(stage: Stage) -> None:
-    photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", COLUMNS))
+    photos = stage.first(PHOTOS.read())
     detect, machine = stage.params.detect, stage.params.machine
     folder = Path(stage.params.data.root)
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
@@ -36,7 +34,7 @@ def run(stage: Stage) -> None:
         if result.hits == 0:
             stage.measured(result.seconds, len(orders))
     table = box_table(photos, found, result.asked)
-    write_table(stage.out("build/boxes.parquet"), table)
+    BOXES.write(stage.out(BOXES.path), table)
     write_json(stage.out("reports/detect.json"), counts(table["status"], photos["split"]))
 
 

@@ -16,15 +16,15 @@ import pandas as pd
 
 from pipeline.evaluate import bootstrap, metrics
 from pipeline.io.atomic import published_folder, write_json
-from pipeline.io.tables import read_table, write_csv, write_table
+from pipeline.io.tables import write_csv
 from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import FOLDS, LABELS, PREDICTIONS
 from stages.shared.command import Stage, stage_command
 from stages.shared.model import asked, read_config
 
-LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
-METRICS, PREDICTIONS = "reports/metrics.json", "reports/predictions.parquet"
+METRICS = "reports/metrics.json"
 CONFUSION = "reports/confusion"
 
 
@@ -37,7 +37,7 @@ def run(stage: Stage) -> None:
     found = bootstrap.score_intervals(by_person, evaluate.bootstrap, evaluate.seed)
     table: dict[str, Any] = bootstrap.nested(found)
     table |= {"people": len(by_person), "photos": len(predictions)}
-    write_table(stage.out(PREDICTIONS), predictions)
+    PREDICTIONS.write(stage.out(PREDICTIONS.path), predictions)
     write_confusions(stage.out(CONFUSION), truth, predicted)
     write_json(stage.out(METRICS), table)
     for name in ("macro_f1", "mask.macro_f1", "gender.macro_f1", "age.macro_f1"):
@@ -48,8 +48,8 @@ def run(stage: Stage) -> None:
 
 def predict_unseen(stage: Stage) -> pd.DataFrame:
     """One row per validation photo, by image: `image, person, fold, true_class, predicted, p0 … p17`."""
-    labels = read_table(LABELS, "relabel", ["image", "person", "true_class"])
-    folds = read_table(FOLDS, "split", ["person", "fold"])
+    labels = LABELS.read("image", "person", "true_class")
+    folds = FOLDS.read("person", "fold")
     photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
     config = read_config()
     parts = []
@@ -63,7 +63,7 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
     if predictions.empty:
         raise UserError(
             "nobody is in the folds that the model did not learn",
-            where=FOLDS,
+            where=FOLDS.path,
             got=f"folds {config.folds}",
             fix="run `dvc repro evaluate`",
         )

@@ -15,18 +15,17 @@ import pandas as pd
 
 from pipeline.analysis.contact_sheet import chosen
 from pipeline.io.atomic import published_folder, write_json
-from pipeline.io.image_store import PictureStore, matte_name
+from pipeline.io.image_store import matte_name
 from pipeline.io.photo import encode_jpeg, read_photo
-from pipeline.io.tables import read_table
 from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.progress import say
 from pipeline.seeds import seed_of
+from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
     from pipeline.analysis.explore.look import Looks
 
-BUILD, MATTES = Path("build"), Path("build/mattes")
 PROBED = {"age": True, "gender": True, "mask": False}  # whether all photos of a person have one label
 LISTED = 100  # near-duplicate pairs named in the report
 LEAST_PHOTOS = 20  # of the tables' photos must show background, or nothing is probed
@@ -34,9 +33,9 @@ LEAST_PHOTOS = 20  # of the tables' photos must show background, or nothing is p
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    photos = read_table(BUILD / "photos.parquet", "ingest", ("image", "person", "split", "width", "height"))
-    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "gender", "age", "mask", "true_class"))
-    folds = read_table(BUILD / "folds.parquet", "split", ("person", "fold"))
+    photos = PHOTOS.read("image", "person", "split", "width", "height")
+    labels = LABELS.read("image", "person", "gender", "age", "mask", "true_class")
+    folds = FOLDS.read("person", "fold")
     photos = limited(photos, stage.limit)
     facts = labels.merge(folds, on="person", validate="many_to_one").drop(columns="person")
     train = photos.reset_index(names="row").merge(facts, on="image").sort_values("image")
@@ -81,7 +80,7 @@ def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
     """What every photo looks like, in the order of `photos`."""
     from pipeline.analysis.explore.look import Order, Sight, look_at
 
-    mattes = PictureStore.verified(MATTES, "segment")
+    mattes = MATTES.open()
     orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
     sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.background)
     return look_at(orders, sight, stage.params.machine.workers)

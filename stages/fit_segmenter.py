@@ -21,6 +21,7 @@ from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
 from pipeline.segment.unet.config import CONFIG, WEIGHTS, UnetConfig, write_config
 from pipeline.segment.unet.matte_pairs import Background, Pair, find_pairs, read_pair, split_people
+from stages.shared.artefacts import SEGMENTER
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run(stage: Stage) -> None:
         ),
     )
     report = scores(fitted, params, background, train, unseen)
-    with published_folder(stage.out("build/segmenter")) as out:
+    with published_folder(stage.out(SEGMENTER)) as out:
         save_net(out / WEIGHTS, fitted.net)
         write_config(out / CONFIG, config.model_copy(update={"sha256": sha256_of(out / WEIGHTS)}))
     write_json(stage.out("reports/segmenter.json"), report)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from pipeline.dataset.ingest import Taken, list_data, open_photos, refuse_many
-from pipeline.io.tables import write_csv, write_table
+from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import printable
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import EVAL, INDEX, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 NOTES = 20  # shown; more are counted
@@ -25,9 +26,9 @@ def run(stage: Stage) -> None:
     tell(taken)
     if stage.limit is None:  # a quick look at a few people says little about shares
         refuse_many(taken, params.ingest.max_quarantine, quarantine)
-    write_table(stage.out("build/index.parquet"), taken.index)
-    write_table(stage.out("build/photos.parquet"), taken.photos)
-    write_table(stage.out("build/eval.parquet"), taken.eval)
+    INDEX.write(stage.out(INDEX.path), taken.index)
+    PHOTOS.write(stage.out(PHOTOS.path), taken.photos)
+    EVAL.write(stage.out(EVAL.path), taken.eval)
 
 
 def tell(taken: Taken) -> None:

@@ -22,22 +22,20 @@ from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
 from pipeline.io.image_store import (
-    PictureStore,
     PictureWriter,
     composed_name,
     matte_name,
     published_pictures,
 )
 from pipeline.io.photo import encode_jpeg, encode_matte
-from pipeline.io.tables import read_table, write_table
 from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
+from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES
 from stages.shared.command import Stage, stage_command
 
-PLATES = "build/plates"
 COLUMNS = {
     "image": "str",
     "person_seen": "bool",
@@ -80,27 +78,29 @@ class Made(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     if stage.params.train.background_swap == 0:
-        with published_pictures(stage.out(PLATES), stage.params.data.shards) as writer:
-            write_table(writer.folder / "plates.parquet", pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS))
+        with published_pictures(stage.out(PLATES.path), stage.params.data.shards) as writer:
+            PLATE_TABLE.write(
+                writer.folder / PLATE_TABLE.path.name, pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+            )
         return
     params, folder = stage.params, stage.params.synthesize.folder
     sources = Sources(
         photos=Path(params.data.root),
-        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
+        mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         behind=params.ingest.background,
         workers=params.machine.workers,
     )
     kind, seed = params.synthesize.backgrounds, params.synthesize.seed
-    photos = read_table(Path("build/photos.parquet"), "ingest", ("image", "person", "split"))
-    squares = read_table(Path("build/images/images.parquet"), "compose", ("image", "x1", "y1", "x2", "y2"))
+    photos = PHOTOS.read("image", "person", "split")
+    squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     jobs = jobs_of(photos, sources, kind, seed)
-    with published_pictures(stage.out(PLATES), params.data.shards) as writer:
+    with published_pictures(stage.out(PLATES.path), params.data.shards) as writer:
         begun = time.monotonic()
         made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
         stage.measured(time.monotonic() - begun, len(jobs))
-        write_table(writer.folder / "plates.parquet", table_of(jobs, made, photos))
+        PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, table_of(jobs, made, photos))
 
 
 def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Job]:

@@ -8,7 +8,6 @@ With `train.folds: all` the models of all folds vote.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,13 @@ import pandas as pd
 from pipeline.evaluate.prior import corrected, estimated_prior
 from pipeline.evaluate.vote import hard_vote
 from pipeline.io.atomic import write_json
-from pipeline.io.tables import read_table, write_csv
+from pipeline.io.tables import write_csv
 from pipeline.labels import CLASS_NAMES, CLASSES
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import EVAL
 from stages.shared.command import Stage, stage_command
 from stages.shared.model import ModelConfig, asked_each, read_config
 
-EVAL = Path("build/eval.parquet")
 SUBMISSION, DISTRIBUTION = "reports/submission.csv", "reports/predict.json"
 PROBABILITIES = "reports/submission_probabilities.csv"
 PLACES = 6  # decimals of a probability
@@ -32,7 +31,7 @@ SHOWN = 5  # classes whose estimated share is told in the log
 
 def run(stage: Stage) -> None:
     """Predicts and publishes."""
-    rows = stage.first(read_table(EVAL, "ingest", ["ImageID", "image", "position"]).sort_values("position"))
+    rows = stage.first(EVAL.read().sort_values("position"))
     config = read_config()
     learnt = np.asarray(config.class_counts)
     there = (rows["image"] != "").to_numpy()

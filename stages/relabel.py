@@ -14,9 +14,10 @@ from pipeline.dataset.relabel_page import page
 from pipeline.dataset.relabel_summary import effects
 from pipeline.dataset.safe_files import Unusable, read_regular
 from pipeline.io.atomic import write_text
-from pipeline.io.tables import read_table, write_csv, write_table
+from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import INDEX, LABELS
 from stages.shared.command import Stage, stage_command
 
 MOST_BYTES = 64 << 20
@@ -28,7 +29,7 @@ def run(stage: Stage) -> None:
     reports/relabel.md, which says what the changes come to.
     """
     rules = stage.params.relabel
-    index = read_table(Path("build/index.parquet"), "ingest", NEEDED)
+    index = INDEX.read(*NEEDED)
     train = index[index["split"] == "train"]
     corrections = read_corrections(_bytes(Path(rules.corrections)), rules.corrections, train)
     people = stage.first(train[["person"]].drop_duplicates().sort_values("person"))["person"]
@@ -49,7 +50,7 @@ def run(stage: Stage) -> None:
             got=", ".join(map(str, rules.drop_train_ages)),
             fix="drop fewer ages",
         )
-    write_table(stage.out("build/labels.parquet"), labels)
+    LABELS.write(stage.out(LABELS.path), labels)
     write_csv(stage.out("build/relabel.csv"), changes)
     write_text(stage.out("reports/relabel.md"), page(effects(train, labels, changes)))
     say(f"relabel: {len(labels)} photos of {labels['person'].nunique()} people; {_summary(changes)}")

@@ -27,18 +27,17 @@ from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import published_file, write_json
 from pipeline.io.image_store import PictureStore
-from pipeline.io.tables import read_table, write_table
 from pipeline.labels import CLASS_NAMES, TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.workers import run_parallel
+from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
 from stages.shared.command import Stage, stage_command
-from stages.shared.model import IMAGES, MODEL, ModelConfig, read_config
+from stages.shared.model import ModelConfig, read_config
 
-BACKGROUND, ROWS, SHEET = "reports/background.json", "reports/reliance.parquet", "reports/gradcam.png"
-MATTES = Path("build/mattes")
+BACKGROUND, SHEET = "reports/background.json", "reports/gradcam.png"
 TOGETHER = 16  # photos asked about at a time, each with its swaps
 SHOWN = 10  # photos on the sheet
 NO_MATTES = "segment.method is none: without mattes no background can be swapped, and nothing is outside"
@@ -55,7 +54,7 @@ def run(stage: Stage) -> None:
     found |= {"swaps": stage.params.reliance.swaps if matted else 0, "people": int(rows["person"].nunique())}
     found |= {"photos": len(rows), "without_person": int(rows["background"].isna().sum()) if matted else None}
     draw_sheet(stage, config, setting, photos, rows)
-    write_table(stage.out(ROWS), rows)
+    RELIANCE.write(stage.out(RELIANCE.path), rows)
     write_json(stage.out(BACKGROUND), {"background": found})
     if not matted:
         say(f"reliance: {NO_MATTES}; the numbers are null")
@@ -69,15 +68,10 @@ def run(stage: Stage) -> None:
 
 def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:
     """`image, person, fold, age, true_class, x1, y1, x2, y2` of the people who are looked at, by image."""
-    labels = read_table(Path("build/labels.parquet"), "relabel", ("image", "person", "age", "true_class"))
-    folds = read_table(Path("build/folds.parquet"), "split", ("person", "fold"))
-    squares = read_table(IMAGES / "images.parquet", "compose", ("image", "x1", "y1", "x2", "y2"))
-    columns = ["image", "person", "age", "true_class"]
-    table = (
-        labels[columns]
-        .merge(folds, on="person")
-        .merge(squares[["image", "x1", "y1", "x2", "y2"]], on="image")
-    )
+    labels = LABELS.read("image", "person", "age", "true_class")
+    folds = FOLDS.read("person", "fold")
+    squares = CROPS.read("image", "x1", "y1", "x2", "y2")
+    table = labels.merge(folds, on="person").merge(squares, on="image")
     table = table[table["fold"].isin(config.folds)].sort_values("image", ignore_index=True)
     if table.empty:
         raise UserError("nobody is in the folds that the model did not learn", got=f"folds {config.folds}")
@@ -115,10 +109,10 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     """What is the same for all photos."""
     params = stage.params
     matted = params.segment.method != "none"
-    mattes = PictureStore.verified(MATTES, "segment") if matted else PictureStore(MATTES)
+    mattes = MATTES.open() if matted else PictureStore(MATTES.path)
     return Setting(
         sources=Sources(Path(params.data.root), mattes, behind=params.ingest.background),
-        images=PictureStore.verified(IMAGES, "compose"),
+        images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,
         size=params.compose.size,

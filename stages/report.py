@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from pipeline.analysis.report import chart, scores
 from pipeline.analysis.report.page import render, thumbnail
 from pipeline.io.atomic import write_text
-from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.io.tables import read_table
+from pipeline.io.image_store import composed_name
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, TASKS
 from pipeline.params.overrides import flat as flat_params
 from pipeline.params.overrides import set_options
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import COMPOSED, COPIES, LABELS, LIVE, PREDICTIONS
 from stages.shared.command import Stage, stage_command
 from stages.shared.report_data import data_facts, explored_facts, predicted
 from stages.shared.report_inputs import photo_sheet, picture, read_json
@@ -39,16 +39,16 @@ SECTIONS = {
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "age", "true_class", "train_class"))
-    made = read_table(BUILD / "synthetic/synthetic.parquet", "synthesize", ("train_class",))
-    predictions = read_table(REPORTS / "predictions.parquet", "evaluate", ("image", "person", "p17"))
+    labels = LABELS.read("image", "age", "true_class", "train_class")
+    made = COPIES.read("train_class")
+    predictions = PREDICTIONS.read()
     facts: dict[str, Any] = (
         data_facts() | explored_facts() | score_facts(predictions, labels) | params_facts(stage)
     )
     facts |= {
         "sections": SECTIONS.items(),
         "balance": scores.balance(labels, made),
-        "curves": curve_charts(BUILD / "live"),
+        "curves": curve_charts(LIVE),
         "background": read_json(REPORTS / "background.json", "reliance")["background"],
         "stages_png": picture(REPORTS / "stages.png", "sheet"),
         "augmentations_png": photo_sheet(REPORTS / "augmentations.png", "augmentations"),
@@ -79,7 +79,7 @@ def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, An
     ages = scores.errors_by_age(predictions, labels.set_index("image")["age"])
     bounds = (MIDDLE_FROM, OLD_FROM)
     mistakes = scores.worst(predictions, MISTAKES)
-    pictures = PictureStore.verified(BUILD / "images", "compose")
+    pictures = COMPOSED.open()
     for row in mistakes:
         row["picture"] = thumbnail(pictures.photo(composed_name(row["image"])))
     return {

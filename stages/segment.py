@@ -14,23 +14,21 @@ import pandas as pd
 
 from pipeline.io.atomic import write_json
 from pipeline.io.image_store import PictureWriter, published_pictures
-from pipeline.io.tables import read_table
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import ItemCache, prune
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say
 from pipeline.segment.mattes import EMPTY
 from pipeline.segment.run import Pass, matte_photos
+from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
-
-FITTED = Path("build/segmenter")
 
 
 def run(stage: Stage) -> None:
     segment = stage.params.segment
     columns = ("image", "split", "width", "height", "sha256")
-    photos = stage.first(read_table(Path("build/photos.parquet"), "ingest", columns))
-    with published_pictures(stage.out("build/mattes"), stage.params.data.shards) as writer:
+    photos = stage.first(PHOTOS.read(*columns))
+    with published_pictures(stage.out(MATTES.path), stage.params.data.shards) as writer:
         result = Pass() if segment.method == "none" else _matted(stage, photos, writer)
     write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
     if segment.method != "none":
@@ -50,7 +48,7 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
     segment, background = stage.params.segment, stage.params.ingest.background
     module = load_kind("segment.methods", segment.method)
     root = stage.item_cache.parent.parent
-    chosen = (segment, root, FITTED)
+    chosen = (segment, root, SEGMENTER)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
     data = Path(stage.params.data.root)
     facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)

@@ -17,28 +17,27 @@ from pipeline.analysis.contact_sheet import Row, boxed, chosen, sheet
 from pipeline.io.atomic import published_file
 from pipeline.io.image_store import PictureStore, composed_name, matte_name
 from pipeline.io.photo import read_photo
-from pipeline.io.tables import read_table
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOTOS, SYNTHETIC
 from stages.shared.command import Stage, stage_command
 
 TITLES = ("raw", "box", "matte", "composed", "synthetic")
 ROWS = 12
 COLOURS = 256  # of the picture's palette: a third of the bytes in a README
-BUILD = Path("build")
 
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
-    photos = read_table(BUILD / "photos.parquet", "ingest", ("image", "person"))
-    table = photos[["image", "person"]].merge(read_table(BUILD / "boxes.parquet", "detect"), on="image")
-    squares = read_table(BUILD / "images/images.parquet", "compose")
+    photos = PHOTOS.read("image", "person")
+    table = photos.merge(BOXES.read(), on="image")
+    squares = CROPS.read()
     table = table.merge(squares, on="image", suffixes=("", "_square")).set_index("image")
-    synthetic = read_table(BUILD / "synthetic/synthetic.parquet", "synthesize", ("file", "image"))
+    synthetic = COPIES.read("file", "image")
     copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
     known = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
     images = chosen(known, stage.limit or ROWS, seed=0)
     root = Path(stage.params.data.root)
-    stores = [PictureStore.opened(BUILD / name) for name in ("mattes", "images", "synthetic")]
+    stores = [PictureStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
     rows = [row_of(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
     whole = Image.fromarray(sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -17,10 +15,10 @@ from pipeline.dataset.folds import (
     strata_of,
 )
 from pipeline.io.atomic import write_json
-from pipeline.io.tables import read_table, write_table
 from pipeline.params.labels import Split
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import FOLDS, LABELS
 from stages.shared.command import Instead, Stage, stage_command
 
 SUGGEST = "`python -m stages.split --suggest-seed` finds a better balanced split.seed"
@@ -35,7 +33,7 @@ def run(stage: Stage) -> None:
     if stage.limit is None:
         refuse_empty(cells.sum(axis=0), split)
     _warn(cells, split)
-    write_table(stage.out("build/folds.parquet"), people[["person"]].assign(fold=fold))
+    FOLDS.write(stage.out(FOLDS.path), people[["person"]].assign(fold=fold))
     write_json(stage.out("reports/split.json"), _report(cells, split))
     say(f"split: {len(people)} people in {split.folds} folds of {', '.join(map(str, cells.sum(axis=0)))}")
 
@@ -56,7 +54,7 @@ def suggest(stage: Stage) -> None:
 
 
 def _people() -> pd.DataFrame:
-    return strata_of(read_table(Path("build/labels.parquet"), "relabel", ["person", "gender", "age"]))
+    return strata_of(LABELS.read("person", "gender", "age"))
 
 
 def refuse_empty(sizes: np.ndarray, split: Split) -> None:

@@ -24,15 +24,15 @@ from pipeline.compose.balance import copies_per_photo
 from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureStore, PictureWriter, published_pictures
+from pipeline.io.image_store import PictureWriter, published_pictures
 from pipeline.io.photo import encode_jpeg
-from pipeline.io.tables import read_table, write_table
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
+from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, SYNTHETIC
 from stages.shared.command import Stage, stage_command
 
 COLUMNS = {
@@ -80,13 +80,13 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     synthesize, size = stage.params.synthesize, stage.params.compose.size
     if synthesize.copies == 0:
-        with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+        with published_pictures(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
             nothing = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-            write_table(writer.folder / "synthetic.parquet", nothing)
+            COPIES.write(writer.folder / COPIES.path.name, nothing)
         return
     sources = Sources(
         photos=Path(stage.params.data.root),
-        mattes=PictureStore.verified(Path("build/mattes"), "segment"),
+        mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         behind=stage.params.ingest.background,
         workers=stage.params.machine.workers,
@@ -96,21 +96,21 @@ def run(stage: Stage) -> None:
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
-    with published_pictures(stage.out("build/synthetic"), stage.params.data.shards) as writer:
+    with published_pictures(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
         recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         begun = time.monotonic()
         nobody = written(recipe, jobs, stage.params.machine.workers)
         stage.measured(time.monotonic() - begun, len(table))
         made = table[~table["image"].isin(nobody)].reset_index(drop=True)
-        write_table(writer.folder / "synthetic.parquet", made)
+        COPIES.write(writer.folder / COPIES.path.name, made)
 
 
 def trained_people() -> pd.DataFrame:
     """Labelled photos: `image, person, train_class, fold, x1, y1, x2, y2`, sorted by image."""
-    labels = read_table(Path("build/labels.parquet"), "relabel", ("image", "person", "train_class"))
-    folds = read_table(Path("build/folds.parquet"), "split", ("person", "fold"))
-    squares = read_table(Path("build/images/images.parquet"), "compose", ("image", "x1", "y1", "x2", "y2"))
-    table = labels[["image", "person", "train_class"]].merge(folds, on="person", how="left")
+    labels = LABELS.read("image", "person", "train_class")
+    folds = FOLDS.read("person", "fold")
+    squares = CROPS.read("image", "x1", "y1", "x2", "y2")
+    table = labels.merge(folds, on="person", how="left")
     table = table.merge(squares, on="image", how="left").sort_values(
         "image", kind="stable", ignore_index=True
     )

@@ -21,6 +21,7 @@ import pandas as pd
 from pipeline.io.atomic import published_folder, write_json
 from pipeline.params import Params
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import LIVE, MODEL
 from stages.shared.command import Stage, stage_command
 from stages.shared.curves import OnEpoch, curves
 from stages.shared.pseudo_labels import Guesses
@@ -28,8 +29,6 @@ from stages.shared.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
     from pipeline.train.checkpoint import Progress
-
-MODEL, LIVE = "build/model", "build/live"
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanplate.experiments.cost import cost
 from cleanplate.experiments.git import WORKSPACE
 from cleanplate.experiments.revisions import Revision, changed_code, changed_params
 from pipeline.runtime.progress import say
+from stages.shared.artefacts import LABELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cleanplate.comparison.alignment import Aligned
     from cleanplate.comparison.verdict import Comparison, Pair
-
-WORKSPACE_LABELS = Path("build/labels.parquet")
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,11 @@ def _labels(tables: dict[str, pd.DataFrame], asked: str | None) -> tuple[pd.Data
     revision.
     """
     from cleanplate.comparison.alignment import labels_differ
-    from pipeline.io.tables import read_table
 
     if asked and asked != WORKSPACE:
         return Revision(asked).predictions(), asked
-    if asked == WORKSPACE or (labels_differ(tables) and WORKSPACE_LABELS.is_file()):
-        labels = read_table(WORKSPACE_LABELS, "relabel", ["image", "true_class"])
+    if asked == WORKSPACE or (labels_differ(tables) and LABELS.path.is_file()):
+        labels = LABELS.read("image", "true_class")
         photos = next(iter(tables.values()))["image"]
         if asked or photos.isin(labels["image"]).mean() >= 0.5:
             return labels, "the workspace"

@@ -16,14 +16,13 @@ from cleanplate.corrections.photo_lists import photo_values
 from pipeline.dataset.corrections import read_corrections
 from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
 from pipeline.io.atomic import write_text
-from pipeline.io.tables import read_table
 from pipeline.params import load_params
 from pipeline.runtime.errors import Problems, UserError, printable
+from stages.shared.artefacts import INDEX
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX = Path("build/index.parquet")
 LOCK = Path(".cache/locks/corrections.lock")  # whoever writes the two tables holds it
 COLUMNS = ["image", "split", "person", "gender", "age", "mask"]
 
@@ -36,7 +35,7 @@ def tables_of(params: Path) -> tuple[Path, Path]:
 
 def labels() -> pd.DataFrame:
     """The photos to train on, as the data folder labels them."""
-    index = read_table(INDEX, "ingest", COLUMNS)
+    index = INDEX.read(*COLUMNS)
     return index[index["split"] == "train"].reset_index(drop=True)
 
 

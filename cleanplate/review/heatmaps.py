@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,12 +11,11 @@ import numpy as np
 
 from cleanplate.review.photos import Unreadable, encode_small
 from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.io.tables import read_table
 from pipeline.runtime.errors import UserError
-from stages.shared.model import IMAGES, MODEL, read_config
+from stages.shared.artefacts import COMPOSED, FOLDS, MODEL
+from stages.shared.model import read_config
 
 STRENGTH = 0.5  # of the colours over the picture
-FOLDS = Path("build/folds.parquet")
 
 
 class HeatMaps:
@@ -29,11 +27,11 @@ class HeatMaps:
     def __init__(self) -> None:
         self.available = (
             (MODEL / "config.json").is_file()
-            and IMAGES.is_dir()
-            and FOLDS.is_file()
+            and COMPOSED.path.is_dir()
+            and FOLDS.path.is_file()
             and importlib.util.find_spec("pipeline.analysis.reliance.gradcam") is not None
         )
-        self._pictures = PictureStore.opened(IMAGES, "compose")
+        self._pictures = PictureStore.opened(COMPOSED.path, COMPOSED.stage)
         self._models: dict[int, Any] = {}
         self._lock = threading.Lock()  # one map at a time: each takes all cores
 
@@ -83,7 +81,7 @@ class HeatMaps:
 
     @staticmethod
     def _fold(person: str, folds: list[int]) -> int:
-        table = read_table(FOLDS, "split", ["person", "fold"])
+        table = FOLDS.read("person", "fold")
         own = table.loc[table["person"] == person, "fold"]
         return int(own.iloc[0]) if len(own) and int(own.iloc[0]) in folds else folds[0]
 

@@ -12,11 +12,10 @@ from cleanplate.review.photos import SmallPhotos
 from cleanplate.review.security import Keys
 from cleanplate.review.server import Review
 from cleanplate.review.suspects import Suspect, read_suspects
-from pipeline.io.tables import read_table
 from pipeline.params import load_params
 from pipeline.runtime.errors import UserError
+from stages.shared.artefacts import INDEX
 
-INDEX = Path("build/index.parquet")
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
@@ -27,7 +26,7 @@ def open_review(params_file: Path, suspects_file: Path, source: str, keys: Keys)
         UserError: something is missing, or the decisions so far do not fit the data.
     """
     params = load_params(params_file)
-    index = read_table(INDEX, "ingest", NEEDED)
+    index = INDEX.read(*NEEDED)
     labels = index[index["split"] == "train"].reset_index(drop=True)
     root = Path(params.data.root)
     if not root.is_dir():

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.io.tables import read_table
 from pipeline.labels import TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, FOLDS, LABELS
 from stages.shared.command import Stage
 
-BUILD = Path("build")
 FACTS = ("image", "person", "gender", "age", "mask", "true_class")
 
 
@@ -39,17 +37,17 @@ class Evidence:
 
 def photo_table(stage: Stage) -> pd.DataFrame:
     """Photos to train on, by image, with fold, box, crop and the number of their person."""
-    labels = read_table(BUILD / "labels.parquet", "relabel", FACTS)[list(FACTS)]
-    folds = read_table(BUILD / "folds.parquet", "split", ("person", "fold"))
-    boxes = read_table(BUILD / "boxes.parquet", "detect", ("image", "landmarks"))
-    crops = read_table(BUILD / "images/images.parquet", "compose", ("image", "scale"))
+    labels = LABELS.read(*FACTS)
+    folds = FOLDS.read("person", "fold")
+    boxes = BOXES.read()
+    crops = CROPS.read()
     photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
     photos = photos[photos["person"].isin(list(photos["person"].drop_duplicates())[: stage.limit])]
     table = photos.merge(boxes, on="image").merge(crops, on="image", suffixes=("", "_square"))
     if len(table) != len(photos) or table.empty:
         raise UserError(
             "not every photo has a box and a composed picture",
-            where=BUILD / "images/images.parquet",
+            where=CROPS.path,
             got=f"{len(table)} of {len(photos)}",
             fix="run `dvc repro compose`",
         )
@@ -61,9 +59,9 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     from pipeline.analysis.audit.face import face_matrix
     from pipeline.analysis.audit.features import Order, describe
     from pipeline.analysis.audit.out_of_fold import reduced
-    from pipeline.io.image_store import PictureStore, composed_name
+    from pipeline.io.image_store import composed_name
 
-    audit, pictures = stage.params.audit, PictureStore.verified(BUILD / "images", "compose")
+    audit, pictures = stage.params.audit, COMPOSED.open()
     boxes = photos[["x1", "y1", "x2", "y2"]].to_numpy(np.float64).tolist()
     squares = photos[[f"{c}_square" for c in ("x1", "y1", "x2", "y2")]].to_numpy(np.float64).tolist()
     facts = zip(photos["image"], boxes, photos["landmarks"], squares, photos["scale"], strict=True)

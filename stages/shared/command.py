@@ -8,10 +8,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
@@ -26,6 +26,11 @@ from stages.shared.costs import stage_bytes
 from stages.shared.dvc_cache import cache_folder
 from stages.shared.rates import rate_key, record_rate
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stages.shared.artefacts import Pictures
+
 QUICK = Path("quick")
 
 
@@ -37,7 +42,7 @@ class Stage:
     params: Params
     limit: int | None = None
 
-    def out(self, path: str) -> Path:
+    def out(self, path: str | Path) -> Path:
         """Where to write output `path`: with --limit below `quick/`; a part is never taken for the whole.
 
         What killed runs left beside it goes: the stage's lock is held, so nobody else is writing it.
@@ -45,6 +50,14 @@ class Stage:
         place = QUICK / path if self.limit else Path(path)
         sweep_parts(place)
         return place
+
+    def decoded(self, folder: Pictures, files: Sequence[str], size: int) -> tuple[np.ndarray, str]:
+        """Pictures, uint8 [N, size, size, 3] RGB, memory-mapped, and a digest of names, bytes and size."""
+        from pipeline.train.decoded import decoded
+
+        machine = self.params.machine
+        cache = self.item_cache.parent / "decoded"
+        return decoded(folder.open(), files, size, cache, cache_gb=machine.cache_gb, workers=machine.workers)
 
     def first(self, table: pd.DataFrame) -> pd.DataFrame:
         """The first `--limit` rows of `table`, or all of it."""

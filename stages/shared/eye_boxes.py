@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from pipeline.io.tables import read_table
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
-
-IMAGES, BOXES = Path("build/images"), Path("build/boxes.parquet")
+from stages.shared.artefacts import BOXES, CROPS
 
 
 def eyes_asked(params: Params) -> bool:
@@ -24,9 +20,9 @@ def known_eyes(images: list[str], params: Params) -> np.ndarray:
 
     if not eyes_asked(params):
         return np.full((len(images), 4), np.nan, np.float32)
-    boxes = read_table(BOXES, "detect", ["image", "landmarks"])[["image", "landmarks"]]
-    crops = read_table(IMAGES / "images.parquet", "compose", ["image", "x1", "y1", "x2", "y2"])
-    both = boxes.merge(crops[["image", "x1", "y1", "x2", "y2"]], on="image").set_index("image")
+    boxes = BOXES.read("image", "landmarks")
+    crops = CROPS.read("image", "x1", "y1", "x2", "y2")
+    both = boxes.merge(crops, on="image").set_index("image")
     known = {
         image: eyes_box(list(landmarks), crop)
         for image, landmarks, crop in zip(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from pipeline.io.atomic import verified_folder
-from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.image_store import composed_name
 from pipeline.params.scoring import Inference
 from pipeline.params.training import Train
 from pipeline.runtime.errors import UserError
+from stages.shared.artefacts import COMPOSED, MODEL
 from stages.shared.command import Stage
-
-MODEL, IMAGES = Path("build/model"), Path("build/images")
 
 
 @dataclass(frozen=True)
@@ -71,18 +69,9 @@ def asked_each(
         images: keys of photos; their pictures are below build/images.
     """
     from pipeline.train.data import Pictures
-    from pipeline.train.decoded import decoded
     from pipeline.train.inference import load_model, probabilities
 
-    machine = stage.params.machine
-    array, _ = decoded(
-        PictureStore.verified(IMAGES, "compose"),
-        [composed_name(image) for image in images],
-        config.train.size,
-        stage.item_cache.parent / "decoded",
-        cache_gb=machine.cache_gb,
-        workers=machine.workers,
-    )
+    array, _ = stage.decoded(COMPOSED, [composed_name(image) for image in images], config.train.size)
     each = [
         probabilities(
             load_model(MODEL, config.train, fold),

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.io.tables import read_table
+from pipeline.io.image_store import composed_name
 from pipeline.labels import CLASSES, age_group_of
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
+from stages.shared.artefacts import COMPOSED, EVAL
 from stages.shared.command import Stage
 from stages.shared.eye_boxes import known_eyes
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pipeline.train.checkpoint import State
     from pipeline.train.data import Examples
 
-EVAL, IMAGES = Path("build/eval.parquet"), Path("build/images")
 ANY_AGE = 45  # years, before they are moved into the age group of the answer
 
 
@@ -148,9 +146,7 @@ def unlabelled(stage: Stage) -> Unlabelled | None:
     params = stage.params
     if params.train.pseudo_labels is None:
         return None
-    from pipeline.train.decoded import decoded
-
-    table = read_table(EVAL, "ingest", ["ImageID", "image"])
+    table = EVAL.read("ImageID", "image")
     images = list(stage.first(table[table["image"] != ""].sort_values("image"))["image"])
     if not images:
         raise UserError(
@@ -159,14 +155,8 @@ def unlabelled(stage: Stage) -> Unlabelled | None:
             got=str(params.train.pseudo_labels),
             fix="set train.pseudo_labels: null, or add eval/ to the data folder",
         )
-    pixels, digest = decoded(
-        PictureStore.verified(IMAGES, "compose"),
-        [composed_name(image) for image in images],
-        params.train.size,
-        stage.item_cache.parent / "decoded",
-        cache_gb=params.machine.cache_gb,
-        workers=params.machine.workers,
-    )
+    names = [composed_name(image) for image in images]
+    pixels, digest = stage.decoded(COMPOSED, names, params.train.size)
     eyes = known_eyes(images, params)
     whole = hashlib.blake2b(digest.encode() + eyes.tobytes(), digest_size=16)
     return Unlabelled(images, pixels, eyes, params, whole.hexdigest())

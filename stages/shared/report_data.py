@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.analysis.report import tables
 from pipeline.dataset.relabel_summary import effects
 from pipeline.io.atomic import verified_folder
-from pipeline.io.tables import read_table
 from pipeline.labels import CLASS_NAMES
+from stages.shared.artefacts import INDEX, LABELS
 from stages.shared.report_inputs import picture, read_csv, read_json
 
 BUILD, REPORTS = Path("build"), Path("reports")
@@ -24,9 +24,9 @@ FIGURES = {
 def data_facts() -> dict[str, Any]:
     """What came in and what was changed."""
     columns = ("image", "split", "person", "gender", "age", "mask", "sha256", "width", "height")
-    index = read_table(BUILD / "index.parquet", "ingest", columns)
+    index = INDEX.read(*columns)
     detect = read_json(REPORTS / "detect.json", "detect")
-    labels = read_table(BUILD / "labels.parquet", "relabel", ("image", "person", "true_class", "train_class"))
+    labels = LABELS.read("image", "person", "true_class", "train_class")
     relabel = read_csv(BUILD / "relabel.csv", "relabel")
     split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
     return {

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pipeline.io.image_store import PictureStore, composed_name, matte_name
-from pipeline.io.tables import read_table
+from pipeline.io.image_store import composed_name, matte_name
 from pipeline.runtime.errors import UserError
+from stages.shared.artefacts import PLATE_TABLE, PLATES
 from stages.shared.command import Stage
 
 if TYPE_CHECKING:
     from pipeline.train.background_swap import Plates
 
-PLATES = Path("build/plates")
 INSIDE = ["left", "top", "right", "bottom"]
 
 
@@ -78,20 +76,11 @@ def plate_folder(stage: Stage) -> PlateFolder | None:
     params = stage.params
     if params.train.background_swap == 0:
         return None
-    from pipeline.train.decoded import decoded
-
-    columns = ["image", "person_seen", *INSIDE, "donor", "donor_person"]
-    table = read_table(PLATES / "plates.parquet", "plates", columns).sort_values("image", ignore_index=True)
+    table = PLATE_TABLE.read().sort_values("image", ignore_index=True)
     arrays, digests = [], [table.to_csv()]
     for name_of in (matte_name, composed_name):
-        array, digest = decoded(
-            PictureStore.verified(PLATES, "plates"),
-            [name_of(image) for image in table["image"]],
-            params.train.size,
-            stage.item_cache.parent / "decoded",
-            cache_gb=params.machine.cache_gb,
-            workers=params.machine.workers,
-        )
+        names = [name_of(image) for image in table["image"]]
+        array, digest = stage.decoded(PLATES, names, params.train.size)
         arrays.append(array)
         digests.append(digest)
     indexed = table.assign(row=np.arange(len(table))).set_index("image")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.io.tables import read_table
+from pipeline.io.image_store import composed_name
 from pipeline.runtime.errors import UserError
+from stages.shared.artefacts import COMPOSED, COPIES, FOLDS, LABELS, SYNTHETIC
 from stages.shared.command import Stage
 from stages.shared.eye_boxes import eyes_of
 from stages.shared.pseudo_labels import Guesses, Unlabelled, unlabelled
@@ -22,27 +21,24 @@ from stages.shared.training_plates import PlateFolder, plate_folder
 if TYPE_CHECKING:
     from pipeline.train.data import Examples
 
-IMAGES, SYNTHETIC = Path("build/images"), Path("build/synthetic")
-LABELS, FOLDS = Path("build/labels.parquet"), Path("build/folds.parquet")
-
 
 def training_table(stage: Stage) -> pd.DataFrame:
     """One row per picture: `file, image, person, fold, true_class, train_class, age, synthetic`.
 
     Photos first, then synthetic pictures, each sorted by file. `file` is below the folder that the row is of.
     """
-    labels = read_table(LABELS, "relabel", ["image", "person", "age", "true_class", "train_class"])
-    folds = read_table(FOLDS, "split", ["person", "fold"])
-    made = read_table(SYNTHETIC / "synthetic.parquet", "synthesize", ["file", "image"])
+    labels = LABELS.read("image", "person", "age", "true_class", "train_class")
+    folds = FOLDS.read("person", "fold")
+    made = COPIES.read("file", "image")
     people = labels.merge(folds, on="person", how="left", validate="many_to_one").sort_values("image")
     if people["fold"].isna().any():
         lost = people.loc[people["fold"].isna(), "person"].iloc[0]
-        raise UserError("a person has no fold", where=FOLDS, got=lost, fix="run `dvc repro split`")
+        raise UserError("a person has no fold", where=FOLDS.path, got=lost, fix="run `dvc repro split`")
     if stage.limit:
         people = people[people["person"].isin(first_people(people, stage.limit))]
     photos = people.assign(file=[composed_name(i) for i in people["image"]], synthetic=False)
     facts = people[["image", "person", "fold", "age", "true_class", "train_class"]]
-    copies = made[["file", "image"]].sort_values("file").merge(facts, on="image").assign(synthetic=True)
+    copies = made.sort_values("file").merge(facts, on="image").assign(synthetic=True)
     columns = ["file", "image", "person", "fold", "true_class", "train_class", "age", "synthetic"]
     table = pd.concat([photos[columns], copies[columns]], ignore_index=True)
     return table.astype({"fold": np.int64})
@@ -58,19 +54,11 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
     """All pictures of the table with their training targets, and a digest of everything that they are."""
     from pipeline.objective.objective import years_to_learn
     from pipeline.train.data import Examples, Pictures, keys_of
-    from pipeline.train.decoded import decoded
 
     params, arrays, digest = stage.params, [], hashlib.blake2b(digest_size=16)
-    for synthetic, folder, maker in ((False, IMAGES, "compose"), (True, SYNTHETIC, "synthesize")):
+    for synthetic, folder in ((False, COMPOSED), (True, SYNTHETIC)):
         files = list(table.loc[table["synthetic"] == synthetic, "file"])
-        array, content = decoded(
-            PictureStore.verified(folder, maker),
-            files,
-            params.train.size,
-            stage.item_cache.parent / "decoded",
-            cache_gb=params.machine.cache_gb,
-            workers=params.machine.workers,
-        )
+        array, content = stage.decoded(folder, files, params.train.size)
         arrays.append(array)
         digest.update(content.encode())
     eyes = eyes_of(list(table["image"]), params)
