@@ -113,8 +113,8 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
 
 def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
     """Two rows for each pair of photos whose masks look exchanged."""
+    from pipeline.analysis.audit.rules import likely_swaps
     from pipeline.analysis.audit.suspects import Suspect
-    from pipeline.analysis.audit.swaps import likely_swaps
 
     photos, found = evidence.photos, []
     said, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))

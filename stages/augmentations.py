@@ -15,8 +15,7 @@ from PIL import Image
 from pipeline.analysis.contact_sheet import chosen
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
-from pipeline.compose.crop import Square, cut, placement
-from pipeline.compose.network_size import at_network_size
+from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.atomic import published_file
 from pipeline.io.image_store import composed_name
 from pipeline.runtime.errors import UserError

@@ -24,9 +24,8 @@ from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import PictureWriter, composed_name, published_pictures
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import say, track
+from pipeline.runtime.progress import pace, say, track
 from pipeline.seeds import generator
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS

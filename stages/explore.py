@@ -89,8 +89,7 @@ def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
 def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
     """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
     from pipeline.analysis.audit.out_of_fold import reduced
-    from pipeline.analysis.explore.probe import Labels, Luck, judged, probed
-    from pipeline.analysis.explore.ridge import OutOfFoldRidge
+    from pipeline.analysis.explore.probe import Labels, Luck, OutOfFoldRidge, judged, probed
 
     explore = stage.params.explore
     seen = looks.background[train["row"]]
@@ -145,7 +144,7 @@ def sizes_of(photos: pd.DataFrame) -> dict[str, int]:
 def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage) -> None:
     """Publishes reports/explore: figures, and sheets/<class>.jpg."""
     from pipeline.analysis.explore import plots
-    from pipeline.analysis.explore.contact import contact_sheet
+    from pipeline.analysis.explore.plots import contact_sheet
 
     explore, root = stage.params.explore, Path(stage.params.data.root)
     with published_folder(stage.out("reports/explore")) as folder:

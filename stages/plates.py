@@ -28,9 +28,8 @@ from pipeline.io.image_store import (
     published_pictures,
 )
 from pipeline.io.photo import encode_jpeg, encode_matte
-from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import say, track
+from pipeline.runtime.progress import pace, say, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES

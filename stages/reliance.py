@@ -123,7 +123,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
 
 
 def measured(stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame) -> pd.DataFrame:
-    """`photos` with what was measured on each; see `pipeline.analysis.reliance.swap_answers`."""
+    """`photos` with what was measured on each; see `pipeline.analysis.reliance.swap_views`."""
     jobs = jobs_of(stage, setting, photos)
     asked = answers(stage, config, setting, photos, jobs)
     parts = [table for table, _ in track(asked, -(-len(jobs) // TOGETHER), "reliance", "batches")]

@@ -23,8 +23,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import COMPOSED, COPIES, LABELS, LIVE, PREDICTIONS
 from stages.shared.command import Stage, stage_command
-from stages.shared.report_data import data_facts, explored_facts, predicted
-from stages.shared.report_inputs import photo_sheet, picture, read_json
+from stages.shared.report_data import data_facts, explored_facts, photo_sheet, picture, predicted, read_json
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"

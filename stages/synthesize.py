@@ -27,9 +27,8 @@ from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import PictureWriter, published_pictures
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.pace import pace
 from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import say, track
+from pipeline.runtime.progress import pace, say, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, SYNTHETIC

@@ -97,7 +97,7 @@ def one_round(
     stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, guesses: Guesses | None, on_epoch: OnEpoch
 ) -> Fold:
     """Trains from the start, or from `checkpoint` on."""
-    from pipeline.objective.learnt_mix import learnt_mix
+    from pipeline.objective.objective import learnt_mix
     from pipeline.train.loop import fit
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do

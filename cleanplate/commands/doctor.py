@@ -80,8 +80,8 @@ def _treat(ailment: Ailment, mend: bool) -> int:
 
 def _treat_damage(root: Path, params: Path, mend: bool) -> int:
     """Moves damaged files away so that stages make them again; returns how much is left."""
-    from cleanplate.integrity._survey import survey
     from cleanplate.integrity.dvc_records import is_own
+    from cleanplate.integrity.inputs import survey
     from pipeline.runtime.errors import printable
 
     left = 0

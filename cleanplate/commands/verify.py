@@ -23,7 +23,7 @@ def main(
     from dataclasses import asdict
     from json import dumps
 
-    from cleanplate.integrity._survey import survey
+    from cleanplate.integrity.inputs import survey
     from pipeline.runtime.disk import size_text
     from pipeline.runtime.errors import printable
     from pipeline.runtime.progress import say

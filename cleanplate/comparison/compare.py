@@ -90,7 +90,7 @@ def as_json(found: Compared, people: bool) -> dict[str, Any]:
 
 
 def _pair_json(found: Compared, pair: Pair, people: bool) -> dict[str, Any]:
-    from cleanplate.comparison.flips import flipped_people
+    from cleanplate.comparison.alignment import flipped_people
     from cleanplate.comparison.verdict import sentence
 
     a, b = found.revisions[pair.reference], found.revisions[pair.variant]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from cleanplate.corrections.corrections_renames import renames
 from cleanplate.corrections.diff import TableDiff
 from cleanplate.corrections.importer import Imported, Importer
 from cleanplate.corrections.photo_lists import photo_values
+from cleanplate.corrections.renames import renames
 from pipeline.dataset.corrections import read_corrections
 from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
 from pipeline.io.atomic import write_text

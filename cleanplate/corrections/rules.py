@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cleanplate.corrections.age_stand_in import years_of
-from pipeline.labels import read_gender, read_mask
+from pipeline.labels import AGE_GROUPS, read_age, read_gender, read_mask
 from pipeline.runtime.errors import nearest
 
 KINDS = ("gender", "age", "mask", "swap", "drop")
@@ -61,3 +60,23 @@ def read_value(field: str, text: str, column: str) -> tuple[str, str]:
         years, note = years_of(text)
         return str(years), note
     return (read_gender if field == "gender" else read_mask)(text), ""
+
+
+STAND_INS = dict(zip(AGE_GROUPS, (20, 45, 60), strict=True))
+ALSO = {"≥60": ">=60", ">=60": ">=60", "60+": ">=60", "30–59": "30-59", "<30": "<30"}
+
+
+def years_of(text: str) -> tuple[int, str]:
+    """Years from a cell with years or an age group, and a note (`""` or `20 stands for <30`).
+
+    Raises:
+        ValueError: neither; with one sentence that says what is allowed.
+    """
+    word = text.replace(" ", "")
+    word = ALSO.get(word, word)
+    if word in STAND_INS:
+        return STAND_INS[word], f"{STAND_INS[word]} stands for {word}"
+    try:
+        return read_age(text), ""
+    except ValueError as e:
+        raise ValueError(f"{e}, or one of {', '.join(AGE_GROUPS)}") from e

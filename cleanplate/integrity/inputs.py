@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
-from cleanplate.integrity.outputs import Damage, Findings, hashed
+from cleanplate.integrity.dvc_records import require_repository
+from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hashed
 from pipeline.networks.cache_usage import ROWS
 from pipeline.networks.weights import read_lock, weights_folder
+from pipeline.params import load_params
 
 ITEM_FIX = "`cleanplate doctor --mend`; it is computed again when it is needed"
 
@@ -82,3 +85,26 @@ def _rows_sound(content: bytes) -> bool:
         if check != hashlib.blake2b(photo + b" " + text, digest_size=8).hexdigest().encode():
             return False
     return True
+
+
+def survey(root: Path, params: Path) -> Findings:
+    """Everything that is hashed, with all damage, by path.
+
+    Raises:
+        UserError: not the project's folder, or a record that cannot be read.
+    """
+    require_repository(root)
+    main = Path(os.environ.get("DVC_ROOT", root))
+    data = Path(load_params(params).data.root)
+    parts = [
+        check_cache_and_outputs(root),
+        check_weights(main, root / "weights.lock"),
+        check_photos(root, data),
+        check_items(main / ".cache" / "items"),
+    ]
+    damage = {(d.what, d.path): d for part in parts for d in part.damage}
+    return Findings(
+        sorted(damage.values(), key=lambda d: str(d.path)),
+        sum(p.files for p in parts),
+        sum(p.bytes for p in parts),
+    )

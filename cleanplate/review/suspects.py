@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate.corrections.age_stand_in import years_of
+from cleanplate.corrections.rules import years_of
 from cleanplate.review.people import People, Person
 from pipeline.dataset.csv_reading import Row, read_rows
 from pipeline.labels import read_gender, read_mask

@@ -159,3 +159,11 @@ def resized(image: np.ndarray, height: int, width: int, *, smooth: bool = True) 
         sigma = 0 if reduction >= BINOMIAL else 0.4 * reduction - 0.07  # 0: [1 2 1] / 4, three times as fast
         image = cv2.GaussianBlur(image, (3, 3), sigma)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def at_network_size(image: np.ndarray, size: int) -> np.ndarray:
+    """uint8 [S, S] or [S, S, 3] from [H, W] or [H, W, 3], scaled as `pipeline.train.decoded` scales."""
+    if image.shape[:2] == (size, size):
+        return image
+    shrinks = size < max(image.shape[:2])
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

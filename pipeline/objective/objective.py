@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from pipeline import labels
 from pipeline.labels import TASKS
-from pipeline.objective.class_weights import class_weights
 from pipeline.objective.target import Target
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import load_kind
@@ -63,3 +62,52 @@ def years_to_learn(age: np.ndarray, train_class: np.ndarray) -> np.ndarray:
     low, high = np.array(YEARS_OF_GROUP).T
     group = labels.age_group_of(train_class)
     return np.clip(age, low[group], high[group]).astype(np.float32)
+
+
+def class_weights(counts: np.ndarray, kind: str, beta: float = 0.999) -> np.ndarray:
+    """float32 [C]: a weight for each class, scaled so that the mean over the training pictures is 1.
+
+    The scale keeps the learning rate's meaning when weights are switched on. Classes without pictures get 0.
+
+    Args:
+        counts: training pictures of each class, [C], at least one above 0.
+        kind: `none` (all ones), `inverse` (1 / n) or `effective` ((1 − β) / (1 − βⁿ), Cui et al. 2019,
+            arXiv:1901.05555).
+        beta: β of `effective`; 0 gives no weighting, towards 1 it becomes `inverse`.
+    """
+    n = np.asarray(counts, dtype=np.float64)
+    if kind == "none":
+        return np.ones(len(n), dtype=np.float32)
+    held = n > 0
+    raw = np.zeros(len(n))
+    if kind == "inverse":
+        raw[held] = 1 / n[held]
+    else:
+        raw[held] = (1 - beta) / (1 - beta ** n[held])
+    return (raw * n.sum() / (raw * n).sum()).astype(np.float32)
+
+
+def learnt_mix(classes: np.ndarray, params: Train) -> np.ndarray:
+    """float64 [18], sum 1: the mix of classes in the loss, after `train.sampler` and `train.class_weights`.
+
+    A network that minimises cross-entropy answers as if photos came in this mix. A sampler changes how often
+    a class is drawn. A weight of the class has the effect of a count that is as many times higher; with heads
+    for each task the answer is a product, so the weights of its three codes multiply.
+
+    Args:
+        classes: int [n], training targets 0-17, synthetic and pseudo-labelled pictures included.
+        params: the `train` section.
+    """
+    counts = np.bincount(classes, minlength=labels.CLASSES).astype(np.float64)
+    mix = counts.copy()
+    if params.sampler != "none":
+        groups = (
+            np.arange(labels.CLASSES) if params.sampler == "class" else labels.age_group_of(np.arange(18))
+        )
+        drawn_from = np.bincount(groups, counts)[groups]
+        mix = np.divide(counts, drawn_from, out=np.zeros_like(counts), where=drawn_from > 0)
+    asked = ("class",) if params.heads == "joint" else ("mask", "gender", "age")
+    for name in asked:
+        own = class_weights(counts @ TASKS[name].membership(), params.class_weights, params.effective_beta)
+        mix *= own[TASKS[name].code_of(np.arange(labels.CLASSES))]
+    return mix / mix.sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -56,3 +56,22 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]
             last = now
             rate = n / (now - start)
             say(f"{label}: {n}/{total} {unit}, {rate:.1f}/s, {(total - n) / max(rate, 1e-9):.0f} s left")
+
+
+PARTS = ("decode", "arithmetic", "encode and write")
+
+
+def pace(stage: str, count: int, unit: str, seconds: float, spent: Sequence[float]) -> str:
+    """One sentence.
+
+    Args:
+        stage: its name.
+        count: pictures made.
+        unit: what they are called.
+        seconds: wall clock of the pass.
+        spent: seconds of all workers together in each of `PARTS`.
+    """
+    total = max(sum(spent), 1e-9)
+    shares = ", ".join(f"{name} {part / total:.0%}" for name, part in zip(PARTS, spent, strict=True))
+    bound = PARTS[max(range(len(PARTS)), key=lambda i: spent[i])]
+    return f"{stage}: {count} {unit}, {count / max(seconds, 1e-9):.0f}/s, bound by {bound} ({shares})"

@@ -80,8 +80,7 @@ def answers(
     task: str, components: np.ndarray, photos: pd.DataFrame, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities from models that have not learnt the person, and the codes as said; see Evidence."""
-    from pipeline.analysis.audit.out_of_fold import out_of_fold
-    from pipeline.analysis.audit.pooled import pooled, sharpened
+    from pipeline.analysis.audit.out_of_fold import out_of_fold, pooled, sharpened
 
     who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()
     said = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))

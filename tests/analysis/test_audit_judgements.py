@@ -8,15 +8,14 @@ import pytest
 from cleanlab.count import estimate_joint
 from sklearn.metrics import average_precision_score
 
-from benchmarks.planted import judged
+from benchmarks.audit_planted import judged
 from pipeline.analysis.audit.descriptors import difference_hash
 from pipeline.analysis.audit.duplicates import near_duplicates
 from pipeline.analysis.audit.error_rate import error_rate
 from pipeline.analysis.audit.face import PLACES, cut_face, face_matrix
-from pipeline.analysis.audit.pooled import pooled, sharpened
-from pipeline.analysis.audit.rules import same_ids, same_people
+from pipeline.analysis.audit.out_of_fold import pooled, sharpened
+from pipeline.analysis.audit.rules import likely_swaps, same_ids, same_people
 from pipeline.analysis.audit.suspects import Suspect, ranked
-from pipeline.analysis.audit.swaps import likely_swaps
 from pipeline.io.photo import decode_photo, encode_jpeg
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.analysis.explore.probe import Labels, Luck, balanced_accuracy, judged, probed, shuffled, verdict
-from pipeline.analysis.explore.ridge import OutOfFoldRidge
+from pipeline.analysis.explore.probe import (
+    Labels,
+    Luck,
+    OutOfFoldRidge,
+    balanced_accuracy,
+    judged,
+    probed,
+    shuffled,
+    verdict,
+)
 from pipeline.evaluate.bootstrap import draws_of_people, interval, resampled
 
 SETS, PHOTOS = 40, 7

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from cleanplate.comparison import paired
-from cleanplate.comparison.alignment import aligned, labels_differ
-from cleanplate.comparison.flips import flipped_people
+from cleanplate.comparison.alignment import aligned, flipped_people, labels_differ
 from cleanplate.comparison.verdict import compare, sentence
 from pipeline.evaluate import metrics
 from pipeline.evaluate.multiple_tests import holm

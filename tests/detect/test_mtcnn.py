@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from pipeline.detect.mtcnn.cascade import Mtcnn
-from pipeline.detect.mtcnn.faces import Faces
 from pipeline.detect.mtcnn.nets import Backend
+from pipeline.detect.mtcnn.search import Faces
 from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn
 

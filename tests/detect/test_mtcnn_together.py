@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.detect.mtcnn import openvino_nets, torch_nets
 from pipeline.detect.mtcnn.cascade import Mtcnn
-from pipeline.detect.mtcnn.faces import Face
 from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
+from pipeline.detect.mtcnn.search import Face
 from pipeline.detect.mtcnn.torch_nets import TorchNets
 from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn

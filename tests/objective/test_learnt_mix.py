@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from pipeline import labels
-from pipeline.objective.learnt_mix import learnt_mix
-from pipeline.objective.objective import Objective, target_of
+from pipeline.objective.objective import Objective, learnt_mix, target_of
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import load_kind
 from pipeline.train.data import epoch_order

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.labels import TASKS, Task
-from pipeline.objective.class_weights import class_weights
+from pipeline.objective.objective import class_weights
 from pipeline.params.training import Train
 from pipeline.runtime.plugins import kind_names, load_kind
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import ImageFont
 
 from pipeline.analysis.augmentation_sheet import CELL, Strip, about, drawn, strips, words, wrapped
-from pipeline.compose.crop import Square, cut, placement
-from pipeline.compose.network_size import at_network_size
+from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.photo import read_matte, read_photo
 from pipeline.params.training import Train
 from pipeline.train.augment.recipe import OPERATIONS, recipe_names

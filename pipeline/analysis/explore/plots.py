@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from PIL import Image
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline import labels
@@ -90,3 +92,27 @@ def draw_background(found: dict[str, Any], path: Path) -> None:
         axis.set(ylim=(0, 1), xlim=(-0.5, len(found["probes"]) - 0.25), ylabel="balanced accuracy")
         axis.set_title("told from the background (95 % of shuffled labels stay below luck)", fontsize=9)
     save(figure, path)
+
+
+CELL = 144  # pixels
+COLUMNS = 6
+GAP = 4
+PAPER = (250, 250, 248)
+
+
+def contact_sheet(photos: Sequence[np.ndarray]) -> np.ndarray:
+    """uint8 [H, W, 3] RGB: up to 6 a row, each fitted into 144 pixels.
+
+    Args:
+        photos: uint8 [H, W, 3] RGB, at least one.
+    """
+    columns = min(COLUMNS, len(photos))
+    rows = -(-len(photos) // columns)
+    step = CELL + GAP
+    canvas = Image.new("RGB", (columns * step + GAP, rows * step + GAP), PAPER)
+    for number, photo in enumerate(photos):
+        small = Image.fromarray(photo)
+        small.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+        left, top = GAP + number % columns * step, GAP + number // columns * step
+        canvas.paste(small, (left + (CELL - small.width) // 2, top + (CELL - small.height) // 2))
+    return np.asarray(canvas)

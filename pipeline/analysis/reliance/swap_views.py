@@ -12,9 +12,8 @@ import numpy as np
 from pipeline.analysis.reliance.background_swap import own_plate, swapped
 from pipeline.compose.backgrounds import Sources
 from pipeline.compose.composite import shows_person, snapped
-from pipeline.compose.crop import Square
+from pipeline.compose.crop import Square, at_network_size
 from pipeline.compose.cutout import Cutter
-from pipeline.compose.network_size import at_network_size
 from pipeline.io.image_store import PictureStore, composed_name
 from pipeline.runtime.plugins import load_kind
 from pipeline.seeds import generator

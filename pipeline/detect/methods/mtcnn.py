@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.detect import mtcnn
 from pipeline.detect.boxes import Found, clip
 from pipeline.detect.methods import Look
-from pipeline.detect.mtcnn.faces import Face
+from pipeline.detect.mtcnn.search import Face
 from pipeline.detect.mtcnn.weights import weights_sha256
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.params.pixels import Detect

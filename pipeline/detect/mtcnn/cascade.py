@@ -13,12 +13,11 @@ from collections.abc import Callable, Generator, Sequence
 import numpy as np
 
 from pipeline.detect.mtcnn.boxes import candidates, passing_cells
-from pipeline.detect.mtcnn.faces import Face, Faces
 from pipeline.detect.mtcnn.nets import Backend, Nets
 from pipeline.detect.mtcnn.nms import nms
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.refinement import Refinement
-from pipeline.detect.mtcnn.search import Question, Search, faces_of, faces_of_all
+from pipeline.detect.mtcnn.search import Face, Faces, Question, Search, faces_of, faces_of_all
 
 TOGETHER_PIXELS = 32 * 2**20  # of photos looked at together; an integral image takes 12 to 24 bytes each
 FINE_LEVELS = 3

@@ -8,11 +8,10 @@ import numpy as np
 
 from pipeline.detect.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.detect.mtcnn.compiled import compiled
-from pipeline.detect.mtcnn.faces import Faces
 from pipeline.detect.mtcnn.nets import ONET_SIDE, RNET_SIDE
 from pipeline.detect.mtcnn.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
-from pipeline.detect.mtcnn.search import Question, Search
+from pipeline.detect.mtcnn.search import Faces, Question, Search
 
 TOGETHER = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
 SMALLER = 0.6  # of a face's side: what begins smaller than that does not become larger than the face

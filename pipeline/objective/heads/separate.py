@@ -9,10 +9,8 @@ import torch
 from torch import nn
 
 from pipeline.labels import TASKS
-from pipeline.objective.heads.multitask import PARTS, loss, probabilities
-from pipeline.objective.target import Backbone
-
-__all__ = ["build", "loss", "probabilities"]
+from pipeline.objective.target import PARTS, Backbone, LossOf, Target, joint_probabilities, mean_task_loss
+from pipeline.params.training import Train
 
 
 class Separate(nn.Module):
@@ -29,3 +27,15 @@ class Separate(nn.Module):
 def build(backbone: Backbone) -> nn.Module:
     """Three networks with 3, 2 and 3 outputs."""
     return Separate({name: backbone(TASKS[name].size) for name in PARTS})
+
+
+def loss(outputs: torch.Tensor, target: Target, params: Train, loss_of: LossOf) -> torch.Tensor:
+    """The mean of the three networks' losses."""
+    del params
+    return mean_task_loss(outputs, target, loss_of)
+
+
+def probabilities(outputs: torch.Tensor, params: Train) -> torch.Tensor:
+    """float32 [B, 18] from outputs [B, 8]: the product of the three networks' answers."""
+    del params
+    return joint_probabilities(outputs)

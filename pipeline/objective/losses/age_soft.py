@@ -7,7 +7,7 @@ import torch
 
 from pipeline import labels
 from pipeline.labels import TASKS, Task
-from pipeline.objective.loss_targets import weighted
+from pipeline.objective.target import weighted
 from pipeline.params.training import Train
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pipeline.labels import Task
-from pipeline.objective.loss_targets import weighted
+from pipeline.objective.target import weighted
 from pipeline.params.training import Train
 
 
