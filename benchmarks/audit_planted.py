@@ -41,20 +41,20 @@ def planted_people(path: Path) -> dict[str, set[str]]:
     return {task: set(rows.loc[rows["kind"] == kind, "person"]) for task, kind in kinds.items()}
 
 
-def rankings(evidence: Evidence, task: str, strength: float) -> dict[str, np.ndarray]:
+def rankings(evidence: Evidence, task: str, l2: float) -> dict[str, np.ndarray]:
     """float64 [P] by name of the ranking: how suspicious each person is."""
     photos, size = evidence.photos, TASKS[task].size
     who = photos["who"].to_numpy()
     people = int(who.max()) + 1
     codes = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
     rows = np.arange(len(codes))
-    model = fitted(evidence.components, codes, strength)
+    model = fitted(evidence.components, codes, l2)
     loss = -np.log(asked(model, evidence.components, size)[rows, codes])
     votes = np.zeros(len(codes))
     for k in range(MODELS):
         drawn = generator(k, "benchmark: people").integers(0, people, people)
         taken = np.repeat(rows, np.bincount(drawn, minlength=people)[who])
-        one = fitted(evidence.components[taken], codes[taken], strength)
+        one = fitted(evidence.components[taken], codes[taken], l2)
         votes += asked(one, evidence.components, size).argmax(axis=1) != codes
     together = np.maximum.reduceat if task == "mask" else np.add.reduceat
     order = np.argsort(who, kind="stable")
@@ -80,7 +80,7 @@ def shifted(photos: pd.DataFrame, task: str, people: np.ndarray) -> pd.DataFrame
     return photos.assign(true_class=np.where(own & (mask > 0), codes + 6 * (3 - 2 * mask), codes))
 
 
-def further_sets(evidence: Evidence, task: str, spared: set[int], strength: float) -> dict[str, list[Found]]:
+def further_sets(evidence: Evidence, task: str, spared: set[int], l2: float) -> dict[str, list[Found]]:
     """Judgements by ranking on SETS sets, each with ERRORS people made wrong who are not in `spared`."""
     photos = evidence.photos
     people = photos.drop_duplicates("who").sort_values("who")["person"].tolist()
@@ -89,9 +89,9 @@ def further_sets(evidence: Evidence, task: str, spared: set[int], strength: floa
     for k in range(SETS):
         wrong = generator(k, "benchmark: planted", task).choice(free, ERRORS, replace=False)
         planted = shifted(photos, task, wrong)
-        p, codes = answers(task, evidence.components, planted, strength)
+        p, codes = answers(task, evidence.components, planted, l2)
         one = replace(evidence, photos=planted, p={task: p}, codes={task: codes})
-        for name, scores in rankings(one, task, strength).items():
+        for name, scores in rankings(one, task, l2).items():
             asked = [people[w] for w in free]  # who is wrong already would rank high, and rightly
             found.setdefault(name, []).append(judgement(scores[free], asked, {people[w] for w in wrong}))
     return found
@@ -103,7 +103,7 @@ def judgement(scores: np.ndarray, names: list[str], wrong: set[str]) -> Found:
 
 def main(planted: Path) -> None:
     stage = Stage("audit", load_params(Path("params.yaml")))
-    strength = stage.params.audit.strength
+    l2 = stage.params.audit.l2
     with threadpoolctl.threadpool_limits(1):
         evidence = gathered(photo_table(stage), stage)
         names = evidence.photos.drop_duplicates("who").sort_values("who")["person"].tolist()
@@ -112,7 +112,7 @@ def main(planted: Path) -> None:
         for task, errors in planted_people(planted).items():
             wrong = {n for n in names if n in errors or n.split("_")[0] in errors}
             spared[task] = {names.index(n) for n in wrong}
-            for name, scores in rankings(evidence, task, strength).items():
+            for name, scores in rankings(evidence, task, l2).items():
                 f = judgement(scores, names, wrong)
                 print(
                     f"{task},{name!r},{f.average_precision:.3f},{f.recall_first:.2f},{f.rows_to_90},"
@@ -122,7 +122,7 @@ def main(planted: Path) -> None:
         print(f"\n{SETS} further sets of {ERRORS} errors")
         print("task,ranking,average_precision,least,most,recall_first_5_percent")
         for task in ("gender", "mask"):
-            for name, sets in further_sets(evidence, task, spared[task], strength).items():
+            for name, sets in further_sets(evidence, task, spared[task], l2).items():
                 ap = [f.average_precision for f in sets]
                 recall = np.mean([f.recall_first for f in sets])
                 print(

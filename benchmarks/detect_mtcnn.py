@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import limit
 from benchmarks.interleave import Row, compare, processes, table
-from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Nets
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Nets, folded_weights
 
 PORTRAIT = 100  # pixels: a portrait's face is at least as large
 Result = np.ndarray | None  # box `xyxy` of the largest face
@@ -92,7 +92,7 @@ def gflop(net: Net, *shape: int) -> float:
     """Of one of the networks for one picture [height, width, 3]."""
     from pipeline.detect.mtcnn.openvino_nets import graph_of
 
-    return limit.gflop_of(graph_of(net, [1, *shape]))
+    return limit.gflop_of(graph_of(net, folded_weights(net, Path()), [1, *shape]))
 
 
 def detector(adaptive: bool) -> Callable[[Path], Result]:

@@ -26,7 +26,7 @@ from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.detect.boxes import iou
 from pipeline.networks.backends import cpu_has_bf16
-from pipeline.params.pixels import Detect, Yolov8Params
+from pipeline.params.schema import Detect, Yolov8Params
 
 TOGETHER = 7  # photos of a person
 TARGETS = {"f32": 4.5, "bf16": 11.0}

@@ -24,7 +24,7 @@ import pipeline.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from benchmarks.interleave import Row, compare, table
 from pipeline.io.image_store import PictureStore
 from pipeline.objective.objective import target_of
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.data import Examples, Pictures, keys_of
 from pipeline.train.decoded import decoded
 from pipeline.train.loop import Run, one_epoch, start

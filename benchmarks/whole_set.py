@@ -25,13 +25,13 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import yaml
-
 from benchmarks.segment_unet import untrained_b3
 from demo.dataset import Params as Drawn
 from demo.dataset import write_demo
 from demo.drawing.person import PHOTOS
 from pipeline.io.atomic import write_json
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.progress import say
 
 REPO = Path(__file__).parent.parent
@@ -54,12 +54,12 @@ def run(place: Path, drawn: Path, people: int, method: str, unet: Path | None) -
     if not (drawn / "data").is_dir():
         write_demo(drawn, Drawn(seed=7, people=people, eval_people=0, size=(384, 512)), None)
     weights = unet.absolute() if unet else untrained_b3(place / "unet")
-    params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
+    params = parse_yaml((REPO / "params.yaml").read_text(encoding="utf-8"))
     params["data"]["root"] = str(drawn / "data")
     params["detect"]["method"] = method
     params["segment"]["unet"].update(weights=str(weights), size=None if unet else 512, precision="auto")
     params["compose"]["fill"] = "black" if unet else "keep"
-    (place / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (place / "params.yaml").write_text(yaml_text(params), encoding="utf-8")
     rows: dict[str, Any] = {}
     for stage in STAGES:
         started = time.monotonic()

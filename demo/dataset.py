@@ -12,7 +12,6 @@ from typing import Annotated
 
 import cv2
 import typer
-import yaml
 
 from demo.drawing.people import Person, choose_people, class_of, image_id, mask_of
 from demo.drawing.person import PHOTOS, draw
@@ -144,7 +143,9 @@ def read_params(path: Path) -> Params:
     Raises:
         UserError: a name is unknown or missing, or a value is not allowed.
     """
-    given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    from pipeline.params.loading import parse_yaml  # here: drawing processes do without
+
+    given = parse_yaml(path.read_text(encoding="utf-8")) or {}
     known = ["seed", "people", "eval_people", "size"]
     for name in sorted(set(given) ^ set(known)):
         problem = "unknown param of the demo" if name in given else "a param of the demo is missing"

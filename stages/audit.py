@@ -18,7 +18,7 @@ from pipeline.dataset.corrections_table import Kept, read_entries
 from pipeline.dataset.listing import Listing
 from pipeline.io.atomic import write_json
 from pipeline.io.tables import write_csv
-from pipeline.params.audit import Audit
+from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
 from pipeline.runtime.progress import say
 from stages.shared.audit_evidence import Evidence, gathered, photo_table
@@ -92,9 +92,13 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
             images,
             [str(v) for v in table[name]],
         )
-        found += [s for s in doubted(answers, audit.least) if not s.image or s.image not in taken]
+        found += [s for s in doubted(answers, audit.min_confidence) if not s.image or s.image not in taken]
     twins = near_duplicates(
-        evidence.hashes, evidence.components, list(photos["person"]), audit.hash_bits, audit.cosine
+        evidence.hashes,
+        evidence.components,
+        list(photos["person"]),
+        audit.max_hash_distance,
+        audit.min_cosine,
     )
     listing = Listing()
     rows = rows_of(Path(stage.params.data.root).resolve(), TABLE, COLUMNS, (), listing) or []
@@ -118,7 +122,9 @@ def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
 
     photos, found = evidence.photos, []
     said, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
-    swaps = likely_swaps(evidence.p["mask"], evidence.codes["mask"], photos["who"].to_numpy(), audit.least)
+    swaps = likely_swaps(
+        evidence.p["mask"], evidence.codes["mask"], photos["who"].to_numpy(), audit.min_confidence
+    )
     for swap in swaps:
         for own, other in ((swap.first, swap.second), (swap.second, swap.first)):
             why = f"looks {said[other]}, and {Path(images[other]).name} looks {said[own]}: swapped?"

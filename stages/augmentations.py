@@ -74,7 +74,7 @@ def on_other_backgrounds(
         photos=Path(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
-        behind=params.ingest.background,
+        behind=params.ingest.transparent_rgb,
         workers=1,
     )
     kind = load_kind("compose.backgrounds", params.synthesize.backgrounds)

@@ -63,7 +63,7 @@ class Made(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     compose = stage.params.compose
-    root, behind = Path(stage.params.data.root), stage.params.ingest.background
+    root, behind = Path(stage.params.data.root), stage.params.ingest.transparent_rgb
     photos = stage.first(PHOTOS.read("image", "width", "height"))
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
     orders = ordered(photos, boxes, compose.margin)

@@ -24,7 +24,7 @@ def run(stage: Stage) -> None:
     folder = Path(stage.params.data.root)
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
     orders = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
-    background = stage.params.ingest.background
+    background = stage.params.ingest.transparent_rgb
     root = stage.item_cache.parent.parent
     result = detect_photos(orders, detect, root, stage.item_cache, machine.workers, background)
     found = [result.found[order.sha256] for order in orders]

@@ -82,7 +82,7 @@ def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
 
     mattes = MATTES.open()
     orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
-    sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.background)
+    sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
     return look_at(orders, sight, stage.params.machine.workers)
 
 
@@ -104,8 +104,8 @@ def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]
     components = reduced(features, seed_of(explore.seed, "components"))
     who = np.unique(used["person"].to_numpy(dtype=str), return_inverse=True)[1]
     held = used["fold"].to_numpy()
-    ridge = OutOfFoldRidge(components, held, explore.strength)
-    luck = Luck(explore.bootstrap, explore.shuffles, explore.seed)
+    ridge = OutOfFoldRidge(components, held, explore.l2)
+    luck = Luck(explore.bootstrap, explore.permutations, explore.seed)
     for name, of_people in PROBED.items():
         task = TASKS[name]
         labels = Labels(task.code_of(used["true_class"].to_numpy(np.int64)), task.size, of_people)
@@ -123,7 +123,7 @@ def duplicates_of(photos: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str,
     # nobody knows who is who among the photos to predict: there, no two are compared
     owners = photos["person"].where(photos["split"] == "train", "").tolist()
     components = reduced(looks.features, seed_of(explore.seed, "features"))
-    twins = near_duplicates(looks.hashes, components, owners, explore.hash_bits, explore.cosine)
+    twins = near_duplicates(looks.hashes, components, owners, explore.max_hash_distance, explore.min_cosine)
     images = photos["image"].tolist()
     pairs = [(images[t.first], images[t.second]) for t in twins]
     mixed = [bool(owners[t.first]) != bool(owners[t.second]) for t in twins]
@@ -163,7 +163,9 @@ def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage
             ]
             shown = chosen(known, explore.sheet_photos, explore.seed)
             if shown:
-                sheet = contact_sheet([read_photo(root / i, stage.params.ingest.background) for i in shown])
+                sheet = contact_sheet(
+                    [read_photo(root / i, stage.params.ingest.transparent_rgb) for i in shown]
+                )
                 (folder / "sheets" / f"{code:02d}.jpg").write_bytes(encode_jpeg(sheet))
 
 

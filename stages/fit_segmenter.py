@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.io.atomic import published_folder, write_json
 from pipeline.networks.weights import sha256_of
-from pipeline.params.pixels import FitSegmenter
+from pipeline.params.schema import FitSegmenter
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
@@ -36,7 +36,7 @@ def run(stage: Stage) -> None:
     from pipeline.segment.unet.fitting import DECODER, fit_net, set_seed
     from pipeline.segment.unet.weights import load_encoder, save_net
 
-    params, background = stage.params.fit_segmenter, stage.params.ingest.background
+    params, background = stage.params.fit_segmenter, stage.params.ingest.transparent_rgb
     pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
     train, unseen = split_people(pairs, params.seed)
     config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER, size=params.size)

@@ -51,7 +51,10 @@ def run(stage: Stage) -> None:
     rows = measured(stage, config, setting, photos)
     found = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)
     matted = stage.params.segment.method != "none"
-    found |= {"swaps": stage.params.reliance.swaps if matted else 0, "people": int(rows["person"].nunique())}
+    found |= {
+        "swaps": stage.params.reliance.backgrounds_per_photo if matted else 0,
+        "people": int(rows["person"].nunique()),
+    }
     found |= {"photos": len(rows), "without_person": int(rows["background"].isna().sum()) if matted else None}
     draw_sheet(stage, config, setting, photos, rows)
     RELIANCE.write(stage.out(RELIANCE.path), rows)
@@ -77,7 +80,7 @@ def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:
         raise UserError("nobody is in the folds that the model did not learn", got=f"folds {config.folds}")
     reliance = stage.params.reliance
     people = sorted(set(table["person"]), key=lambda p: (seed_of(reliance.seed, "reliance", p), p))
-    kept = people[: stage.limit or reliance.people]
+    kept = people[: stage.limit or reliance.max_people]
     return table[table["person"].isin(kept)].reset_index(drop=True)
 
 
@@ -94,13 +97,13 @@ def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
             "a fold holds one person only, so there is no other background in it",
             where="reliance.backgrounds",
             got="others",
-            fix="set reliance.backgrounds: procedural, or reliance.people higher",
+            fix="set reliance.backgrounds: procedural, or reliance.max_people higher",
         )
     known = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
     choose = load_kind("compose.backgrounds", reliance.backgrounds).chooser(setting.sources, known)
     jobs = []
     for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
-        draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.swaps)]
+        draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.backgrounds_per_photo)]
         jobs.append(Job(me.image, (x1, y1, x2, y2), [choose(me, draw) for draw in draws]))
     return jobs
 
@@ -111,7 +114,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else PictureStore(MATTES.path)
     return Setting(
-        sources=Sources(Path(params.data.root), mattes, behind=params.ingest.background),
+        sources=Sources(Path(params.data.root), mattes, behind=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel
 
 from pipeline.analysis.report import chart, scores
@@ -18,7 +17,7 @@ from pipeline.io.atomic import write_text
 from pipeline.io.image_store import composed_name
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, TASKS
 from pipeline.params.overrides import flat as flat_params
-from pipeline.params.overrides import set_options
+from pipeline.params.overrides import set_options, yaml_text
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import COMPOSED, COPIES, LABELS, LIVE, PREDICTIONS
@@ -137,7 +136,7 @@ def params_facts(stage: Stage) -> dict[str, Any]:
     values = {name: section.model_dump(mode="json", by_alias=True) for name, section in shown.items()}
     options = set_options(values, flat_params(values))
     command = "dvc exp run report" + "".join(f" \\\n  -S {shell(option)}" for option in options)
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml_text(values)
     return {"params": params, "params_yaml": text, "command": command}
 
 

@@ -45,7 +45,7 @@ def run(stage: Stage) -> None:
 
 
 def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
-    segment, background = stage.params.segment, stage.params.ingest.background
+    segment, background = stage.params.segment, stage.params.ingest.transparent_rgb
     module = load_kind("segment.methods", segment.method)
     root = stage.item_cache.parent.parent
     chosen = (segment, root, SEGMENTER)

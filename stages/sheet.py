@@ -58,7 +58,7 @@ def row_of(
     synthetic: PictureStore,
 ) -> Row:
     """The five cells of one photo."""
-    photo = read_photo(root / image, stage.params.ingest.background)
+    photo = read_photo(root / image, stage.params.ingest.transparent_rgb)
     status = str(facts["status"])
     box, square = _box(facts, ""), _box(facts, "_square")
     found = boxed(photo, box, square, status, list(facts["landmarks"]))

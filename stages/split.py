@@ -15,7 +15,7 @@ from pipeline.dataset.folds import (
     strata_of,
 )
 from pipeline.io.atomic import write_json
-from pipeline.params.labels import Split
+from pipeline.params.schema import Split
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS

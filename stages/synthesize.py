@@ -87,7 +87,7 @@ def run(stage: Stage) -> None:
         photos=Path(stage.params.data.root),
         mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
-        behind=stage.params.ingest.background,
+        behind=stage.params.ingest.transparent_rgb,
         workers=stage.params.machine.workers,
     )
     people = trained_people()

@@ -1,7 +1,7 @@
 """Train the classifier on the composed and the synthetic pictures.
 
 Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and build/boxes.parquet
-where `train.mix_boxes` is eyes, build/plates where `train.background_swap` is above 0, build/eval.parquet
+where `train.cutmix_boxes` is eyes, build/plates where `train.background_swap` is above 0, build/eval.parquet
 where `train.pseudo_labels` is set); writes build/model and the curves in build/live.
 """
 

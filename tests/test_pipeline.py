@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 
 ROOT = Path(__file__).parent.parent
 PEOPLE = 15
@@ -56,7 +58,7 @@ def repository(slice_of_photos: Path, test_data: Path, tmp_path_factory: pytest.
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, place / name)
     path = place / "params.yaml"
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params = parse_yaml(path.read_text(encoding="utf-8"))
     params["data"]["root"] = str(slice_of_photos / "photos")
     params["detect"]["yolov8"]["weights"] = str(test_data.parent / "weights/yolov8n.pt")
     params["fit_segmenter"] |= {
@@ -68,8 +70,8 @@ def repository(slice_of_photos: Path, test_data: Path, tmp_path_factory: pytest.
     params["split"] |= {"folds": 3}
     params["train"] |= {"epochs": 1, "size": 32}
     params["evaluate"]["bootstrap"] = 200
-    params["reliance"] |= {"swaps": 1, "people": 2}
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    params["reliance"] |= {"backgrounds_per_photo": 1, "max_people": 2}
+    path.write_text(yaml_text(params), encoding="utf-8")
     git(place, "init", "-q")
     git(place, "add", "-A")
     git(place, "commit", "-qm", "start")

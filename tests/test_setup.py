@@ -12,13 +12,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 
 import bootstrap
 import install
 import lockfile
 import pip_settings
+from pipeline.params.loading import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 LOCK = lockfile.LOCK.read_text(encoding="utf-8")
@@ -208,7 +208,7 @@ def test_every_output_of_every_stage_is_ignored_by_git() -> None:
     files = [path for path in (ROOT / "dvc.yaml", ROOT / "demo" / "dvc.yaml") if path.exists()]
     assert files, "there is no dvc.yaml"
     for path in files:
-        for name, stage in yaml.safe_load(path.read_text(encoding="utf-8"))["stages"].items():
+        for name, stage in parse_yaml(path.read_text(encoding="utf-8"))["stages"].items():
             base = path.parent / stage.get("wdir", ".")
             for kind in ("outs", "metrics", "plots"):
                 for out in stage.get(kind, []):

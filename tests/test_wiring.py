@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from pipeline.params.loading import parse_yaml
 from pipeline.params.schema import Params
 from tests.imports import ROOT, closure, folder_of, imported, plugins
 
@@ -26,9 +26,9 @@ NOT_NEUTRAL = {"pipeline/params/overrides.py"}  # the report prints what it make
 FILES_AT_MOST = 2
 PLUGIN_PARAMS = {"objective.heads": "train.heads", "objective.losses": "train.loss"}
 
-DVC: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+DVC: dict[str, Any] = parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES: dict[str, Any] = DVC["stages"]
-PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+PARAMS: dict[str, Any] = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def value_of(key: str) -> Any:

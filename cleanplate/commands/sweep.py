@@ -71,21 +71,20 @@ def main(
 
 
 def _read(file: Path) -> tuple[Sweep, dict[str, Any]]:
-    import yaml
-
     from cleanplate.experiments.sweep import plan
     from pipeline.params import load_params
+    from pipeline.params.loading import parse_yaml, read_document
     from pipeline.runtime.errors import UserError
 
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+        document = parse_yaml(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as e:
         known = sorted(str(p) for p in Path("examples/sweeps").glob("*.yaml"))
         raise UserError("there is no such sweep file", got=str(file), allowed=known or None) from e
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+    except (ValueError, OSError) as e:
         raise UserError("the sweep file is no readable YAML", where=file, got=str(e)) from e
     load_params(Path("params.yaml"))
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8-sig"))
+    params = read_document(Path("params.yaml"))
     return plan(document, file.stem, params), params
 
 

@@ -20,11 +20,10 @@ less certain of the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from pipeline import seeds
 from pipeline.evaluate import bootstrap, metrics
@@ -180,15 +179,11 @@ def _fitting_accuracy(known: np.ndarray, new: np.ndarray, macro_f1: float, seed:
             np.mean([_macro_f1(_truth(known, new, r, u, v, random), known) for r, u, v in _rows(shares)])
         )
 
-    return _root(lambda accuracy: simulated(accuracy) - macro_f1)
+    def excess(accuracy: float) -> float:
+        known_ends = accuracy in (0.0, 1.0)  # all wrong is 0, all right is 1; neither can be simulated
+        return (accuracy if known_ends else simulated(accuracy)) - macro_f1
 
-
-def _root(rising: Callable[[float], float], steps: int = 14) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(steps):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2
+    return float(optimize.bisect(excess, 0.0, 1.0, xtol=2**-14))  # pyright: ignore[reportArgumentType]
 
 
 def _forecast(values: np.ndarray) -> Forecast:

@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from cleanplate.experiments.git import WORKSPACE, commit_of, experiment_names, git, git_bytes
+from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import flat
 from pipeline.runtime.errors import UserError
 
@@ -86,8 +85,8 @@ class Revision:
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file of this revision; {} where it has none that can be read."""
         try:
-            value = yaml.safe_load(self._tracked_by_git(path) or b"")
-        except yaml.YAMLError:
+            value = parse_yaml((self._tracked_by_git(path) or b"").decode("utf-8-sig"))
+        except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cleanplate.experiments.cost import record_seconds
+from cleanplate.experiments.dvc_internals import waiting_experiments
 from cleanplate.experiments.git import experiments, git
 from cleanplate.experiments.revisions import INPUTS
 from cleanplate.experiments.sweep import effect
+from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import Overrides, set_options, with_overrides
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say
@@ -100,7 +100,7 @@ class Bench:
 
     def queue(self, wanted: dict[str, Overrides]) -> None:
         """Puts experiments into DVC's queue; those that wait there already are left alone."""
-        waiting = _waiting()
+        waiting = waiting_experiments()
         for name, overrides in wanted.items():
             if name in waiting:
                 say(f"{name} is queued already")
@@ -134,17 +134,9 @@ def _changed_since(commit: str) -> bool:
 
 def _effect_of(commit: str) -> str:
     try:
-        return effect(yaml.safe_load(git("show", f"{commit}:params.yaml")) or {}, commit)
-    except Problems:  # made when the schema was another one
+        return effect(parse_yaml(git("show", f"{commit}:params.yaml")) or {}, commit)
+    except (Problems, ValueError):  # made when the schema was another one
         return f"unknown {commit}"
-
-
-def _waiting() -> set[str]:
-    from dvc.repo import Repo
-
-    with Repo(".") as repo:
-        queue = repo.experiments.celery_queue
-        return {str(e.name) for e in [*queue.iter_queued(), *queue.iter_active()] if e.name}
 
 
 def _refuse_untracked_data(root: str) -> None:

@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cleanplate.experiments.sweep_file import FIX, Setting, settings, targets
-from pipeline.params.loading import combination_problems, read_params
+from pipeline.params.combinations import combination_problems
+from pipeline.params.loading import read_params
 from pipeline.params.overrides import Overrides, with_overrides
 from pipeline.runtime.errors import Problems
 

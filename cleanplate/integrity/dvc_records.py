@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cleanplate.experiments.dvc_internals import lock_problem
+from pipeline.params.loading import parse_yaml
 from pipeline.runtime.errors import UserError
 from stages.shared.dvc_cache import cache_folder
 
@@ -90,6 +90,7 @@ def _records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Ite
 def torn_locks(root: Path) -> list[Path]:
     """Every `dvc.lock` that DVC itself refuses: it writes them in place, so a kill can leave half of one."""
     found: list[Path] = []
+    lock_problem({})  # refused once here, rather than taken for damage of each file
     for record in _records(root, ("dvc.lock",)):
         try:
             _lock(record)
@@ -100,16 +101,11 @@ def torn_locks(root: Path) -> list[Path]:
 
 def _lock(path: Path) -> dict[str, Any]:
     """A `dvc.lock`; what a kill left of one is often sound YAML, so DVC's own form of it is asked for."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import Invalid
-
     raw = _yaml(path)
-    try:
-        COMPILED_LOCKFILE_SCHEMA(raw)
-    except Invalid as e:
+    if problem := lock_problem(raw):
         raise UserError(
-            "a record of DVC cannot be read", where=path, got=str(e), fix=f"`git checkout {path}`"
-        ) from e
+            "a record of DVC cannot be read", where=path, got=problem, fix=f"`git checkout {path}`"
+        )
     return raw
 
 
@@ -123,8 +119,8 @@ def _work_folders(definition: Path) -> dict[str, str]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError) as e:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
         raise UserError(
             "a record of DVC cannot be read", where=path, got=str(e), fix=f"`git checkout {path}`"
         ) from e

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.objective.target import Target
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.seeds import seed_of
 from pipeline.train.augment.draws import Draws
 from pipeline.train.augment.recipe import OPERATIONS, RECIPES, TRIVIAL, TRIVIAL_NAME, Recipe, Step, applied
@@ -41,7 +41,7 @@ def strips(
     Args:
         pictures: uint8 [N, S, S, 3] RGB, at the size that the network sees.
         eyes: float32 [N, 4], box `xyxy` around the eyes as shares of the side, NaN where unknown.
-        params: the `train` section; `augment`, `mix`, `mix_boxes` and `background_swap` are marked as chosen.
+        params: the `train` section; its `augment`, `mix`, `cutmix_boxes` and `background_swap` are marked.
         swapped: uint8 [N, S, S, 3], the pictures on other backgrounds; None: there are no mattes.
     """
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
@@ -71,9 +71,9 @@ def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Trai
     target = Target(torch.eye(18)[torch.arange(len(images)) % 18], torch.zeros(len(images)))
     alpha = f"shares from Beta({params.mix_alpha:g}, {params.mix_alpha:g})"
     for mix, boxes in (("mixup", ""), ("cutmix", "random"), ("cutmix", "upper_half"), ("cutmix", "eyes")):
-        own = {"mix": mix, "mix_probability": 1.0} | ({"mix_boxes": boxes} if boxes else {})
+        own = {"mix": mix, "mix_probability": 1.0} | ({"cutmix_boxes": boxes} if boxes else {})
         mixed, _ = Mixer(params.model_copy(update=own))(images, target, keys, eyes, 0)
-        chosen = params.mix in (mix, "both") and boxes in ("", params.mix_boxes)
+        chosen = params.mix in (mix, "both") and boxes in ("", params.cutmix_boxes)
         said = {"eyes": "around the eyes, where they were found", "upper_half": "always half of it"}
         title = f"{mix} {boxes}".strip() + (" · train.mix" if chosen else "")
         part = "Mixing, here all pictures, each with the one at the mirrored place"

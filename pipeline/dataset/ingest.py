@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.dataset.listing import Aside, Candidate, Listing
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
-from pipeline.params.data import Data, Ingest
+from pipeline.params.schema import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_kind
 from pipeline.runtime.progress import track

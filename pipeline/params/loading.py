@@ -1,7 +1,12 @@
-"""params.yaml read and checked: every mistake at once, with the nearest right name."""
+"""params.yaml read and checked: every mistake at once, with the nearest right name.
+
+It is read as DVC reads it, by ruamel.yaml as YAML 1.2, so that a stage never sees another value than the one
+that DVC tracks.
+"""
 
 from __future__ import annotations
 
+import re
 import reprlib
 import types
 import typing
@@ -9,15 +14,99 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.params.document import read_document
+from pipeline.params.combinations import combination_problems
 from pipeline.params.schema import Params
-from pipeline.runtime.errors import Problems, nearest
-from pipeline.runtime.plugins import kind_names
+from pipeline.runtime.errors import Problems, UserError, nearest
 
 SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases: never all of it
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
+MAX_MERGED = 10_000  # keys of one mapping after merges (`<<`), which can multiply like aliases
+OLD_NAMES = {
+    "audit.cosine": "audit.min_cosine",
+    "audit.hash_bits": "audit.max_hash_distance",
+    "audit.least": "audit.min_confidence",
+    "audit.strength": "audit.l2",
+    "explore.cosine": "explore.min_cosine",
+    "explore.hash_bits": "explore.max_hash_distance",
+    "explore.shuffles": "explore.permutations",
+    "explore.strength": "explore.l2",
+    "ingest.background": "ingest.transparent_rgb",
+    "reliance.people": "reliance.max_people",
+    "reliance.swaps": "reliance.backgrounds_per_photo",
+    "train.clip": "train.clip_grad",
+    "train.ema": "train.ema_decay",
+    "train.mix_boxes": "train.cutmix_boxes",
+    "train.step_epochs": "train.decay_epochs",
+    "train.step_rate": "train.decay_rate",
+}
+INVERSE = {"audit.strength", "explore.strength"}  # the new value is 1 / the old one
 FIX = "correct params.yaml, or the -S option that set this value"
+
+
+class _Constructor(SafeConstructor):
+    """Names a key that is there twice without its values, and bounds merges: either may hold a bomb."""
+
+    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
+        if key in mapping:
+            raise ConstructorError(
+                problem=f"`{SHORT.repr(key).strip(chr(39))}` is there twice", problem_mark=key_node.start_mark
+            )
+        return True
+
+    def flatten_mapping(self, node: Any) -> Any:
+        found = super().flatten_mapping(node)
+        if len(node.value) > MAX_MERGED:
+            raise ConstructorError(problem="too many keys are merged", problem_mark=node.start_mark)
+        return found
+
+
+def parse_yaml(text: str) -> Any:
+    """The values of a YAML 1.2 document, as DVC reads them; None if it is empty.
+
+    Raises:
+        ValueError: it is no such document; says what is wrong, and in which line.
+    """
+    if directive := re.search(r"^%YAML.*", text, re.M):
+        raise ValueError(
+            f"`{directive[0].strip()}` is not supported: this is read as YAML 1.2; remove the line"
+        )
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    try:
+        return yaml.load(text)
+    except MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        line = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise ValueError(", ".join(part for part in (e.context, e.problem) if part) + line) from e
+    except YAMLError as e:
+        raise ValueError(" ".join(str(e).split())) from e
+    except RecursionError as e:
+        raise ValueError("it is nested too deeply") from e
+    except (LookupError, AttributeError, TypeError) as e:  # ruamel's own, e.g. of `!!bool x`, `!!int ''`
+        raise ValueError(f"a value is not what its tag says ({type(e).__name__}: {e})") from e
+
+
+def read_document(path: Path, fix: str = FIX) -> dict[Any, Any]:
+    """The sections of a params file, as they are written.
+
+    Raises:
+        UserError: the file is missing or is no YAML with sections.
+    """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError("the params file is not a file", where=path, fix=fix)
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as e:
+        raise UserError("the params file is missing", where=path, fix="run in the repository's root") from e
+    except (ValueError, OSError) as e:
+        raise UserError("the params file is not readable YAML", where=path, got=str(e), fix=fix) from e
+    if not isinstance(raw, dict):
+        raise UserError("the params file holds no sections", where=path, got=type(raw).__name__, fix=fix)
+    return raw
 
 
 def load_params(path: Path) -> Params:
@@ -28,7 +117,7 @@ def load_params(path: Path) -> Params:
         Problems: unknown keys (with the nearest known), wrong types, values not allowed, impossible
             combinations.
     """
-    raw = read_document(path, FIX)
+    raw = read_document(path)
     params = read_params(raw, str(path))
     problems = combination_problems(params)
     if problems:
@@ -37,7 +126,7 @@ def load_params(path: Path) -> Params:
 
 
 def read_params(raw: dict[str, Any], where: str, fix: str = FIX) -> Params:
-    """Validates what a params file holds, key by key; what cannot be had together is not looked at.
+    """Validates what a params file holds, key by key; combinations are not checked.
 
     Raises:
         Problems: unknown keys (with the nearest known), wrong types, values not allowed.
@@ -51,6 +140,9 @@ def read_params(raw: dict[str, Any], where: str, fix: str = FIX) -> Params:
 def _sentence(error: dict[str, Any]) -> str:
     loc: tuple[Any, ...] = error["loc"]
     name = ".".join(str(part) for part in loc)
+    if name in OLD_NAMES:
+        how = f", which is 1 / {loc[-1]}" if name in INVERSE else ""
+        return f"{name}: was renamed to {OLD_NAMES[name]}{how}; got {SHORT.repr(error.get('input'))}"
     if error["type"] == "extra_forbidden":
         known = _known_keys(loc[:-1])
         close = nearest(str(loc[-1]), known)
@@ -81,78 +173,3 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
             if found := _model_in(part):
                 return found
     return None
-
-
-def combination_problems(params: Params) -> list[str]:
-    """What cannot be had together though each value is allowed, and values that name no file of a kind."""
-    problems = [
-        _name_problem("data.layout", "dataset.layouts", params.data.layout),
-        _name_problem("detect.method", "detect.methods", params.detect.method),
-        _name_problem("segment.method", "segment.methods", params.segment.method),
-        _name_problem("compose.fill", "compose.fills", params.compose.fill),
-        _name_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
-        _name_problem("train.loss", "objective.losses", params.train.loss),
-        _name_problem("train.heads", "objective.heads", params.train.heads),
-    ]
-    if params.split.validation_fold >= params.split.folds:
-        problems.append(
-            f"split.validation_fold: got {params.split.validation_fold}, "
-            f"allowed 0 to {params.split.folds - 1} with split.folds {params.split.folds}"
-        )
-    if params.segment.method == "none":
-        if params.compose.fill != "keep":
-            problems.append(
-                f"compose.fill: {params.compose.fill} needs mattes, but segment.method is none; "
-                "set compose.fill: keep or segment.method: unet"
-            )
-        if params.synthesize.copies > 0:
-            problems.append(
-                f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
-                "set synthesize.copies: 0 or segment.method: unet"
-            )
-        if params.train.background_swap > 0:
-            problems.append(
-                f"train.background_swap: {params.train.background_swap:g} needs mattes, but segment.method "
-                "is none; set train.background_swap: 0 or segment.method: unet"
-            )
-    if params.train.background_swap > 0 and params.compose.fill != "keep":
-        problems.append(
-            f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
-            f"compose.fill {params.compose.fill} takes every background away; set compose.fill: keep"
-        )
-    problems += _prior_problems(params)
-    pasted = params.train.mix in ("cutmix", "both") and params.train.mix_boxes == "eyes"
-    if pasted and params.detect.method != "mtcnn":
-        problems.append(
-            f"train.mix_boxes: eyes are found by detect.method mtcnn, not by {params.detect.method}; "
-            "set detect.method: mtcnn or train.mix_boxes: random"
-        )
-    if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
-        problems.append(
-            "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"
-        )
-    return [p for p in problems if p]
-
-
-def _prior_problems(params: Params) -> list[str]:
-    """Why `predict.prior_correction` would correct what is no probability of a class."""
-    if not params.predict.prior_correction:
-        return []
-    why = []
-    if params.train.loss != "cross_entropy":
-        why.append(f"train.loss {params.train.loss} does not ask for probabilities; set cross_entropy")
-    if params.train.heads == "age_regression":
-        why.append("train.heads age_regression answers in years; set joint, multitask or separate")
-    if params.train.pseudo_labels is not None:
-        why.append("with train.pseudo_labels the model has learnt its own answers to these photos; set null")
-    return [f"predict.prior_correction: true takes probabilities of classes, but {reason}" for reason in why]
-
-
-def _name_problem(param: str, kind: str, name: str) -> str:
-    known = kind_names(kind)
-    if name in known:
-        return ""
-    close = nearest(name, known)
-    hint = f"; did you mean `{close}`?" if close else "."
-    folder = f"pipeline/{kind.replace('.', '/')}/"
-    return f"{param}: got {name!r}{hint} Allowed (files in {folder}): {', '.join(known)}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import re
 from typing import Any
+
+from ruamel.yaml import YAML
 
 Overrides = dict[str, Any]  # dotted name -> value
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*")  # text that Hydra's grammar reads as text without quotes
@@ -62,3 +65,12 @@ def hydra(value: Any) -> str:
     if PLAIN.fullmatch(text) and text.lower() not in WORDS:
         return text
     return "'" + text.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
+
+
+def yaml_text(values: dict[str, Any]) -> str:
+    """`values` in the form that DVC writes params.yaml in."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    out = io.StringIO()
+    yaml.dump(values, out)
+    return out.getvalue()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from pipeline.params.training import Train
+from pipeline.networks.backends import Precision, cpu_has_bf16
+from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
 
-Precision = Literal["f32", "bf16", "f16"]
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
@@ -92,16 +91,6 @@ def precision_of(params: Train, device: torch.device) -> Precision:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "f16"
     return "bf16" if cpu_has_bf16() else "f32"
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself (AVX512-BF16, AMX)."""
-    ask = getattr(torch.cpu, "get_capabilities", None)
-    if ask is not None:
-        found = ask()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch before 2.12
-    return bool(asked and asked())
 
 
 def settle(device: torch.device) -> None:

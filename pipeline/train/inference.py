@@ -12,11 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from pipeline.params.training import Train
+from pipeline.networks.backends import Precision
+from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_kind
 from pipeline.train.data import Pictures
-from pipeline.train.device import Precision, autocast, device_of, precision_of
+from pipeline.train.device import autocast, device_of, precision_of
 from pipeline.train.network import Classifier, classifier, to_images
 
 BATCH = 64

@@ -14,8 +14,9 @@ from accelerate import Accelerator
 from accelerate.utils.operations import broadcast_object_list
 
 from pipeline import seeds
+from pipeline.networks.backends import Precision
 from pipeline.objective.objective import Objective, target_of
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.progress import say
 from pipeline.train import device as devices
 from pipeline.train.augment.recipe import Recipe
@@ -45,7 +46,7 @@ class Run:
     objective: Objective
     recipe: Recipe
     mixer: Mixer
-    precision: devices.Precision
+    precision: Precision
 
     @property
     def judged(self) -> Classifier:
@@ -156,8 +157,8 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
         images, target = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch)
         loss = run.objective.loss(run.model(images).float(), target)
         accelerator.backward(loss)
-        if params.clip:
-            accelerator.clip_grad_norm_(run.model.parameters(), params.clip)
+        if params.clip_grad:
+            accelerator.clip_grad_norm_(run.model.parameters(), params.clip_grad)
         run.optimizer.step()
         run.optimizer.zero_grad()
         if run.ema is not None:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from pipeline.objective.target import Target
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.augment.draws import Draws
 
 UPPER_HALF = (0.0, 0.0, 1.0, 0.5)
 
 
 class Mixer:
-    """Mixes batches as `train.mix`, `mix_boxes`, `mix_alpha` and `mix_probability` say."""
+    """Mixes batches as `train.mix`, `cutmix_boxes`, `mix_alpha` and `mix_probability` say."""
 
     def __init__(self, params: Train) -> None:
         self.params = params
@@ -50,7 +50,9 @@ class Mixer:
         cut = cut | (params.mix == "cutmix")
         share = torch.from_numpy(beta_draws(keys, epoch, params.mix_alpha)).to(images.device)
         other = images.flip(0)
-        boxes = paste_boxes(params.mix_boxes, share, draws, torch.from_numpy(eyes).to(images.device).flip(0))
+        boxes = paste_boxes(
+            params.cutmix_boxes, share, draws, torch.from_numpy(eyes).to(images.device).flip(0)
+        )
         inside = in_boxes(boxes, images.shape[-1])
         chosen = chosen & (~cut | inside.any(dim=(1, 2)))  # eyes unknown: nothing to paste
         kept = torch.where(cut, 1 - inside.float().mean(dim=(1, 2)), share)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.runtime.plugins import load_kind
 from pipeline.train import pretrained

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.train.network import Classifier
 
@@ -58,11 +58,14 @@ def optimizer_of(model: Classifier, params: Train) -> torch.optim.Optimizer:
 
 
 def _groups(net: nn.Module, params: Train) -> list[dict[str, Any]]:
-    from timm.optim import _param_groups as groups
+    from timm.optim import (
+        param_groups_layer_decay,  # pyright: ignore[reportPrivateImportUsage]
+        param_groups_weight_decay,  # pyright: ignore[reportPrivateImportUsage]
+    )
 
     if params.layer_decay < 1:
-        return groups.param_groups_layer_decay(net, params.weight_decay, layer_decay=params.layer_decay)
-    return groups.param_groups_weight_decay(net, params.weight_decay)
+        return param_groups_layer_decay(net, params.weight_decay, layer_decay=params.layer_decay)
+    return param_groups_weight_decay(net, params.weight_decay)
 
 
 class Schedule:
@@ -78,7 +81,7 @@ class Schedule:
         if params.schedule == "plateau":  # timm's own forgets its state when a run goes on
             for group in optimizer.param_groups:
                 group["lr"] = params.lr * group.get("lr_scale", 1.0)
-            self.plateau = ReduceLROnPlateau(optimizer, "max", params.step_rate, params.patience)
+            self.plateau = ReduceLROnPlateau(optimizer, "max", params.decay_rate, params.patience)
             self.top = [float(group["lr"]) for group in optimizer.param_groups]
             return
         constant = params.schedule == "constant"  # a step schedule that never reaches its step
@@ -86,8 +89,8 @@ class Schedule:
             optimizer,
             sched="step" if constant else params.schedule,
             num_epochs=params.epochs,
-            decay_epochs=params.epochs + 1 if constant else params.step_epochs,
-            decay_rate=params.step_rate,
+            decay_epochs=params.epochs + 1 if constant else params.decay_epochs,
+            decay_rate=params.decay_rate,
             warmup_epochs=cast(int, min(params.warmup_epochs, params.epochs)),
             warmup_lr=params.lr * 0.01,
             min_lr=params.lr * 0.01,
@@ -119,12 +122,12 @@ class Schedule:
 
 
 def averaged(model: Classifier, params: Train) -> Any:
-    """A copy of `model` that follows it slowly (`train.ema`), or None; it has `update(model, step)`."""
-    if params.ema == 0:
+    """A copy of `model` that follows it slowly (`train.ema_decay`), or None; it has `update(model, step)`."""
+    if params.ema_decay == 0:
         return None
     from timm.utils.model_ema import ModelEmaV3
 
-    return ModelEmaV3(model, decay=params.ema, use_warmup=True)
+    return ModelEmaV3(model, decay=params.ema_decay, use_warmup=True)
 
 
 def freeze(model: Classifier, params: Train, epoch: int) -> None:

@@ -7,10 +7,10 @@ import torch
 
 from pipeline.evaluate import metrics
 from pipeline.labels import TASKS
-from pipeline.params.training import Train
+from pipeline.networks.backends import Precision
+from pipeline.params.schema import Train
 from pipeline.train.checkpoint import State
 from pipeline.train.data import Examples
-from pipeline.train.device import Precision
 from pipeline.train.network import Classifier
 
 SMALLEST = 1e-12  # a probability below this costs no more

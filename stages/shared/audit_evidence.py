@@ -71,20 +71,20 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     ]
     seen = describe(pictures, orders, audit, stage.params.machine.workers)
     components = reduced(seen.features, seed_of(audit.seed, "components"))
-    found = {name: answers(name, components, photos, audit.strength) for name in ("mask", "gender", "age")}
+    found = {name: answers(name, components, photos, audit.l2) for name in ("mask", "gender", "age")}
     p, codes = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
     return Evidence(photos, components, seen.hashes, p, codes)
 
 
 def answers(
-    task: str, components: np.ndarray, photos: pd.DataFrame, strength: float
+    task: str, components: np.ndarray, photos: pd.DataFrame, l2: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities from models that have not learnt the person, and the codes as said; see Evidence."""
     from pipeline.analysis.audit.out_of_fold import out_of_fold, pooled, sharpened
 
     who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()
     said = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
-    p = out_of_fold(components, said, folds, TASKS[task].size, strength)
+    p = out_of_fold(components, said, folds, TASKS[task].size, l2)
     if task == "mask":
         return sharpened(p, said), said
     first = np.unique(who, return_index=True)[1]

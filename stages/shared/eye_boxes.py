@@ -1,4 +1,4 @@
-"""Where the eyes are in the pictures that are learnt, for CutMix with `train.mix_boxes: eyes`."""
+"""Where the eyes are in the pictures that are learnt, for CutMix with `train.cutmix_boxes: eyes`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stages.shared.artefacts import BOXES, CROPS
 
 def eyes_asked(params: Params) -> bool:
     """Whether CutMix cuts out eyes."""
-    return params.train.mix in ("cutmix", "both") and params.train.mix_boxes == "eyes"
+    return params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
 
 
 def known_eyes(images: list[str], params: Params) -> np.ndarray:
@@ -42,7 +42,7 @@ def eyes_of(images: list[str], params: Params) -> np.ndarray:
     if eyes_asked(params) and np.isnan(found).all():
         raise UserError(
             "no photo has eyes to cut out",
-            where="train.mix_boxes",
+            where="train.cutmix_boxes",
             got="eyes",
             allowed="random, upper_half",
             fix="set detect.method: mtcnn, the detector that finds eyes",

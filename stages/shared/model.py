@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import composed_name
-from pipeline.params.scoring import Inference
-from pipeline.params.training import Train
+from pipeline.params.schema import Inference, Train
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, MODEL
 from stages.shared.command import Stage

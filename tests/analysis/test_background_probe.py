@@ -37,7 +37,7 @@ def rooms(seed: int, people: int, tie: float) -> tuple[np.ndarray, np.ndarray, n
 def asked(features: np.ndarray, codes: np.ndarray, who: np.ndarray, of_people: bool = True) -> dict:
     folds = who % 5
     labels = Labels(codes, int(codes.max()) + 1, of_people)
-    return judged({"x": probed(OutOfFoldRidge(features, folds, 0.1), labels, who, folds, LUCK)})["x"]
+    return judged({"x": probed(OutOfFoldRidge(features, folds, 10), labels, who, folds, LUCK)})["x"]
 
 
 def test_alarms_without_a_tie_are_as_rare_as_promised_on_32_people() -> None:
@@ -83,7 +83,7 @@ def test_ridge_answers_as_the_normal_equations_do_and_never_for_people_it_learnt
     random = np.random.default_rng(5)
     features, folds = random.normal(size=(60, 4)), np.arange(60) % 3
     codes = random.integers(0, 3, (2, 60))
-    answers = OutOfFoldRidge(features, folds, 0.5).answers(codes, 3)
+    answers = OutOfFoldRidge(features, folds, 2).answers(codes, 3)
     for b in range(2):
         for fold in range(3):
             held = folds == fold
@@ -107,7 +107,7 @@ def test_words_say_cannot_tell_where_luck_does_as_well() -> None:
 def test_the_interval_is_a_bootstrap_over_people() -> None:
     features, codes, who = rooms(1, 40, tie=0.8)
     found = asked(features, codes, who)["balanced_accuracy"]
-    predicted = OutOfFoldRidge(features, who % 5, 0.1).answers(codes[None], 2)[0]
+    predicted = OutOfFoldRidge(features, who % 5, 10).answers(codes[None], 2)[0]
     by_person = np.zeros((40, 2, 2), np.int64)
     np.add.at(by_person, (who, codes, predicted), 1)
     drawn = balanced_accuracy(resampled(by_person, draws_of_people(40, LUCK.draws, LUCK.seed)))

@@ -14,7 +14,7 @@ from pipeline.analysis.contact_sheet import CELL
 from pipeline.analysis.reliance.gradcam import LEAST_CELLS, cams, last_maps, log_odds, outside
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.labels import TASKS
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.network import Classifier, classifier
 
 SIZE = 64

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cleanplate.commands import check
 from pipeline.params import load_params
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import Problems, UserError
 from stages.shared.rates import rate_key, record_rate
 from tests.conftest import ROOT
@@ -34,10 +35,10 @@ def ready(project: Path) -> Path:
 
 
 def change(**sections: dict[str, Any]) -> None:
-    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml(Path("params.yaml").read_text(encoding="utf-8"))
     for name, values in sections.items():
         raw[name] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    Path("params.yaml").write_text(yaml_text(raw), encoding="utf-8")
 
 
 def problems() -> str:

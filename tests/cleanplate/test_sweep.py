@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cleanplate.experiments.sweep import plan
-from pipeline.params.loading import combination_problems, read_params
+from pipeline.params.combinations import combination_problems
+from pipeline.params.loading import parse_yaml, read_params
 from pipeline.params.overrides import flat, hydra, set_options, with_overrides
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.fixtures.experiments import cleanplate, make_project, run
 
-PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+PARAMS: dict[str, Any] = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
 SWEEPS = sorted((ROOT / "examples" / "sweeps").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
 def test_every_variant_that_ships_is_valid(path: Path) -> None:
-    sweep = plan(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, PARAMS)
+    sweep = plan(parse_yaml(path.read_text(encoding="utf-8")), path.stem, PARAMS)
     known = flat(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
     for name, overrides in sweep.experiments.items():
         params = read_params(with_overrides(PARAMS, overrides), name)
@@ -36,7 +36,7 @@ def test_every_variant_that_ships_is_valid(path: Path) -> None:
 
 
 def test_teams_sweep_holds_what_the_teams_tried() -> None:
-    document = yaml.safe_load((ROOT / "examples" / "sweeps" / "teams.yaml").read_text(encoding="utf-8"))
+    document = parse_yaml((ROOT / "examples" / "sweeps" / "teams.yaml").read_text(encoding="utf-8"))
     sweep = plan(document, "teams", PARAMS)
     names = set(sweep.experiments)
     for crop in ("none", "mtcnn", "yolov8"):
@@ -105,7 +105,7 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
 
     path = tmp_path / "params.yaml"
     path.write_text("train:\n  loss: a\n  lr: 0.1\nrelabel:\n  age_rules: []\n")
-    params = yaml.safe_load(path.read_text())
+    params = parse_yaml(path.read_text())
     overrides = {
         "train.loss": "b c, 'd'",
         "train.lr": 0.0001,
@@ -118,7 +118,7 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
     }
     apply_overrides(path, set_options(params, overrides))
     expected = with_overrides(params, overrides | {"train.age_bounds": [30, 58]})
-    assert yaml.safe_load(path.read_text()) == expected
+    assert parse_yaml(path.read_text()) == expected
     assert hydra("mtcnn") == "mtcnn"
 
 

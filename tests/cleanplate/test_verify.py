@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.networks.result_cache import ItemCache
+from pipeline.params.loading import parse_yaml
 from tests.reliability.repository import cleanplate, copied, dvc, flip, make_repository, run
 
 PHOTO = "ab" * 32
@@ -35,7 +35,7 @@ def verify(folder: Path) -> tuple[int, str]:
 
 def kept(folder: Path, output: str) -> Path:
     """The cache's object of an output."""
-    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
+    stages = parse_yaml((folder / "dvc.lock").read_text())["stages"].values()
     md5 = next(o["md5"] for s in stages for o in s["outs"] if o["path"] == output)
     return folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
@@ -18,6 +17,8 @@ from demo.dataset import Params, read_params, write_demo
 from demo.drawing.people import choose_people, class_of
 from demo.drawing.person import PHOTOS, background_of, draw
 from pipeline.io.photo import PhotoError, read_photo
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import UserError
 from tests.imports import ROOT, closure
 from tests.test_wiring import NEUTRAL
@@ -211,7 +212,7 @@ def test_wrong_params_are_refused_by_name(tmp_path: Path) -> None:
     good = {"seed": 1, "people": 18, "eval_people": 6, "size": [384, 512]}
     path = tmp_path / "params.yaml"
     for change in ({"persons": 3}, {"people": 2}, {"size": 384}, {"seed": "x"}):
-        path.write_text(yaml.safe_dump(good | change))
+        path.write_text(yaml_text(good | change))
         with pytest.raises(UserError, match=next(iter(change))):
             read_params(path)
 
@@ -232,11 +233,12 @@ def test_a_wrong_param_ends_the_command_without_a_traceback(tmp_path: Path) -> N
 
 def test_dvc_stage_lists_every_module_and_param() -> None:
     demo = ROOT / "demo"
-    stage = yaml.safe_load((demo / "dvc.yaml").read_text())["stages"]["demo"]
-    modules = {str(path.relative_to(ROOT)) for path in closure(demo / "dataset.py")[0]} | {"demo/dataset.py"}
+    stage = parse_yaml((demo / "dvc.yaml").read_text())["stages"]["demo"]
+    files, _ = closure(demo / "dataset.py", NEUTRAL)
+    modules = {str(path.relative_to(ROOT)) for path in files} | {"demo/dataset.py"}
     assert modules - NEUTRAL == set(stage["deps"])
     (params,) = stage["params"]
-    assert set(params["demo/params.yaml"]) == set(yaml.safe_load((demo / "params.yaml").read_text()))
+    assert set(params["demo/params.yaml"]) == set(parse_yaml((demo / "params.yaml").read_text()))
 
 
 @pytest.mark.timeout(300)

@@ -15,7 +15,7 @@ from pipeline.detect.boxes import iou
 from pipeline.io.photo import read_photo
 from pipeline.networks.backends import cpu_has_bf16, has_cuda
 from pipeline.networks.weights import sha256_of
-from pipeline.params.pixels import Detect, Yolov8Params
+from pipeline.params.schema import Detect, Yolov8Params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import kind_names, load_kind
 from tests.conftest import ROOT

@@ -15,6 +15,7 @@ import pytest
 from pipeline.detect.mtcnn.cascade import Mtcnn
 from pipeline.detect.mtcnn.nets import Backend
 from pipeline.detect.mtcnn.search import Faces
+from pipeline.detect.mtcnn.weights import converted
 from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn
 
@@ -180,6 +181,7 @@ def test_backends_agree(every_scale: Mtcnn) -> None:
 
 
 def test_a_worker_on_openvino_never_imports_torch() -> None:
+    converted(Path())  # as `prepare` does
     code = (
         "import sys, numpy; from pipeline.detect.mtcnn.cascade import Mtcnn;"
         "Mtcnn().detect(numpy.zeros((64, 64, 3), 'u1')); sys.exit('torch' in sys.modules)"

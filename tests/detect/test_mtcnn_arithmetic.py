@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.detect.mtcnn import weights
 from pipeline.detect.mtcnn.first_layer import first_layer
 from pipeline.detect.mtcnn.nets import PNET, folded_weights
 from pipeline.detect.mtcnn.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
-from pipeline.detect.mtcnn.weights import NETWORKS, read_weights, weights_file, weights_sha256
+from pipeline.detect.mtcnn.weights import NETWORKS, converted, read_weights, weights_file, weights_sha256
+from pipeline.runtime.errors import UserError
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("size", [(37, 61), (512, 384), (3000, 2900)])  # the last is too large for int32 sums
@@ -47,8 +51,8 @@ def test_first_layer_is_torchs(size: tuple[int, int]) -> None:
     from torch.nn import functional as F
 
     level = np.random.default_rng(5).uniform(0, 255, (3, *size)).astype(np.float32)
-    weights = folded_weights(PNET)
-    kernel, bias, slopes = (weights[k] for k in ("conv1.weight", "conv1.bias", "prelu1.weight"))
+    own = folded_weights(PNET, ROOT)
+    kernel, bias, slopes = (own[k] for k in ("conv1.weight", "conv1.bias", "prelu1.weight"))
     x = F.conv2d(torch.from_numpy(level)[None], torch.from_numpy(kernel), torch.from_numpy(bias))
     x = F.max_pool2d(F.prelu(x, torch.from_numpy(slopes)), 2, 2, ceil_mode=True)
     ours = first_layer(level, kernel, bias, slopes)
@@ -91,15 +95,38 @@ def test_levels_suppress_only_themselves() -> None:
     assert len(together) > len(nms(boxes, scores, 0.5))
 
 
-def test_weights_read_without_torch_are_torchs() -> None:
+def test_weights_are_torchs_and_the_same_bytes_wherever_they_are_converted(tmp_path: Path) -> None:
     import torch
 
     digest = hashlib.sha256()
     for network in NETWORKS:
         digest.update(weights_file(network).read_bytes())
         theirs = torch.load(weights_file(network), weights_only=True)
-        ours = read_weights(network)
-        assert list(ours) == list(theirs)
+        ours = read_weights(network, tmp_path)
+        assert set(ours) == set(theirs)
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name].numpy())
     assert weights_sha256() == digest.hexdigest()
+    files = sorted(f.name for f in converted(tmp_path).iterdir())
+    assert len(files) == 4
+    for name in files:
+        assert (converted(tmp_path) / name).read_bytes() == (
+            converted(tmp_path / "other") / name
+        ).read_bytes()
+
+
+def test_damaged_weights_are_converted_again(tmp_path: Path) -> None:
+    file = converted(tmp_path) / "pnet.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    read_weights("pnet", tmp_path)
+    assert file.read_bytes() == whole
+
+
+def test_other_weights_in_the_wheel_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pnet.pt").write_bytes(b"something else")
+    monkeypatch.setattr(weights, "weights_file", lambda network: tmp_path / f"{network}.pt")
+    weights_sha256.cache_clear()
+    with pytest.raises(UserError, match=r"facenet-pytorch 2\.6\.0"):
+        converted(tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.detect.mtcnn import openvino_nets, torch_nets
 from pipeline.detect.mtcnn.cascade import Mtcnn
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, folded_weights
 from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
 from pipeline.detect.mtcnn.search import Face
 from pipeline.detect.mtcnn.torch_nets import TorchNets
@@ -20,6 +21,7 @@ from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn
 
 REPO = Path(__file__).parents[2]
+WEIGHTS = {net.name: folded_weights(net, REPO) for net in (PNET, RNET, ONET)}
 FEW = {"pnet": 4, "rnet": 64, "onet": 16}
 
 
@@ -34,7 +36,7 @@ def assert_alone_and_together(photos: list[np.ndarray]) -> int:
     """Returns how many have a face."""
     mtcnn = Mtcnn(backend="torch")
     alone = [mtcnn.best(photo) for photo in photos]
-    mtcnn.nets = TorchNets("cpu", FEW)
+    mtcnn.nets = TorchNets(WEIGHTS, "cpu", FEW)
     together = mtcnn.bests(photos)
     assert all(equal(one, other, 1e-3) for one, other in zip(alone, together, strict=True))
     for some in (slice(0, 1), slice(1, 4), slice(2, len(photos))):  # in other company, to the bit
@@ -59,7 +61,7 @@ def test_real_photos_together_have_the_faces_that_they_have_alone(test_data: Pat
 
 def test_large_photos_are_looked_at_in_smaller_companies(monkeypatch: pytest.MonkeyPatch) -> None:
     photos, mtcnn = drawn_photos(), Mtcnn(backend="torch")
-    mtcnn.nets = nets = TorchNets("cpu", FEW)
+    mtcnn.nets = nets = TorchNets(WEIGHTS, "cpu", FEW)
     whole = mtcnn.bests(photos)
     asked: list[tuple[int, ...]] = []
     run = nets._run
@@ -83,7 +85,7 @@ def test_a_network_of_its_own_answers_a_level_with_the_same_bits(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     level = np.random.default_rng(1).uniform(0, 255, (1, 3, *shape)).astype(np.float32)
-    nets = OpenvinoNets(1)
+    nets = OpenvinoNets(WEIGHTS, 1)
     free = nets.pnet(level).copy()
     monkeypatch.setattr(openvino_nets, "HOT", 0)
     np.testing.assert_array_equal(nets.pnet(level), free)

@@ -8,7 +8,7 @@ import torch
 
 from pipeline import labels
 from pipeline.objective.objective import Objective, learnt_mix, target_of
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_kind
 from pipeline.train.data import epoch_order
 

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.labels import TASKS, Task
 from pipeline.objective.objective import class_weights
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.plugins import kind_names, load_kind
 
 GENDER, AGE, CLASS = TASKS["gender"], TASKS["age"], TASKS["class"]

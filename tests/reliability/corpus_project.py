@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
 
 
 def write_params(folder: Path, **sections: dict[str, object]) -> None:
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["data"]["root"] = "photos"
     raw["ingest"]["max_quarantine"] = 1.0
     for name, values in sections.items():
         raw[name] |= values
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml_text(raw), encoding="utf-8")
 
 
 def link_code(folder: Path) -> None:

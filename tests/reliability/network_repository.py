@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import yaml
-
 from demo.dataset import Params, write_demo
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
 from tests.fixtures.tiny_unet import write_tiny
 from tests.reliability.repository import add_code, add_data, write_params
@@ -37,16 +37,16 @@ SMALL = {
     "compose": {"size": 64},
     "train": TINY_TRAIN,
     "evaluate": {"bootstrap": 100},
-    "reliance": {"swaps": 1, "people": 4},
+    "reliance": {"backgrounds_per_photo": 1, "max_people": 4},
     "audit": {"bootstrap": 100, "size": 48},
-    "explore": {"bootstrap": 100, "shuffles": 100, "sheet_photos": 2},
+    "explore": {"bootstrap": 100, "permutations": 100, "sheet_photos": 2},
     "machine": {"workers": 2},
 }
 
 
 def network_stages() -> tuple[str, ...]:
     """Every stage of dvc.yaml, in the order of the file."""
-    return tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
+    return tuple(parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 
 
 def make_small_network_repository(folder: Path) -> Path:
@@ -70,10 +70,10 @@ def make_network_repository(folder: Path) -> Path:
     write_demo(folder, Params(7, PEOPLE, TO_PREDICT, SIZE), workers=1)
     shutil.rmtree(folder / "truth")
     (folder / "data").rename(folder / "photos")
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for section, values in SMALL.items():
         raw[section] |= values
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml_text(raw), encoding="utf-8")
     (folder / "data").mkdir()
     for name in ("corrections.csv", "reviewed.csv"):
         header = (ROOT / "data" / name).read_text(encoding="utf-8").splitlines()[0]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
 from tests.fixtures.pixel_project import make_project
 
@@ -47,7 +48,7 @@ def add_data(folder: Path, people: int, photos: int) -> None:
 
 def write_params(folder: Path, **changes: Any) -> None:
     """params.yaml: the small set's, with `section__param=value` changed."""
-    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["data"]["root"] = "data"
     raw["relabel"]["corrections"] = "corrections.csv"
     raw["split"] |= {"folds": 2}
@@ -56,7 +57,7 @@ def write_params(folder: Path, **changes: Any) -> None:
     for key, value in changes.items():
         section, param = key.split("__")
         raw[section][param] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml_text(raw), encoding="utf-8")
 
 
 def add_code(folder: Path, stages: Sequence[str], ignored: Sequence[str], git: bool = True) -> None:
@@ -65,8 +66,8 @@ def add_code(folder: Path, stages: Sequence[str], ignored: Sequence[str], git: b
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "weights.lock", folder / "weights.lock")
     if git:
-        graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        text = yaml.safe_dump({"stages": {name: graph[name] for name in stages}}, sort_keys=False)
+        graph = parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        text = yaml_text({"stages": {name: graph[name] for name in stages}})
         (folder / "dvc.yaml").write_text(text, encoding="utf-8")
         _commit(folder, ignored)
 

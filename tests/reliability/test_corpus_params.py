@@ -10,6 +10,12 @@ from stages.ingest import run as run_ingest
 from stages.shared.command import run_stage
 from tests.fixtures.data_folder import ANNA, add_person
 
+MERGES = "m0: &m0 {k: 1}\n" + "".join(
+    f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 8)}]}}\n" for i in range(1, 12)
+)
+LISTS = ", ".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 8)}]" for i in range(1, 12))
+TWICE = f"s: {{a0: &a0 [x], {LISTS}}}\nt: {{u: {{v: {{w: {{x: *a11, x: *a11}}}}}}}}\n"
+
 PARAMS: dict[str, tuple[str, str]] = {
     "unknown key": ("compose:\n  fil: black\n", "did you mean `fill`"),
     "wrong type": ("compose:\n  size: big\n", "compose.size"),
@@ -23,10 +29,21 @@ PARAMS: dict[str, tuple[str, str]] = {
     "python object": ("a: !!python/object/apply:os.system ['touch pwned']\n", "not readable YAML"),
     "traversal in a kind": ("detect:\n  method: ../../evil\n", "Allowed"),
     "number for a word": ("detect:\n  method: 3\n", "detect.method"),
-    "yes for a number": ("train:\n  epochs: yes\n", "train.epochs: Value error, YAML reads yes"),
-    "no for a word": ("detect:\n  method: no\n", "in quotes"),
-    "octal": ("train:\n  epochs: 010\n", "`010` is no plain number"),
-    "time of day": ("train:\n  epochs: 1:30\n", "`1:30` is no plain number"),
+    "yes for a number": ("train:\n  epochs: yes\n", "train.epochs: Input should be a valid integer"),
+    "true for a number": (
+        "train:\n  epochs: true\n",
+        "train.epochs: Value error, true and false mean nothing",
+    ),
+    "no for a word": ("detect:\n  method: no\n", "detect.method: got 'no'"),
+    "true for a word": ("detect:\n  method: true\n", "in quotes"),
+    "yes for true": ("evaluate:\n  tta_flip: yes\n", "evaluate.tta_flip: Value error, write true or false"),
+    "1 for true": ("evaluate:\n  tta_flip: 1\n", "evaluate.tta_flip: Value error, write true or false"),
+    "no for false or a file": ("train:\n  pretrained: no\n", "write true or false"),
+    "off in a mapping": ("train:\n  model_args: {pad: off}\n", "write true or false"),
+    "time of day": ("train:\n  epochs: 1:30\n", "train.epochs: Input should be a valid integer"),
+    "another YAML": ("%YAML 1.1\n---\ntrain:\n  epochs: 010\n", "`%YAML 1.1` is not supported"),
+    "merge bomb": (MERGES, "too many keys are merged"),
+    "key twice, a bomb": (TWICE, "`x` is there twice"),
     "date": ("train:\n  epochs: 2026-01-01\n", "train.epochs"),
     "half an epoch": ("train:\n  epochs: 1.5\n", "fractional part"),
     "negative": ("train:\n  batch_size: -64\n", "train.batch_size"),
@@ -36,8 +53,8 @@ PARAMS: dict[str, tuple[str, str]] = {
     "too large for a float": ("train:\n  lr: 1e400\n", "finite"),
     "decimal comma": ("train:\n  lr: 0,002\n", "train.lr"),
     "per cent": ("ingest:\n  max_quarantine: 1%\n", "ingest.max_quarantine"),
-    "colour of the web": ('ingest:\n  background: "#ffffff"\n', "ingest.background"),
-    "two channels": ("ingest:\n  background: [255, 255]\n", "ingest.background"),
+    "colour of the web": ('ingest:\n  transparent_rgb: "#ffffff"\n', "ingest.transparent_rgb"),
+    "two channels": ("ingest:\n  transparent_rgb: [255, 255]\n", "ingest.transparent_rgb"),
     "section without params": ("compose:\n", "compose: a section holds its params below it"),
     "section of one word": ("compose: black\n", "compose: a section holds its params below it"),
     "section misspelt": ("trian:\n  epochs: 3\n", "did you mean `train`"),

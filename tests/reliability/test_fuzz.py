@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,6 +18,8 @@ from pipeline.dataset.corrections import read_corrections
 from pipeline.dataset.person import PersonError, read_person
 from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.params import load_params
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.reliability.soak import SOAK, many
@@ -91,12 +92,12 @@ values = st.recursive(
 @QUICK
 @given(data=st.data())
 def test_any_value_in_params(data: st.DataObject, tmp_path: Path) -> None:
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     section = data.draw(st.sampled_from(sorted(raw)))
     key = data.draw(st.one_of(st.sampled_from(sorted(raw[section])), st.text(max_size=8)))
     raw[section][key] = data.draw(values)
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8", errors="surrogatepass")
+    path.write_text(yaml_text(raw), encoding="utf-8", errors="surrogatepass")
     try:
         load_params(path)
     except UserError:

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.reliability.repository import cleanplate, run
@@ -33,7 +33,7 @@ def hostile(tmp_path: Path) -> tuple[Path, Path]:
 def lock_with(folder: Path, path: str) -> None:
     outs = [{"path": path, "hash": "md5", "md5": "0123456789abcdef" * 2, "size": 1}]
     lock = {"schema": "2.0", "stages": {"a": {"cmd": "true", "outs": outs}}}
-    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (folder / "dvc.lock").write_text(yaml_text(lock))
 
 
 @pytest.mark.parametrize("way", ["parent", "absolute", "link"])

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import UserError
 
 
@@ -96,9 +97,9 @@ def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> 
     from pipeline.train.network import classifier
 
     torch_file(project / "evil.pth", project / "ran")
-    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw = parse_yaml(Path("params.yaml").read_text())
     raw["train"] |= {"model": "test_resnet", "model_args": {"checkpoint_path": "evil.pth"}, "size": 32}
-    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    Path("params.yaml").write_text(yaml_text(raw))
     with pytest.raises((UserError, RuntimeError), match=r"blocked|not a checkpoint|cannot"):
         classifier(load_params(Path("params.yaml")).train)
     assert not (project / "ran").exists()

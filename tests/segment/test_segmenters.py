@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.params.pixels import Segment
+from pipeline.params.schema import Segment
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import kind_names, load_kind
 from pipeline.segment.methods import Running

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from pipeline import labels
 from pipeline.analysis.audit.features import Order, describe
@@ -17,7 +16,9 @@ from pipeline.io.image_store import PictureStore
 from pipeline.io.photo import encode_jpeg
 from pipeline.io.tables import write_table
 from pipeline.params import Params, load_params
-from pipeline.params.audit import Audit
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
+from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
 from stages import audit
 from stages.shared.command import Stage
@@ -50,11 +51,11 @@ def plant(people: int = 36) -> tuple[pd.DataFrame, str, str]:
 
 
 def set_up(**changes: object) -> Params:
-    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    raw["audit"] |= {"bootstrap": 100, "size": 64, "strength": 0.01} | changes
+    raw = parse_yaml(Path("params.yaml").read_text(encoding="utf-8"))
+    raw["audit"] |= {"bootstrap": 100, "size": 64, "l2": 100} | changes
     raw["data"]["root"] = "photos"
     raw["machine"]["workers"] = 1
-    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    Path("params.yaml").write_text(yaml_text(raw), encoding="utf-8")
     return load_params(Path("params.yaml"))
 
 
@@ -121,7 +122,7 @@ def test_a_table_that_says_otherwise_than_the_folder_is_a_suspicion() -> None:
 def test_a_model_adds_its_features(tmp_path: Path) -> None:
     import torch
 
-    from pipeline.params.training import Train
+    from pipeline.params.schema import Train
     from pipeline.train.network import backbone_maker
 
     network = backbone_maker(Train(model="test_resnet", size=64), weights=False)(1000)

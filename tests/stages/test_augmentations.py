@@ -12,7 +12,7 @@ from PIL import ImageFont
 from pipeline.analysis.augmentation_sheet import CELL, Strip, about, drawn, strips, words, wrapped
 from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.photo import read_matte, read_photo
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.augment.recipe import OPERATIONS, recipe_names
 from stages import augmentations, compose
 from tests.fixtures.pixel_project import make_project, stage
@@ -44,7 +44,7 @@ def test_settings_are_told_and_the_chosen_one_is_marked() -> None:
     assert about("invert") == "The negative."
     assert "flip 50%" in words("flip_affine")
     assert "shear 8" in words("flip_affine_blur")
-    params = Train.model_validate({"augment": ["flip", "noise"], "mix": "cutmix", "mix_boxes": "eyes"})
+    params = Train.model_validate({"augment": ["flip", "noise"], "mix": "cutmix", "cutmix_boxes": "eyes"})
     marked = [row.name.split(" · ")[0] for row in strips(pictures(), EYES, params) if " · " in row.name]
     assert sorted(marked) == ["cutmix eyes", "flip", "noise"]
 

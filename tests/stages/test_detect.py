@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from pipeline.io.photo import decode_photo, encode_jpeg
 from pipeline.io.tables import read_table, write_table
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from stages.detect import run
 from stages.shared.command import run_stage
 from tests.conftest import ROOT
@@ -55,11 +56,11 @@ def detecting(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def setting(project: Path, workers: int = 1, root: str = "photos", **detect: object) -> None:
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["data"]["root"] = root
     params["machine"]["workers"] = workers
     params["detect"].update(detect)
-    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    (project / "params.yaml").write_text(yaml_text(params))
 
 
 def detect(capsys: pytest.CaptureFixture[str]) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from demo.drawing.people import Person, choose_people, mask_of
 from demo.drawing.person import draw
@@ -23,6 +22,8 @@ from pipeline.io.photo import encode_jpeg, encode_matte
 from pipeline.io.tables import write_table
 from pipeline.labels import true_class
 from pipeline.params import Params, load_params
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.workers import run_parallel
 from stages import explore
 from stages.shared.command import Stage
@@ -86,11 +87,11 @@ def set_up(folder: Path, mattes: bool = True) -> Params:
             place = (out / image).with_suffix(".png")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(matte(folder, image).read_bytes())
-    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml(Path("params.yaml").read_text(encoding="utf-8"))
     raw["data"]["root"] = str(folder / "data")
     raw["explore"] |= {"bootstrap": 200, "sheet_photos": 3}
     raw["machine"]["workers"] = 1
-    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    Path("params.yaml").write_text(yaml_text(raw), encoding="utf-8")
     return load_params(Path("params.yaml"))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.params import Params, load_params
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from stages import detect, ingest
 from stages.shared.command import Stage
 from stages.shared.costs import run_costs
@@ -17,10 +18,10 @@ from tests.fixtures.data_folder import add_person
 
 @pytest.fixture
 def params(project: Path) -> Params:
-    raw = yaml.safe_load((project / "params.yaml").read_text())
+    raw = parse_yaml((project / "params.yaml").read_text())
     raw["data"]["root"] = "photos"
     raw["machine"]["workers"] = 1
-    (project / "params.yaml").write_text(yaml.safe_dump(raw))
+    (project / "params.yaml").write_text(yaml_text(raw))
     return load_params(project / "params.yaml")
 
 

@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-import pipeline.labels as official
-import pipeline.params.labels as schema
 from pipeline.runtime.errors import UserError
 from tests.fixtures.data_folder import ANNA, BERT, add_eval, add_person, run_ingest, run_relabel
 
@@ -116,11 +114,6 @@ def test_dropped_ages_are_scored_but_not_trained_on(root: Path) -> None:
     assert set(classes(table, BERT, "train_class").values()) == {-1}
     assert set(classes(table, BERT).values()) == {1, 7, 13}
     assert len(table) == 28
-
-
-def test_the_schema_knows_the_official_bounds() -> None:
-    for name in ("MIDDLE_FROM", "OLD_FROM", "OLDEST"):
-        assert getattr(schema, name) == getattr(official, name)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from pipeline.io.atomic import published_folder
 from pipeline.io.image_store import PictureStore
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import write_table
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.seeds import generator
 from pipeline.train.network import Classifier
 from stages import compose, reliance, synthesize, train
@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
     "train__precision": "f32",
     "split__folds": 2,
     "evaluate__bootstrap": 100,
-    "reliance__swaps": 3,
+    "reliance__backgrounds_per_photo": 3,
 }
 WALLS = ((40, 60, 200), (60, 180, 60), (220, 60, 40))
 SKINS = ((150, 120, 90), (170, 140, 110), (190, 160, 130))
@@ -140,7 +140,7 @@ def test_repeats_byte_for_byte_and_takes_unseen_people_only(project: Path) -> No
     assert first["flip_rate"]["low"] <= first["flip_rate"]["value"] <= first["flip_rate"]["high"]
     assert 0 < first["cam_outside"]["value"] < 1
     assert read_photo(Path("reports/gradcam.png")).shape[1] > 1000
-    assert found(reliance__people=3)["people"] == 3
+    assert found(reliance__max_people=3)["people"] == 3
 
 
 def test_nothing_flips_where_the_fill_leaves_no_background(project: Path) -> None:

@@ -199,7 +199,7 @@ def test_workers_need_no_torch(segment: Callable[..., int]) -> None:
     """Converted once, the network runs without torch: a worker then starts in a second."""
     assert segment() == 0
     code = (
-        "import sys; from pathlib import Path; from pipeline.params.pixels import Segment;"
+        "import sys; from pathlib import Path; from pipeline.params.schema import Segment;"
         "from pipeline.segment.methods import unet; import numpy as np;"
         "look = unet.create(Segment(backend='openvino'), Path('.'), Path('build/segmenter'));"
         "look([np.zeros((64, 48, 3), np.uint8)]); sys.exit('torch' in sys.modules)"

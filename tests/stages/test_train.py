@@ -36,7 +36,7 @@ def test_learns_writes_the_best_epoch_and_curves_with_columns_that_dvc_draws() -
 @pytest.mark.parametrize("ema", [0.0, 0.5])
 def test_of_three_networks_each_keeps_its_own_best_epoch(ema: float) -> None:
     write_build()
-    params = small_params(heads="separate", epochs=6, lr=0.02, ema=ema)
+    params = small_params(heads="separate", epochs=6, lr=0.02, ema_decay=ema)
     trained(params)
     evaluate.run(Stage("evaluate", params))
     fold = json.loads(Path("build/model/config.json").read_text(encoding="utf-8"))["folds"]["0"]
@@ -97,7 +97,7 @@ def test_limit_takes_that_many_people_of_every_fold_and_writes_below_quick() -> 
         ({"model": "test_vit", "size": 33}, "train.size"),
         ({"model_args": {"wrong": 1}}, "wrong"),
         ({"pretrained": "nowhere.pth"}, "nowhere.pth"),
-        ({"mix": "cutmix", "mix_boxes": "eyes"}, "boxes.parquet"),
+        ({"mix": "cutmix", "cutmix_boxes": "eyes"}, "boxes.parquet"),
         ({"precision": "f16"}, "f16"),
     ],
     ids=str,

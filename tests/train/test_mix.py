@@ -6,7 +6,7 @@ import torch
 
 from pipeline.objective.objective import target_of
 from pipeline.objective.target import Target
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.data import keys_of
 from pipeline.train.mix import Mixer, eyes_box, in_boxes, paste_boxes
 
@@ -60,7 +60,7 @@ def test_none_changes_nothing() -> None:
 
 
 def test_upper_half_comes_from_the_other_picture() -> None:
-    out, _, own = mixed(mix="cutmix", mix_boxes="upper_half")
+    out, _, own = mixed(mix="cutmix", cutmix_boxes="upper_half")
     torch.testing.assert_close(own, torch.full((COUNT,), 0.5), atol=1e-5, rtol=0)
     assert (out[3, :, : SIZE // 2] == out[3, 0, 0, 0]).all()
     assert out[3, 0, 0, 0] == pytest.approx((COUNT - 1 - 3) / COUNT)
@@ -70,7 +70,7 @@ def test_upper_half_comes_from_the_other_picture() -> None:
 def test_eyes_are_pasted_where_the_other_pictures_eyes_are_and_nothing_without_eyes() -> None:
     eyes = NO_EYES.copy()
     eyes[COUNT - 1] = (0.2, 0.3, 0.8, 0.5)  # the partner of picture 0
-    out, answer, own = mixed(eyes, mix="cutmix", mix_boxes="eyes")
+    out, answer, own = mixed(eyes, mix="cutmix", cutmix_boxes="eyes")
     assert (own[1:] > 0.999).all()
     pasted = out[0, 0] > 0.5
     assert pasted[6:10, 4:16].all()

@@ -69,12 +69,12 @@ def test_first_step_of_each_optimiser_by_hand(name: str, kind: str) -> None:
 def test_clipping_shortens_the_gradient_to_its_norm_and_keeps_its_direction() -> None:
     free = moved(one_step(optimizer="sgd"))
     assert norm(free) > 3 * LR * 1.9 * 0.1, "the gradient is short already: this shows nothing"
-    short = moved(one_step(optimizer="sgd", clip=0.1))
+    short = moved(one_step(optimizer="sgd", clip_grad=0.1))
     assert norm(short) == pytest.approx(LR * 1.9 * 0.1, rel=1e-3)
     shrunk = norm(short) / norm(free)
     for name, way in short.items():
         torch.testing.assert_close(way, free[name] * shrunk, atol=1e-6, rtol=1e-2)
-    unharmed = moved(one_step(optimizer="sgd", clip=1000))
+    unharmed = moved(one_step(optimizer="sgd", clip_grad=1000))
     assert norm(unharmed) == pytest.approx(norm(free), rel=1e-5)
 
 
@@ -106,7 +106,7 @@ def test_frozen_layers_and_their_batch_norms_stand_still_and_move_afterwards() -
 
 def test_averaged_weights_by_hand() -> None:
     write_build(12)
-    params = one_step(epochs=6, ema=0.5, lr=0.05, optimizer="sgd")
+    params = one_step(epochs=6, ema_decay=0.5, lr=0.05, optimizer="sgd")
     found = followed(params)
     name = "net.fc.weight"
     expected = found[0].parts["net"][name]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.optimizers import Schedule
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, trained
@@ -39,7 +39,7 @@ def test_cosine_falls_from_the_rate_to_a_hundredth_of_it() -> None:
 
 
 def test_step_drops_by_its_factor_every_so_many_epochs() -> None:
-    found = rates(schedule="step", step_epochs=2, step_rate=0.3)
+    found = rates(schedule="step", decay_epochs=2, decay_rate=0.3)
     np.testing.assert_allclose(
         found, np.repeat(LR * 0.3 ** np.array([0, 0, 1, 1, 2, 2]), STEPS).reshape(6, 4)
     )
@@ -51,7 +51,7 @@ def test_constant_stays() -> None:
 
 def test_plateau_drops_after_epochs_without_improvement_and_only_then() -> None:
     scores = [0.1, 0.2, 0.2, 0.2, 0.3, 0.1]
-    found = rates(scores, schedule="plateau", patience=1, step_rate=0.5)
+    found = rates(scores, schedule="plateau", patience=1, decay_rate=0.5)
     np.testing.assert_allclose(found[:, 0], LR * np.array([1, 1, 1, 1, 0.5, 0.5]))
     assert (found == found[:, :1]).all()
     better = rates([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], schedule="plateau", patience=0)
@@ -60,7 +60,7 @@ def test_plateau_drops_after_epochs_without_improvement_and_only_then() -> None:
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "plateau"])
 def test_warm_up_rises_evenly_and_then_the_schedule_holds(schedule: str) -> None:
-    settings: dict[str, object] = {"schedule": schedule, "step_epochs": 4}
+    settings: dict[str, object] = {"schedule": schedule, "decay_epochs": 4}
     found, plain = (rates(**settings, warmup_epochs=w).ravel() for w in (1.5, 0))  # 6 steps, or none
     rises = np.diff(found[:6])
     assert 0 < found[0] <= LR / 6
@@ -72,7 +72,7 @@ def test_warm_up_rises_evenly_and_then_the_schedule_holds(schedule: str) -> None
 @pytest.mark.usefixtures("project")
 def test_a_training_follows_its_schedule() -> None:
     write_build(12)
-    settings: dict[str, object] = {"schedule": "step", "step_epochs": 1, "step_rate": 0.1, "lr": 0.01}
+    settings: dict[str, object] = {"schedule": "step", "decay_epochs": 1, "decay_rate": 0.1, "lr": 0.01}
     trained(small_params(epochs=3, warmup_epochs=0, **settings))
     np.testing.assert_allclose(curve("train/lr"), [0.01, 0.001, 0.0001])
 

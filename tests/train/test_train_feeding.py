@@ -129,7 +129,7 @@ def test_cutmix_pastes_the_eyes_that_the_detector_found() -> None:
         Path("build/boxes.parquet"),
         rows.assign(landmarks=[[] if image in blind else eyes for image in rows["image"]]),
     )
-    params = one_batch(heads="joint", mix="cutmix", mix_boxes="eyes", mix_probability=1.0)
+    params = one_batch(heads="joint", mix="cutmix", cutmix_boxes="eyes", mix_probability=1.0)
     learn = learnt_from(params)
     # eyes 24 px apart about (32, 24) of a square of 64 px: from (8, 13.2) to (56, 34.8)
     known = ~np.isnan(learn.eyes[:, 0])

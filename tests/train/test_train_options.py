@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, same, trained, weights
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     "change",
     [
-        {"optimizer": "sgd", "schedule": "step", "step_epochs": 1},
-        {"optimizer": "adam", "schedule": "constant", "clip": 1.0},
+        {"optimizer": "sgd", "schedule": "step", "decay_epochs": 1},
+        {"optimizer": "adam", "schedule": "constant", "clip_grad": 1.0},
         {"optimizer": "lion", "layer_decay": 0.7},
         {"precision": "bf16", "loss": "soft_f1", "class_weights": "effective"},
         {"heads": "separate", "loss": "age_soft", "sampler": "age"},
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("project")
             "mix": "mixup",
             "mix_probability": 1.0,
         },
-        {"heads": "joint", "loss": "label_smoothing", "mix": "cutmix", "mix_boxes": "upper_half"},
+        {"heads": "joint", "loss": "label_smoothing", "mix": "cutmix", "cutmix_boxes": "upper_half"},
         {"heads": "multitask", "class_weights": "inverse", "mix": "both", "freeze_epochs": 1},
     ],
     ids=lambda change: "-".join(str(v) for v in change.values()),

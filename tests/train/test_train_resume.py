@@ -27,13 +27,13 @@ pytestmark = pytest.mark.usefixtures("project")
 
 def test_same_params_give_the_same_bytes_and_another_seed_does_not() -> None:
     write_build()
-    params = small_params(augment="flip_affine_blur", mix="both", ema=0.9)
+    params = small_params(augment="flip_affine_blur", mix="both", ema_decay=0.9)
     trained(params)
     first, curves = Path(WEIGHTS).read_bytes(), Path("build/live/metrics.json").read_bytes()
     trained(params)
     assert Path(WEIGHTS).read_bytes() == first
     assert Path("build/live/metrics.json").read_bytes() == curves
-    trained(small_params(augment="flip_affine_blur", mix="both", ema=0.9, seed=1))
+    trained(small_params(augment="flip_affine_blur", mix="both", ema_decay=0.9, seed=1))
     assert Path(WEIGHTS).read_bytes() != first
 
 
@@ -42,7 +42,12 @@ def test_training_killed_after_an_epoch_goes_on_and_ends_bit_for_bit_as_if_it_ha
     schedule: str, heads: str
 ) -> None:
     write_build(12)
-    settings: dict[str, object] = {"epochs": 12, "augment": "flip_affine", "ema": 0.9, "schedule": schedule}
+    settings: dict[str, object] = {
+        "epochs": 12,
+        "augment": "flip_affine",
+        "ema_decay": 0.9,
+        "schedule": schedule,
+    }
     settings |= {
         "model": "test_vit",
         "model_args": {"drop_rate": 0.2},

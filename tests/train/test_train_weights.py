@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
 from pipeline.train.inference import load_model
 from tests.fixtures.small_set import small_params, write_build

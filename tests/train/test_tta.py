@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_kind
 from pipeline.train.data import Pictures
 from pipeline.train.inference import probabilities

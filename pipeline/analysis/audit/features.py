@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
 from pipeline.analysis.audit.face import cut_face
 from pipeline.io.image_store import PictureStore
-from pipeline.params.audit import Audit
+from pipeline.params.schema import Audit
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
 
@@ -67,7 +67,7 @@ def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
     import torch
     from torch.nn import functional
 
-    from pipeline.params.training import Train
+    from pipeline.params.schema import Train
     from pipeline.train.network import backbone_maker, channel_scale
 
     torch.set_num_threads(1)

@@ -22,12 +22,10 @@ def reduced(features: np.ndarray, seed: int) -> np.ndarray:
     return found / max(float(found.std(axis=0).max()), 1e-9) * np.sqrt(count)
 
 
-def fitted(
-    features: np.ndarray, codes: np.ndarray, strength: float, balanced: bool = False
-) -> LogisticRegression:
-    """A logistic regression; `strength` is the inverse of the L2 penalty, `balanced` weighs codes alike."""
+def fitted(features: np.ndarray, codes: np.ndarray, l2: float, balanced: bool = False) -> LogisticRegression:
+    """A logistic regression; `l2` is its penalty (1 / C), `balanced` weighs codes alike."""
     weights = "balanced" if balanced else None
-    return LogisticRegression(C=strength, max_iter=1000, class_weight=weights).fit(features, codes)
+    return LogisticRegression(C=1 / l2, max_iter=1000, class_weight=weights).fit(features, codes)
 
 
 def asked(model: LogisticRegression, features: np.ndarray, size: int) -> np.ndarray:
@@ -42,7 +40,7 @@ def out_of_fold(
     codes: np.ndarray,
     folds: np.ndarray,
     size: int,
-    strength: float,
+    l2: float,
     balanced: bool = False,
 ) -> np.ndarray:
     """float64 [N, size]: for each photo, the answer of a model that learnt the other folds only.
@@ -52,14 +50,14 @@ def out_of_fold(
         codes: int [N], the labels as they are said to be, 0 to size - 1.
         folds: int [N], the same for all photos of a person.
         size: number of codes.
-        strength, balanced: see `fitted`.
+        l2, balanced: see `fitted`.
     """
     p = np.full((len(codes), size), 1 / size)
     for fold in np.unique(folds):
         held = folds == fold
         known = np.unique(codes[~held])
         if len(known) > 1:
-            model = fitted(features[~held], codes[~held], strength, balanced)
+            model = fitted(features[~held], codes[~held], l2, balanced)
             p[held] = asked(model, features[held], size)
         elif len(known) == 1:
             p[held] = np.where(np.arange(size) == known[0], 1 - LEAST, LEAST / max(size - 1, 1))

@@ -163,16 +163,16 @@ class OutOfFoldRidge:
     Args:
         features: float [N, C].
         folds: int [N], at least two different ones.
-        strength: 1 / L2 penalty.
+        l2: the penalty on the squares of the weights.
     """
 
-    def __init__(self, features: np.ndarray, folds: np.ndarray, strength: float) -> None:
+    def __init__(self, features: np.ndarray, folds: np.ndarray, l2: float) -> None:
         self._folds: list[_Fold] = []
         for fold in np.unique(folds):
             held = folds == fold
             middle = features[~held].mean(axis=0)
             learnt = features[~held] - middle
-            gram = learnt.T @ learnt + np.eye(features.shape[1]) / strength
+            gram = learnt.T @ learnt + np.eye(features.shape[1]) * l2
             self._folds.append(_Fold(held, learnt, features[held] - middle, cho_factor(gram)))
 
     def answers(self, codes: np.ndarray, size: int) -> np.ndarray:

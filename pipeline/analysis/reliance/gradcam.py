@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.labels import TASKS
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_kind
 from pipeline.train.network import Classifier
 

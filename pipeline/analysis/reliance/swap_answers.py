@@ -12,7 +12,7 @@ from pipeline.analysis.reliance.gradcam import cams, outside
 from pipeline.analysis.reliance.summary import changed
 from pipeline.analysis.reliance.swap_views import Views
 from pipeline.labels import TASKS
-from pipeline.params.training import Train
+from pipeline.params.schema import Train
 from pipeline.train.data import Pictures
 from pipeline.train.device import device_of
 from pipeline.train.inference import probabilities

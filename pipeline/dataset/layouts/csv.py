@@ -19,7 +19,7 @@ from pipeline.dataset.listing import Candidate, Listing, without_twins
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.formula import formula_problem
 from pipeline.labels import read_age, read_gender, read_mask
-from pipeline.params.data import Data
+from pipeline.params.schema import Data
 from pipeline.runtime.errors import Problems, UserError, nearest
 
 COLUMNS = ("image", "person", "gender", "age", "mask")

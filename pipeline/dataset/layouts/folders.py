@@ -16,7 +16,7 @@ from pipeline.dataset.listing import Candidate, Listing, is_picture, is_system, 
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
 from pipeline.labels import MASK_OF_STEM
-from pipeline.params.data import Data
+from pipeline.params.schema import Data
 from pipeline.runtime.errors import UserError, nearest, printable
 
 TRAIN = "train/images"

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.detect.boxes import Found
-from pipeline.params.pixels import Detect
+from pipeline.params.schema import Detect
 
 Look = Callable[[Sequence[np.ndarray]], list[Found | None]]
 

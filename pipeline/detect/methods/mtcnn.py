@@ -12,9 +12,9 @@ from pipeline.detect import mtcnn
 from pipeline.detect.boxes import Found, clip
 from pipeline.detect.methods import Look
 from pipeline.detect.mtcnn.search import Face
-from pipeline.detect.mtcnn.weights import weights_sha256
+from pipeline.detect.mtcnn.weights import converted, weights_sha256
 from pipeline.networks.backends import engine_of, has_cuda
-from pipeline.params.pixels import Detect
+from pipeline.params.schema import Detect
 
 VERSION = f"1.{mtcnn.VERSION}"
 
@@ -31,7 +31,7 @@ def identity(detect: Detect, root: Path) -> dict[str, Any]:
 
 
 def prepare(detect: Detect, root: Path) -> None:
-    return None
+    converted(root)  # so that no worker needs torch for it
 
 
 def create(detect: Detect, root: Path) -> Look:
@@ -40,7 +40,11 @@ def create(detect: Detect, root: Path) -> Look:
 
     device = _device(detect)
     cascade = Mtcnn(
-        backend=engine_of(detect.backend), adaptive=detect.mtcnn.adaptive, threads=1, device=device
+        backend=engine_of(detect.backend),
+        adaptive=detect.mtcnn.adaptive,
+        threads=1,
+        device=device,
+        root=root,
     )
 
     def look(photos: Sequence[np.ndarray]) -> list[Found | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.params.pixels import Detect
+from pipeline.params.schema import Detect
 
 VERSION = "1"
 create = None

@@ -15,7 +15,7 @@ from pipeline.detect.yolo.engines import Answer, Engine, OpenvinoEngine, TorchEn
 from pipeline.detect.yolo.letterbox import Letterbox, fill_letterbox, letterbox_of
 from pipeline.networks import weights
 from pipeline.networks.backends import Precision, engine_of, precision_of
-from pipeline.params.pixels import Detect
+from pipeline.params.schema import Detect
 
 VERSION = f"1.{engines.VERSION}"
 PRECISION = "detect.yolov8.precision"

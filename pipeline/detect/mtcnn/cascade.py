@@ -9,11 +9,12 @@ largest face (`best`) is spared the candidates that cannot be it (`refinement`).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.detect.mtcnn.boxes import candidates, passing_cells
-from pipeline.detect.mtcnn.nets import Backend, Nets
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Backend, Nets, folded_weights
 from pipeline.detect.mtcnn.nms import nms
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.refinement import Refinement
@@ -38,6 +39,7 @@ class Mtcnn:
         min_face: least side of a face, in pixels.
         thresholds: least probability after each of the three networks.
         factor: ratio of pyramid levels.
+        root: the folder whose .cache keeps the converted weights.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Mtcnn:
         min_face: int = 20,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         factor: float = 0.709,
+        root: Path = Path(),
     ) -> None:
-        self.nets = load_nets(backend, threads, device)
+        self.nets = load_nets(backend, threads, device, root)
         self.adaptive, self.min_face, self.thresholds, self.factor = adaptive, min_face, thresholds, factor
         self.large = min_face / factor ** (FINE_LEVELS + 1)
 
@@ -126,12 +129,20 @@ def _side(box: np.ndarray) -> float:
     return float(np.sqrt(max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)))
 
 
-def load_nets(backend: Backend, threads: int, device: str) -> Nets:
-    """The networks on a backend; each backend is imported only when it is asked for."""
+def load_nets(backend: Backend, threads: int, device: str, root: Path) -> Nets:
+    """The networks on a backend; each backend is imported only when it is asked for.
+
+    Args:
+        backend: "openvino" or "torch".
+        threads: of OpenVINO.
+        device: torch device.
+        root: the folder whose .cache keeps the converted weights.
+    """
+    weights = {net.name: folded_weights(net, root) for net in (PNET, RNET, ONET)}
     if backend == "openvino":
         from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
 
-        return OpenvinoNets(threads)
+        return OpenvinoNets(weights, threads)
     from pipeline.detect.mtcnn.torch_nets import BATCHES, TorchNets
 
-    return TorchNets(device, None if device == "cpu" else BATCHES)
+    return TorchNets(weights, device, None if device == "cpu" else BATCHES)

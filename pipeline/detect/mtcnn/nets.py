@@ -10,6 +10,7 @@ for candidates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -58,13 +59,13 @@ class Nets(Protocol):
     def onet(self, crops: np.ndarray) -> np.ndarray: ...
 
 
-def folded_weights(net: Net) -> Weights:
+def folded_weights(net: Net, root: Path) -> Weights:
     """Weights with the normalisation folded in, flattening in (channel, row, column) order, and heads joined.
 
     Returns:
         By layer `name.weight`, `name.bias`; the joined heads are called `heads`.
     """
-    weights = read_weights(net.name)
+    weights = read_weights(net.name, root)
     first = weights["conv1.weight"].astype(np.float64)
     weights["conv1.weight"] = (first * 0.0078125).astype(np.float32)
     shift = (first * (127.5 * 0.0078125)).sum((1, 2, 3))

@@ -12,7 +12,7 @@ import openvino as ov
 import openvino.opset8 as ops
 
 from pipeline.detect.mtcnn.first_layer import first_layer
-from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, folded_weights, layer_kind
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_kind
 
 RNET_MOST, ONET_MOST = 24, 8
 """Crops that a network sees at once. A call costs as much as three crops (the weights come from L3), and more
@@ -28,7 +28,8 @@ PNET_REST = replace(PNET, body=PNET.body[3:])  # without what `first_layer` does
 class OpenvinoNets:
     """Implements `pipeline.detect.mtcnn.nets.Nets` on the CPU."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, weights: dict[str, Weights], threads: int) -> None:
+        self.weights = weights
         self.core = ov.Core()
         self.settings = {
             "INFERENCE_NUM_THREADS": threads,
@@ -36,15 +37,16 @@ class OpenvinoNets:
             "INFERENCE_PRECISION_HINT": "f32",  # bf16 changes the boxes
             "PERFORMANCE_HINT": "LATENCY",
         }
-        weights = folded_weights(PNET)
-        self.first = (weights["conv1.weight"], weights["conv1.bias"], weights["prelu1.weight"].copy())
+        pnet = weights[PNET.name]
+        self.first = (pnet["conv1.weight"], pnet["conv1.bias"], pnet["prelu1.weight"].copy())
         self._pnet = self._compiled(PNET_REST, [1, -1, -1, len(self.first[0])])
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._shaped: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
         self._batched: dict[tuple[str, int], ov.InferRequest] = {}
 
     def _compiled(self, net: Net, shape: list[int]) -> ov.InferRequest:
-        return self.core.compile_model(graph_of(net, shape), "CPU", self.settings).create_infer_request()
+        graph = graph_of(net, self.weights[net.name], shape)
+        return self.core.compile_model(graph, "CPU", self.settings).create_infer_request()
 
     def pnet(self, levels: np.ndarray) -> np.ndarray:
         if len(levels) == 1:
@@ -103,12 +105,11 @@ def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
     return request.get_output_tensor().data
 
 
-def graph_of(net: Net, shape: list[int]) -> ov.Model:
+def graph_of(net: Net, weights: Weights, shape: list[int]) -> ov.Model:
     """`net` as an OpenVINO model of [N, h, w, channels]; -1 in `shape` = any size.
 
     OpenVINO computes with the channels last too: the transpositions cost nothing.
     """
-    weights = folded_weights(net)
     image = ops.parameter(ov.PartialShape(shape), ov.Type.f32)
     x: Any = ops.transpose(image, np.array([0, 3, 1, 2]))
     for layer in (*net.body, "heads"):

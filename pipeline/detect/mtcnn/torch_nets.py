@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, folded_weights, layer_kind
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_kind
 
 BATCHES = {"pnet": 32, "rnet": 512, "onet": 128}
 """Pictures at a time on a GPU, the last batch filled up: what is said about one must not depend on how many
@@ -18,15 +18,18 @@ class TorchNets:
     """Implements `pipeline.detect.mtcnn.nets.Nets` in float32 on a torch device.
 
     Args:
+        weights: by network, from `folded_weights`.
         device: torch device.
         batches: pictures at a time, by network; None = as many as there are.
     """
 
-    def __init__(self, device: str, batches: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, weights: dict[str, Weights], device: str, batches: dict[str, int] | None = None
+    ) -> None:
         self.device, self.batches = torch.device(device), batches or {}
         self.weights = {
-            net.name: {k: torch.from_numpy(v).to(self.device) for k, v in folded_weights(net).items()}
-            for net in (PNET, RNET, ONET)
+            name: {k: torch.from_numpy(v).to(self.device) for k, v in arrays.items()}
+            for name, arrays in weights.items()
         }
 
     def pnet(self, levels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The weights of the three networks, read from the facenet-pytorch wheel without importing torch.
+"""The weights of the three networks, converted once from the facenet-pytorch wheel.
 
 A worker process that runs the cascade on OpenVINO would otherwise spend two seconds and 300 MB on torch
 and torchvision just to read two megabytes of numbers.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-import pickle
-from collections import OrderedDict
+import shutil
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from filelock import FileLock
+from safetensors.numpy import load_file, save_file
 
+from pipeline.io.atomic import published_folder, verified_folder
 from pipeline.runtime.errors import UserError
 
 NETWORKS = ("pnet", "rnet", "onet")
@@ -45,9 +46,34 @@ def weights_sha256() -> str:
     return digest.hexdigest()
 
 
-def read_weights(network: str) -> dict[str, np.ndarray]:
+def read_weights(network: str, root: Path) -> dict[str, np.ndarray]:
     """float32 arrays by name as in the state dict: `conv1.weight` [out, in, k, k], `conv1.bias` [out], …"""
-    return _state_dict(_checked_bytes(network))
+    return load_file(converted(root) / f"{network}.safetensors")
+
+
+def converted(root: Path) -> Path:
+    """The folder in `root`/.cache with the weights as safetensors, written if it is missing or damaged.
+
+    Named after the wheel's files and published by rename under a lock, so that two runs can share it.
+
+    Raises:
+        UserError: the wheel's files are not those that the cascade was tested with.
+    """
+    folder = root / ".cache" / "compiled" / f"mtcnn-{weights_sha256()[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        try:
+            return verified_folder(folder, "detect")
+        except UserError:
+            shutil.rmtree(folder, ignore_errors=True)  # missing or damaged
+        import torch
+
+        with published_folder(folder) as part:
+            for network in NETWORKS:
+                state = torch.load(io.BytesIO(_checked_bytes(network)), weights_only=True)
+                arrays = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in state.items()}
+                save_file(arrays, part / f"{network}.safetensors")
+    return folder
 
 
 def _checked_bytes(network: str) -> bytes:
@@ -63,49 +89,3 @@ def _checked_bytes(network: str) -> bytes:
             fix="install facenet-pytorch 2.6.0 again",
         )
     return data
-
-
-class _Storage:
-    """Stands for a torch storage while unpickling: the file holds the numbers after the pickle."""
-
-    def __init__(self, key: str, size: int) -> None:
-        self.key, self.size = key, size
-
-
-class _Reader(pickle.Unpickler):
-    """Unpickles a torch state dict of float tensors, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed: dict[tuple[str, str], Any] = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
-            ("torch", "FloatStorage"): "float32",
-        }
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
-        return allowed[module, name]
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        _, _, key, _, size, *_ = pid
-        return _Storage(key, size)
-
-
-def _rebuild(storage: _Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Any:
-    return storage.key, offset, size, stride
-
-
-def _state_dict(data: bytes) -> dict[str, np.ndarray]:
-    """The format of torch before 1.6: magic, version, platform, tensors, storage keys, then raw storages."""
-    file = io.BytesIO(data)
-    for _ in range(3):
-        pickle.Unpickler(file).load()
-    tensors = _Reader(file).load()
-    storages: dict[str, np.ndarray] = {}
-    for key in pickle.Unpickler(file).load():
-        (count,) = np.frombuffer(file.read(8), "<i8")
-        storages[key] = np.frombuffer(file.read(4 * int(count)), "<f4")
-    arrays: dict[str, np.ndarray] = {}
-    for name, (key, offset, size, stride) in tensors.items():
-        steps = [4 * s for s in stride]
-        arrays[name] = np.lib.stride_tricks.as_strided(storages[key][offset:], size, steps).copy()
-    return arrays

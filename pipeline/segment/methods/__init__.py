@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.params.pixels import Segment
+from pipeline.params.schema import Segment
 
 Look = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.params.pixels import FitSegmenter
+from pipeline.params.schema import FitSegmenter
 from pipeline.seeds import generator, seed_of
 from pipeline.segment.mattes import iou
 from pipeline.segment.unet.architecture import MatteNet, channels_last

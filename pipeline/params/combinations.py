@@ -1,0 +1,82 @@
+"""Combinations of params that are not allowed, and values that name no file of a kind."""
+
+from __future__ import annotations
+
+from pipeline.params.schema import Params
+from pipeline.runtime.errors import nearest
+from pipeline.runtime.plugins import kind_names
+
+
+def combination_problems(params: Params) -> list[str]:
+    """A sentence for each combination that is not allowed, and each value that names no file of a kind."""
+    problems = [
+        _name_problem("data.layout", "dataset.layouts", params.data.layout),
+        _name_problem("detect.method", "detect.methods", params.detect.method),
+        _name_problem("segment.method", "segment.methods", params.segment.method),
+        _name_problem("compose.fill", "compose.fills", params.compose.fill),
+        _name_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
+        _name_problem("train.loss", "objective.losses", params.train.loss),
+        _name_problem("train.heads", "objective.heads", params.train.heads),
+    ]
+    if params.split.validation_fold >= params.split.folds:
+        problems.append(
+            f"split.validation_fold: got {params.split.validation_fold}, "
+            f"allowed 0 to {params.split.folds - 1} with split.folds {params.split.folds}"
+        )
+    if params.segment.method == "none":
+        if params.compose.fill != "keep":
+            problems.append(
+                f"compose.fill: {params.compose.fill} needs mattes, but segment.method is none; "
+                "set compose.fill: keep or segment.method: unet"
+            )
+        if params.synthesize.copies > 0:
+            problems.append(
+                f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
+                "set synthesize.copies: 0 or segment.method: unet"
+            )
+        if params.train.background_swap > 0:
+            problems.append(
+                f"train.background_swap: {params.train.background_swap:g} needs mattes, but segment.method "
+                "is none; set train.background_swap: 0 or segment.method: unet"
+            )
+    if params.train.background_swap > 0 and params.compose.fill != "keep":
+        problems.append(
+            f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
+            f"compose.fill {params.compose.fill} takes every background away; set compose.fill: keep"
+        )
+    problems += _prior_problems(params)
+    pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
+    if pasted and params.detect.method != "mtcnn":
+        problems.append(
+            f"train.cutmix_boxes: eyes are found by detect.method mtcnn, not by {params.detect.method}; "
+            "set detect.method: mtcnn or train.cutmix_boxes: random"
+        )
+    if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
+        problems.append(
+            "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"
+        )
+    return [p for p in problems if p]
+
+
+def _prior_problems(params: Params) -> list[str]:
+    """Why `predict.prior_correction` would correct what is no probability of a class."""
+    if not params.predict.prior_correction:
+        return []
+    why = []
+    if params.train.loss != "cross_entropy":
+        why.append(f"train.loss {params.train.loss} does not ask for probabilities; set cross_entropy")
+    if params.train.heads == "age_regression":
+        why.append("train.heads age_regression answers in years; set joint, multitask or separate")
+    if params.train.pseudo_labels is not None:
+        why.append("with train.pseudo_labels the model has learnt its own answers to these photos; set null")
+    return [f"predict.prior_correction: true takes probabilities of classes, but {reason}" for reason in why]
+
+
+def _name_problem(param: str, kind: str, name: str) -> str:
+    known = kind_names(kind)
+    if name in known:
+        return ""
+    close = nearest(name, known)
+    hint = f"; did you mean `{close}`?" if close else "."
+    folder = f"pipeline/{kind.replace('.', '/')}/"
+    return f"{param}: got {name!r}{hint} Allowed (files in {folder}): {', '.join(known)}"
