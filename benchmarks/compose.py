@@ -26,7 +26,7 @@ from benchmarks.interleave import Row, compare, processes, table
 from pipeline.compose.backgrounds import Sources
 from pipeline.compose.crop import square_around
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureStore, PictureWriter, composed_name, matte_name
+from pipeline.io.image_store import ImageStore, ImageWriter, composed_name, matte_name
 from pipeline.io.photo import encode_jpeg, encode_matte, photo_header, read_photo
 from stages import compose, synthesize
 
@@ -46,8 +46,8 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
     photos = photos[:: max(1, len(photos) // limit)][:limit]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as place:
-        root, mattes = Path(photos[0].anchor), PictureStore(Path(place) / "mattes")
-        out = PictureWriter(Path(place) / "out")
+        root, mattes = Path(photos[0].anchor), ImageStore(Path(place) / "mattes")
+        out = ImageWriter(Path(place) / "out")
         orders = [prepared(photo.absolute(), root, mattes.folder, out.folder) for photo in photos]
         for fill in FILLS:
             read = mattes if fill != "keep" else None
@@ -97,7 +97,7 @@ def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Order:
     return compose.Order(image.as_posix(), width, height, square_around(box, 0.3))
 
 
-def made_by(work: Callable[[Any], Any], items: list[Any], out: PictureWriter, place: Path) -> Path:
+def made_by(work: Callable[[Any], Any], items: list[Any], out: ImageWriter, place: Path) -> Path:
     """An .npz with the pictures that ours makes of the items, for the baseline to encode."""
     pictures = []
     for item in items:
@@ -115,7 +115,7 @@ def job_of(order: compose.Order, donor: str) -> synthesize.Job:
 
 
 def codecs(
-    root: Path, out: PictureWriter, mattes: PictureStore | None, made: Path
+    root: Path, out: ImageWriter, mattes: ImageStore | None, made: Path
 ) -> Callable[[Any], list[bool]]:
     """The baseline's work in one process: decode an item's photos and mattes, encode what is made of them.
 

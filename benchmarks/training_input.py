@@ -22,7 +22,7 @@ from PIL import Image
 
 import pipeline.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from benchmarks.interleave import Row, compare, table
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.objective.objective import target_of
 from pipeline.params.schema import Train
 from pipeline.train.data import Examples, Pictures, keys_of
@@ -49,7 +49,7 @@ def run(photos: list[Path], limit: int = 384, model: str = "resnet18", size: int
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as cache:
         names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
-        array, _ = decoded(PictureStore(Path("/")), names, size, Path(cache))
+        array, _ = decoded(ImageStore(Path("/")), names, size, Path(cache))
         examples = examples_of(array, names)
         ours = looped(start(examples, params, 0), examples)
         constant = on_constant_batch(start(examples, params, 0), examples)

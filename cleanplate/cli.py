@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.runtime.errors import sentence
+from pipeline.runtime.errors import format_error
 from pipeline.runtime.progress import say
 
 FOLDER = Path(__file__).parent / "commands"
@@ -42,7 +42,7 @@ def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as e:
             if _debug:
                 raise
-            say(f"error: {sentence(e)}")
+            say(f"error: {format_error(e)}")
             sys.exit(1)
         except KeyboardInterrupt:
             say("interrupted")

@@ -16,7 +16,7 @@ import typer
 from demo.drawing.people import Person, choose_people, class_of, image_id, mask_of
 from demo.drawing.person import PHOTOS, draw
 from demo.files import UNREADABLE, encode_matte, encode_photo
-from pipeline.io.atomic import published_folder
+from pipeline.io.atomic import atomic_folder
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent
 from pipeline.runtime.progress import say, track
@@ -57,7 +57,7 @@ def write_demo(target: Path, params: Params, workers: int | None) -> int:
     orders = [Order(person, photo) for person in chosen for photo in PHOTOS]
     with ExitStack() as whole:
         data, truth, mattes = (
-            whole.enter_context(published_folder(target / n)) for n in ("data", "truth", "mattes")
+            whole.enter_context(atomic_folder(target / n)) for n in ("data", "truth", "mattes")
         )
         draw_one = partial(_drawer, seed, size, data, mattes)
         boxes = run_parallel(

@@ -16,10 +16,10 @@ from pipeline.analysis.contact_sheet import chosen
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, at_network_size, cut, placement
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 from pipeline.io.image_store import composed_name
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from pipeline.seeds import generator, seed_of
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
@@ -49,7 +49,7 @@ def run(stage: Stage) -> None:
     eyes = [eyes_box(list(points), crop) for points, crop in zip(rows["landmarks"], corners, strict=True)]
     swapped = on_other_backgrounds(stage, table, images, shown)
     made = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
-    with published_file(stage.out(SHEET)) as part:
+    with atomic_file(stage.out(SHEET)) as part:
         # of a palette the false colours would look like one more augmentation
         Image.fromarray(drawn(made)).save(part, "PNG", optimize=True)
     say(f"augmentations: {len(made)} in {stage.out(SHEET)}")
@@ -77,7 +77,7 @@ def on_other_backgrounds(
         behind=params.ingest.transparent_rgb,
         workers=1,
     )
-    kind = load_kind("compose.backgrounds", params.synthesize.backgrounds)
+    kind = load_plugin("compose.backgrounds", params.synthesize.backgrounds)
     people = [Candidate(i, person, 0) for i, person in zip(table["image"], table["person"], strict=True)]
     choose, corners = kind.chooser(sources, people), table[["x1", "y1", "x2", "y2"]].to_numpy(int).tolist()
     squares = {image: Square(*xyxy) for image, xyxy in zip(table["image"], corners, strict=True)}

@@ -21,11 +21,11 @@ import pandas as pd
 from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square, square_around, whole_frame
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureWriter, composed_name, published_pictures
+from pipeline.io.image_store import ImageWriter, atomic_images, composed_name
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import pace, say, track
+from pipeline.runtime.plugins import load_plugin
+from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
@@ -39,7 +39,7 @@ class Recipe:
     """What is the same for all photos."""
 
     cutter: Cutter
-    writer: PictureWriter
+    writer: ImageWriter
     fill: str
     seed: int
 
@@ -67,11 +67,11 @@ def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read("image", "width", "height"))
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
     orders = ordered(photos, boxes, compose.margin)
-    needed = load_kind("compose.fills", compose.fill).NEEDS_MATTE
+    needed = load_plugin("compose.fills", compose.fill).NEEDS_MATTE
     mattes = MATTES.open() if needed else None
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
-    with published_pictures(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
+    with atomic_images(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
         recipe = Recipe(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
         groups = groups_of(orders, compose.size)
         done = run_parallel(
@@ -84,7 +84,7 @@ def run(stage: Stage) -> None:
     if empty:
         say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
     seconds = time.monotonic() - started
-    say(pace("compose", len(orders), "photos", seconds, spent))
+    say(throughput_line("compose", len(orders), "photos", seconds, spent))
     stage.measured(seconds, len(orders))
 
 
@@ -126,7 +126,7 @@ def geometry(orders: list[Order], size: int) -> pd.DataFrame:
 def composer(recipe: Recipe) -> Callable[[list[Order]], Made]:
     """Makes the function that composes and writes some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    fill, cutter = load_kind("compose.fills", recipe.fill), recipe.cutter
+    fill, cutter = load_plugin("compose.fills", recipe.fill), recipe.cutter
 
     def compose(orders: list[Order]) -> Made:
         start = time.perf_counter()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.detect.boxes import FOUND, NOT_ASKED, STATUSES, Found, stand_ins
+from pipeline.detect.boxes import FOUND, NOT_RUN, STATUSES, Detection, with_fallback_boxes
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_json
 from pipeline.networks.indexed_photo import IndexedPhoto
@@ -25,12 +25,12 @@ def run(stage: Stage) -> None:
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
     orders = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
     background = stage.params.ingest.transparent_rgb
-    root = stage.item_cache.parent.parent
-    result = detect_photos(orders, detect, root, stage.item_cache, machine.workers, background)
+    root = stage.result_cache.parent.parent
+    result = detect_photos(orders, detect, root, stage.result_cache, machine.workers, background)
     found = [result.found[order.sha256] for order in orders]
     if result.asked:
         say("detect: " + result.line(len(orders), sum(f is not None for f in found)))
-        prune(stage.item_cache, machine.cache_gb)
+        prune(stage.result_cache, machine.cache_gb)
         if result.hits == 0:
             stage.measured(result.seconds, len(orders))
     table = box_table(photos, found, result.asked)
@@ -38,18 +38,18 @@ def run(stage: Stage) -> None:
     write_json(stage.out("reports/detect.json"), counts(table["status"], photos["split"]))
 
 
-def box_table(photos: pd.DataFrame, found: list[Found | None], asked: bool) -> pd.DataFrame:
+def box_table(photos: pd.DataFrame, found: list[Detection | None], asked: bool) -> pd.DataFrame:
     """build/boxes.parquet, in the order of `photos`; see docs/contracts.md."""
     sizes = photos[["width", "height"]].to_numpy(dtype=np.int64)
     boxes = np.array([f.box if f else np.zeros(4) for f in found], dtype=np.float32).reshape(-1, 4)
     is_found = np.array([f is not None for f in found], dtype=bool)
-    boxes, statuses = stand_ins(boxes, sizes, list(photos["person"]), is_found)
+    boxes, statuses = with_fallback_boxes(boxes, sizes, list(photos["person"]), is_found)
     marks = [[] if f is None or f.landmarks is None else f.landmarks.ravel().tolist() for f in found]
     table = pd.DataFrame({"image": photos["image"].to_numpy()})
     for n, name in enumerate(("x1", "y1", "x2", "y2")):
         table[name] = boxes[:, n]
     table["score"] = np.array([f.score if f else np.nan for f in found], dtype=np.float32)
-    table["status"] = statuses if asked else NOT_ASKED
+    table["status"] = statuses if asked else NOT_RUN
     # typed, or a table without any landmarks would get a column of type null
     table["landmarks"] = pd.Series(marks, dtype=pd.ArrowDtype(pa.list_(pa.float32())))
     return table

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluate import bootstrap, metrics
-from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.tables import write_csv
 from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.errors import UserError
@@ -72,7 +72,7 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
 
 def write_confusions(folder: Path, truth: np.ndarray, predicted: np.ndarray) -> None:
     """One table `actual,predicted` per task, a row per photo, for DVC's confusion plots; words, not codes."""
-    with published_folder(folder) as part:
+    with atomic_folder(folder) as part:
         for name, task in TASKS.items():
             words = np.array(task.values)
             rows = {"actual": words[task.code_of(truth)], "predicted": words[task.code_of(predicted)]}

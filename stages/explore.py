@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.contact_sheet import chosen
-from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.image_store import matte_name
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.labels import CLASSES, TASKS
@@ -147,7 +147,7 @@ def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage
     from pipeline.analysis.explore.plots import contact_sheet
 
     explore, root = stage.params.explore, Path(stage.params.data.root)
-    with published_folder(stage.out("reports/explore")) as folder:
+    with atomic_folder(stage.out("reports/explore")) as folder:
         plots.draw_labels(report["labels"], folder / "labels.png")
         plots.draw_ages(report["labels"], folder / "ages.png")
         columns = {"brightness": looks.brightness, "log10 of sharpness": np.log10(looks.sharpness + 1)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.networks.weights import sha256_of
 from pipeline.params.schema import FitSegmenter
 from pipeline.runtime.errors import Problems, UserError
@@ -57,7 +57,7 @@ def run(stage: Stage) -> None:
         ),
     )
     report = scores(fitted, params, background, train, unseen)
-    with published_folder(stage.out(SEGMENTER)) as out:
+    with atomic_folder(stage.out(SEGMENTER)) as out:
         save_net(out / WEIGHTS, fitted.net)
         write_config(out / CONFIG, config.model_copy(update={"sha256": sha256_of(out / WEIGHTS)}))
     write_json(stage.out("reports/segmenter.json"), report)

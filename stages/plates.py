@@ -22,14 +22,14 @@ from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
 from pipeline.io.image_store import (
-    PictureWriter,
+    ImageWriter,
+    atomic_images,
     composed_name,
     matte_name,
-    published_pictures,
 )
 from pipeline.io.photo import encode_jpeg, encode_matte
-from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import pace, say, track
+from pipeline.runtime.plugins import load_plugin
+from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES
@@ -53,7 +53,7 @@ class Recipe:
 
     sources: Sources
     backgrounds: str
-    writer: PictureWriter
+    writer: ImageWriter
     size: int
     seed: int
 
@@ -77,7 +77,7 @@ class Made(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     if stage.params.train.background_swap == 0:
-        with published_pictures(stage.out(PLATES.path), stage.params.data.shards) as writer:
+        with atomic_images(stage.out(PLATES.path), stage.params.data.shards) as writer:
             PLATE_TABLE.write(
                 writer.folder / PLATE_TABLE.path.name, pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
             )
@@ -95,7 +95,7 @@ def run(stage: Stage) -> None:
     squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     jobs = jobs_of(photos, sources, kind, seed)
-    with published_pictures(stage.out(PLATES.path), params.data.shards) as writer:
+    with atomic_images(stage.out(PLATES.path), params.data.shards) as writer:
         begun = time.monotonic()
         made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
         stage.measured(time.monotonic() - begun, len(jobs))
@@ -106,7 +106,7 @@ def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int)
     """A job for each of `photos`: `image, person, x1, y1, x2, y2`."""
     names = zip(photos["image"], photos["person"], strict=True)
     people = [Candidate(image, person, 0) for image, person in names]
-    choose = load_kind("compose.backgrounds", backgrounds).chooser(sources, people)
+    choose = load_plugin("compose.backgrounds", backgrounds).chooser(sources, people)
     corners = photos[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     return [
         Job(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
@@ -123,14 +123,14 @@ def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
     if nobody:
         say(f"plates: the matte of {nobody} photos shows no person; their background stays")
     spent = [sum(m.seconds[part] for m in made) for part in range(3)]
-    say(pace("plates", len(jobs), "photos", time.monotonic() - started, spent))
+    say(throughput_line("plates", len(jobs), "photos", time.monotonic() - started, spent))
     return made
 
 
 def drawer(recipe: Recipe) -> Callable[[Job], Made]:
     """Makes the function that draws and writes what belongs to one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_kind("compose.backgrounds", recipe.backgrounds)
+    backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
 
     def draw(job: Job) -> Made:

@@ -25,11 +25,11 @@ from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
 from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
 from pipeline.compose.backgrounds import Candidate, Sources
-from pipeline.io.atomic import published_file, write_json
-from pipeline.io.image_store import PictureStore
+from pipeline.io.atomic import atomic_file, write_json
+from pipeline.io.image_store import ImageStore
 from pipeline.labels import CLASS_NAMES, TASKS
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.workers import run_parallel
@@ -100,7 +100,7 @@ def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
             fix="set reliance.backgrounds: procedural, or reliance.max_people higher",
         )
     known = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
-    choose = load_kind("compose.backgrounds", reliance.backgrounds).chooser(setting.sources, known)
+    choose = load_plugin("compose.backgrounds", reliance.backgrounds).chooser(setting.sources, known)
     jobs = []
     for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
         draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.backgrounds_per_photo)]
@@ -112,7 +112,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     """What is the same for all photos."""
     params = stage.params
     matted = params.segment.method != "none"
-    mattes = MATTES.open() if matted else PictureStore(MATTES.path)
+    mattes = MATTES.open() if matted else ImageStore(MATTES.path)
     return Setting(
         sources=Sources(Path(params.data.root), mattes, behind=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
@@ -173,7 +173,7 @@ def draw_sheet(
     for table, sheet_rows in asked:
         drawn |= dict(zip(table["image"], sheet_rows, strict=True))
     picture = sheet(("picture", *TASKS), [drawn[image] for image in images])
-    with published_file(stage.out(SHEET)) as part:
+    with atomic_file(stage.out(SHEET)) as part:
         Image.fromarray(picture).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
             part, "PNG", optimize=True
         )

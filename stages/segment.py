@@ -1,7 +1,7 @@
 """Gives every photo its matte: which pixels are person, at the photo's own size.
 
 Writes build/mattes (`<image>.png`, 8-bit gray) and reports/segment.json. Photos that a network has looked at
-before, under whatever name, come from the item cache.
+before, under whatever name, come from the result cache.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.atomic import write_json
-from pipeline.io.image_store import PictureWriter, published_pictures
+from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import ItemCache, prune
-from pipeline.runtime.plugins import load_kind
+from pipeline.networks.result_cache import ResultCache, prune
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from pipeline.segment.mattes import EMPTY
-from pipeline.segment.run import Pass, matte_photos
+from pipeline.segment.run import SegmentationResult, matte_photos
 from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
 
@@ -28,8 +28,8 @@ def run(stage: Stage) -> None:
     segment = stage.params.segment
     columns = ("image", "split", "width", "height", "sha256")
     photos = stage.first(PHOTOS.read(*columns))
-    with published_pictures(stage.out(MATTES.path), stage.params.data.shards) as writer:
-        result = Pass() if segment.method == "none" else _matted(stage, photos, writer)
+    with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
+        result = SegmentationResult() if segment.method == "none" else _matted(stage, photos, writer)
     write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
     if segment.method != "none":
         say(f"segment: {result.line()}")
@@ -44,10 +44,10 @@ def run(stage: Stage) -> None:
         )
 
 
-def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
+def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> SegmentationResult:
     segment, background = stage.params.segment, stage.params.ingest.transparent_rgb
-    module = load_kind("segment.methods", segment.method)
-    root = stage.item_cache.parent.parent
+    module = load_plugin("segment.methods", segment.method)
+    root = stage.result_cache.parent.parent
     chosen = (segment, root, SEGMENTER)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
     data = Path(stage.params.data.root)
@@ -59,14 +59,14 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: PictureWriter) -> Pass:
         say(f"segment: {running.about}")
         return running.batch
 
-    cache = ItemCache(stage.item_cache, "segment", identity)
+    cache = ResultCache(stage.result_cache, "segment", identity)
     create, workers = partial(module.create, *chosen), stage.params.machine.workers
     result = matte_photos(orders, prepare, create, cache, writer, background, workers)
-    prune(stage.item_cache, stage.params.machine.cache_gb)
+    prune(stage.result_cache, stage.params.machine.cache_gb)
     return result
 
 
-def report_of(photos: pd.DataFrame, result: Pass, method: str) -> dict[str, object]:
+def report_of(photos: pd.DataFrame, result: SegmentationResult, method: str) -> dict[str, object]:
     """What reports/segment.json holds, for all photos and by split."""
     shares = photos["image"].map(result.coverage).astype(float)
     groups = {"all": shares, **{str(split): shares[photos["split"] == split] for split in ("train", "eval")}}

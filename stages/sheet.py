@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.analysis.contact_sheet import Row, boxed, chosen, sheet
-from pipeline.io.atomic import published_file
-from pipeline.io.image_store import PictureStore, composed_name, matte_name
+from pipeline.io.atomic import atomic_file
+from pipeline.io.image_store import ImageStore, composed_name, matte_name
 from pipeline.io.photo import read_photo
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOTOS, SYNTHETIC
@@ -37,12 +37,12 @@ def run(stage: Stage) -> None:
     known = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
     images = chosen(known, stage.limit or ROWS, seed=0)
     root = Path(stage.params.data.root)
-    stores = [PictureStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
+    stores = [ImageStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
     rows = [row_of(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
     whole = Image.fromarray(sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    with published_file(stage.out("reports/stages.png")) as part:
+    with atomic_file(stage.out("reports/stages.png")) as part:
         picture.save(part, "PNG", optimize=True)
     say(f"sheet: {len(rows)} photos in {stage.out('reports/stages.png')}")
 
@@ -53,9 +53,9 @@ def row_of(
     copy: str | None,
     root: Path,
     stage: Stage,
-    mattes: PictureStore,
-    composed: PictureStore,
-    synthetic: PictureStore,
+    mattes: ImageStore,
+    composed: ImageStore,
+    synthetic: ImageStore,
 ) -> Row:
     """The five cells of one photo."""
     photo = read_photo(root / image, stage.params.ingest.transparent_rgb)
@@ -64,7 +64,7 @@ def row_of(
     found = boxed(photo, box, square, status, list(facts["landmarks"]))
     cells: list[np.ndarray | str] = [
         photo,
-        "not asked" if status == "not_asked" else found,
+        "not asked" if status == "not_run" else found,
         np.dstack([mattes.matte(image)] * 3) if matte_name(image) in mattes else "not asked",
         composed.photo(composed_name(image)),
         synthetic.photo(copy) if copy else "no copy" if stage.params.synthesize.copies else "not asked",

@@ -24,11 +24,11 @@ from pipeline.compose.balance import copies_per_photo
 from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureWriter, published_pictures
+from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import load_kind
-from pipeline.runtime.progress import pace, say, track
+from pipeline.runtime.plugins import load_plugin
+from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator, seed_of
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, SYNTHETIC
@@ -50,7 +50,7 @@ class Recipe:
 
     sources: Sources
     backgrounds: str
-    writer: PictureWriter
+    writer: ImageWriter
     size: int
     seed: int
 
@@ -79,7 +79,7 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     synthesize, size = stage.params.synthesize, stage.params.compose.size
     if synthesize.copies == 0:
-        with published_pictures(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
+        with atomic_images(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
             nothing = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
             COPIES.write(writer.folder / COPIES.path.name, nothing)
         return
@@ -91,11 +91,11 @@ def run(stage: Stage) -> None:
         workers=stage.params.machine.workers,
     )
     people = trained_people()
-    choose = load_kind("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
+    choose = load_plugin("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
-    with published_pictures(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
+    with atomic_images(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
         recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         begun = time.monotonic()
         nobody = written(recipe, jobs, stage.params.machine.workers)
@@ -165,14 +165,14 @@ def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
     if nobody:
         some = ", ".join(nobody[:5]) + (" …" if len(nobody) > 5 else "")
         say(f"synthesize: the matte of {len(nobody)} photos shows no person, so they get no copies: {some}")
-    say(pace("synthesize", count, "pictures", time.monotonic() - started, spent))
+    say(throughput_line("synthesize", count, "pictures", time.monotonic() - started, spent))
     return nobody
 
 
 def synthesizer(recipe: Recipe) -> Callable[[list[Job]], Made]:
     """Makes the function that draws and writes all copies of some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_kind("compose.backgrounds", recipe.backgrounds)
+    backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.io.atomic import published_folder, write_json
+from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import LIVE, MODEL
@@ -50,7 +50,7 @@ def run(stage: Stage) -> None:
     data = training_set(stage)
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
-    checkpoints = stage.item_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
+    checkpoints = stage.result_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
     refuse_without_gpu(checkpoints, params)
     done: dict[int, Fold] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
@@ -158,7 +158,7 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Fold]) -> None:
         "class_counts": np.bincount(real["train_class"], minlength=18).tolist(),
         "learnt_mix": {str(fold): one.mix.tolist() for fold, one in done.items()},
     }
-    with published_folder(stage.out(MODEL)) as folder:
+    with atomic_folder(stage.out(MODEL)) as folder:
         for fold, one in done.items():
             (folder / f"fold{fold}").mkdir()
             save_file(one.progress.state, folder / f"fold{fold}" / "model.safetensors")

@@ -42,7 +42,7 @@ def imported(path: Path) -> tuple[frozenset[Path], frozenset[str]]:
             names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
         elif (
             isinstance(node, ast.Call)
-            and getattr(node.func, "id", "") == "load_kind"
+            and getattr(node.func, "id", "") == "load_plugin"
             and isinstance(node.args[0], ast.Constant)
         ):
             kinds.add(str(node.args[0].value))

@@ -1,4 +1,4 @@
-"""The item cache: what networks found in each photo, kept so that no network looks twice.
+"""The result cache: what networks found in each photo, kept so that no network looks twice.
 
 cleanplate cache                how much it holds, and how often it was of use
 cleanplate cache --prune 5      removes what was not used for longest until 5 GB are left
@@ -35,7 +35,7 @@ def main(
         print(dumps([as_json(usage) for usage in found], indent=2))
         return
     if not found:
-        print(f"the item cache is empty ({items})")
+        print(f"the result cache is empty ({items})")
         return
     print(f"{'pass':<12} {'entries':>9} {'size':>10} {'settings':>9} {'looked up':>10} {'hit rate':>9}")
     for usage in found:

@@ -1,4 +1,4 @@
-"""Hashes everything again: DVC's cache, the outputs, the weights, the photos and the item cache.
+"""Hashes everything again: DVC's cache, the outputs, the weights, the photos and the result cache.
 
 DVC trusts the time and size of a file, and never looks again into one of its own cache. A disk that flipped
 one bit, a tool that wrote through a link, a transfer that a full disk cut short: this finds it, names it

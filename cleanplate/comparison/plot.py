@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cleanplate.comparison.verdict import Comparison, Pair
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 
 COLOURS = {
     "better": "#1b7837",
@@ -50,7 +50,7 @@ def draw(comparison: Comparison, path: Path) -> None:
         "(green better, red worse, gray cannot tell)",
         fontsize=10,
     )
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
 
 

@@ -1,4 +1,4 @@
-"""Weights, photos and the item cache, compared with the hashes on record."""
+"""Weights, photos and the result cache, compared with the hashes on record."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_photos(root: Path, data: Path) -> Findings:
 
 
 def check_items(items: Path) -> Findings:
-    """Every entry of the item cache against its own checksum."""
+    """Every entry of the result cache against its own checksum."""
     found = Findings()
     for folder in sorted(p for p in items.iterdir() if p.is_dir()) if items.is_dir() else ():
         files = sorted(
@@ -69,7 +69,7 @@ def check_items(items: Path) -> Findings:
             content = path.read_bytes()
             found.files, found.bytes = found.files + 1, found.bytes + len(content)
             if not (_rows_sound(content) if path.name == ROWS else _file_sound(path, content)):
-                found.damage.append(Damage("a damaged entry of the item cache", path, ITEM_FIX, (path,)))
+                found.damage.append(Damage("a damaged entry of the result cache", path, ITEM_FIX, (path,)))
     return found
 
 

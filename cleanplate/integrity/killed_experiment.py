@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from cleanplate.integrity.leftovers import Ailment
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 from pipeline.runtime.errors import UserError
 
 REFS = ("EXEC_BASELINE", "EXEC_HEAD", "EXEC_MERGE", "EXEC_BRANCH", "EXEC_CHECKPOINT")
@@ -100,7 +100,7 @@ def _before(root: Path, head: str, merge: str) -> str:
 
 
 def _restore(root: Path, path: Path, content: bytes) -> None:
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(content)
     _must(root, "reset", "-q", "--", str(path.relative_to(root)))
 

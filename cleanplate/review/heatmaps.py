@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from cleanplate.review.photos import Unreadable, encode_small
-from pipeline.io.image_store import PictureStore, composed_name
+from pipeline.io.image_store import ImageStore, composed_name
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, FOLDS, MODEL
 from stages.shared.model import read_config
@@ -31,7 +31,7 @@ class HeatMaps:
             and FOLDS.path.is_file()
             and importlib.util.find_spec("pipeline.analysis.reliance.gradcam") is not None
         )
-        self._pictures = PictureStore.opened(COMPOSED.path, COMPOSED.stage)
+        self._pictures = ImageStore.opened(COMPOSED.path, COMPOSED.stage)
         self._models: dict[int, Any] = {}
         self._lock = threading.Lock()  # one map at a time: each takes all cores
 

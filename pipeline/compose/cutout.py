@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import decode_photo, header_of
 from pipeline.runtime.errors import UserError
 
@@ -68,7 +68,7 @@ class Cutter:
     """
 
     root: Path
-    mattes: PictureStore | None
+    mattes: ImageStore | None
     size: int
     behind: tuple[int, int, int] = (255, 255, 255)
 

@@ -15,7 +15,7 @@ from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
 from pipeline.params.schema import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
 
@@ -76,7 +76,7 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     if not any(root.iterdir()):
         raise UserError("the data folder is empty", where=root, fix="put photos there, or set data.root")
     root = root.resolve()
-    listing: Listing = load_kind("dataset.layouts", data.layout).read(root, data, limit)
+    listing: Listing = load_plugin("dataset.layouts", data.layout).read(root, data, limit)
     if listing.problems:
         raise Problems(
             "the data folder has wrong names or tables", listing.problems, fix="correct these, then run again"

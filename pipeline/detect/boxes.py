@@ -10,12 +10,12 @@ import numpy as np
 FOUND = "found"
 PERSON_MEDIAN = "person_median"
 WHOLE_FRAME = "whole_frame"
-NOT_ASKED = "not_asked"
-STATUSES = (FOUND, PERSON_MEDIAN, WHOLE_FRAME, NOT_ASKED)
+NOT_RUN = "not_run"
+STATUSES = (FOUND, PERSON_MEDIAN, WHOLE_FRAME, NOT_RUN)
 
 
 @dataclass(frozen=True)
-class Found:
+class Detection:
     """What a detector found in one photo.
 
     Attributes:
@@ -55,7 +55,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def stand_ins(
+def with_fallback_boxes(
     boxes: np.ndarray, sizes: np.ndarray, people: Sequence[str], found: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """A box for every photo: the one found, else the person's usual one, else the whole photo.

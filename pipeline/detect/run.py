@@ -1,4 +1,4 @@
-"""The pass of a detector over photos: the item cache gives what is known, worker processes the rest."""
+"""The pass of a detector over photos: the result cache gives what is known, worker processes the rest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detect.boxes import Found
+from pipeline.detect.boxes import Detection
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
-from pipeline.networks.result_cache import ItemCache, Row
+from pipeline.networks.result_cache import ResultCache, Row
 from pipeline.params.schema import Detect
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
 
@@ -26,7 +26,7 @@ STORE_EVERY = 256  # photos after which results are kept, so that a run that is 
 
 
 @dataclass
-class Pass:
+class DetectionResult:
     """What a pass over photos gave and cost.
 
     Attributes:
@@ -41,7 +41,7 @@ class Pass:
 
     asked: bool = True
     engine: str = ""
-    found: dict[str, Found | None] = field(default_factory=dict)
+    found: dict[str, Detection | None] = field(default_factory=dict)
     hits: int = 0
     computed: int = 0
     seconds: float = 0.0
@@ -66,14 +66,14 @@ def detect_photos(
     items: Path,
     workers: int | None,
     background: tuple[int, int, int] = (255, 255, 255),
-) -> Pass:
-    """Looks at every photo that is not in the item cache.
+) -> DetectionResult:
+    """Looks at every photo that is not in the result cache.
 
     Args:
         orders: the photos; the same photo (by sha256) may come twice and is looked at once.
         detect: the params section.
         root: the folder with `.cache`.
-        items: the item cache.
+        items: the result cache.
         workers: processes; None = one per usable CPU.
         background: RGB put behind transparent pixels.
 
@@ -81,13 +81,15 @@ def detect_photos(
         UserError: a photo cannot be read, or is not the one that was indexed; names it.
     """
     start = time.monotonic()
-    module = load_kind("detect.methods", detect.method)
+    module = load_plugin("detect.methods", detect.method)
     if module.create is None:
-        return Pass(asked=False, found={order.sha256: None for order in orders})
+        return DetectionResult(asked=False, found={order.sha256: None for order in orders})
     identity = module.identity(detect, root)
-    cache = ItemCache(items, "detect", {"method": detect.method, "background": list(background), **identity})
+    cache = ResultCache(
+        items, "detect", {"method": detect.method, "background": list(background), **identity}
+    )
     known = cache.rows()
-    result = Pass(engine=f"{detect.method} on {identity['backend']} {identity['precision']}")
+    result = DetectionResult(engine=f"{detect.method} on {identity['backend']} {identity['precision']}")
     result.found = {o.sha256: from_row(known[o.sha256]) for o in orders if o.sha256 in known}
     result.hits = sum(o.sha256 in known for o in orders)
     missing = list({o.sha256: o for o in orders if o.sha256 not in known}.values())
@@ -95,7 +97,7 @@ def detect_photos(
     if missing:
         module.prepare(detect, root)
         batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
-        _look(batches, functools.partial(Looker, detect, root, background), workers, cache, result)
+        _look(batches, functools.partial(Detector, detect, root, background), workers, cache, result)
     cache.count(result.hits, len(orders) - result.hits)
     result.seconds = time.monotonic() - start
     return result
@@ -107,7 +109,11 @@ def on_cuda(detect: Detect) -> bool:
 
 
 def _look(
-    batches: list[list[IndexedPhoto]], factory: Any, workers: int | None, cache: ItemCache, result: Pass
+    batches: list[list[IndexedPhoto]],
+    factory: Any,
+    workers: int | None,
+    cache: ResultCache,
+    result: DetectionResult,
 ) -> None:
     """Runs the workers, and keeps what they found as it comes, also when the run is ended."""
     fresh: dict[str, Row] = {}
@@ -131,12 +137,12 @@ def _counted(answer: tuple[list[tuple[str, Row]], dict[str, float]], spent: dict
     return rows
 
 
-class Looker:
+class Detector:
     """One worker: reads photos and lets the detector look at them."""
 
     def __init__(self, detect: Detect, root: Path, background: tuple[int, int, int]) -> None:
         self.background = background
-        self.look = load_kind("detect.methods", detect.method).create(detect, root)
+        self.look = load_plugin("detect.methods", detect.method).create(detect, root)
 
     def __call__(self, batch: list[IndexedPhoto]) -> tuple[list[tuple[str, Row]], dict[str, float]]:
         """Rows by sha256, and the seconds spent on decoding and in the network."""
@@ -147,7 +153,7 @@ class Looker:
         return rows, {"decode": decoded - start, "network": time.perf_counter() - decoded}
 
 
-def to_row(found: Found | None) -> Row:
+def to_row(found: Detection | None) -> Row:
     """What is kept of a result, as JSON values; float32 survives exactly."""
     if found is None:
         return {"box": None}
@@ -156,10 +162,10 @@ def to_row(found: Found | None) -> Row:
     return {"box": box, "score": float(found.score), "landmarks": marks}
 
 
-def from_row(row: Row) -> Found | None:
+def from_row(row: Row) -> Detection | None:
     """The result that `to_row` kept."""
     if row["box"] is None:
         return None
     marks = row["landmarks"]
     landmarks = None if marks is None else np.array(marks, dtype=np.float32).reshape(-1, 2)
-    return Found(np.array(row["box"], dtype=np.float32), row["score"], landmarks)
+    return Detection(np.array(row["box"], dtype=np.float32), row["score"], landmarks)

@@ -20,19 +20,19 @@ from pipeline.runtime.disk import disk_full, is_full
 from pipeline.runtime.errors import UserError
 
 MANIFEST = "MANIFEST.json"
-_workshop: Path | None = None
+_temp_dir: Path | None = None
 
 
-def work_in(folder: Path) -> None:
+def use_temp_dir(folder: Path) -> None:
     """Makes `folder` the place of temporary names in this process, and empties it.
 
     What a killed stage leaves half-written then lies outside the folders of results: DVC may bring the
     results back from its cache without running the stage, and nobody would clear them up there.
     """
-    global _workshop
+    global _temp_dir
     _remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _workshop = folder
+    _temp_dir = folder
 
 
 def _prepared(path: Path) -> Path:
@@ -48,15 +48,15 @@ def _prepared(path: Path) -> Path:
 
 def _temporary(path: Path) -> Path:
     """A name in the workshop where a rename from there to `path` is possible, else beside `path`."""
-    usable = _workshop is not None and _workshop.is_dir()  # not where this process went to another project
-    if _workshop and usable and _workshop.stat().st_dev == path.parent.stat().st_dev:
+    usable = _temp_dir is not None and _temp_dir.is_dir()  # not where this process went to another project
+    if _temp_dir and usable and _temp_dir.stat().st_dev == path.parent.stat().st_dev:
         place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
-        return _workshop / f".{place}-{path.name[-100:]}.{os.getpid()}.part"
+        return _temp_dir / f".{place}-{path.name[-100:]}.{os.getpid()}.part"
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 @contextmanager
-def published_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
+def atomic_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yields a temporary path; on success it is synced and renamed to `path`.
 
     Args:
@@ -81,7 +81,7 @@ def published_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def published_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields an empty temporary folder; on success it gets its manifest and becomes `path`.
 
     Raises:
@@ -89,7 +89,7 @@ def published_folder(path: Path) -> Iterator[Path]:
     """
     part = _prepared(path)
     try:
-        sweep_parts(path)
+        remove_partial_files(path)
         part.mkdir()
         yield part
         manifest = json.dumps(listing(part), indent=1, sort_keys=True) + "\n"
@@ -107,7 +107,7 @@ def published_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def sweep_parts(path: Path) -> None:
+def remove_partial_files(path: Path) -> None:
     """Removes what killed runs left beside `path` under temporary names. Call with the stage's lock held."""
     for left in path.parent.glob(f".{path.name}.*"):
         if left.suffix in (".part", ".old"):
@@ -171,7 +171,7 @@ def verified_folder(path: Path, stage: str) -> Path:
 
 def write_json(path: Path, value: object) -> None:
     """JSON with sorted keys off (the order given is kept), floats as Python prints them, a final newline."""
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         part.write_text(
             json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
@@ -179,5 +179,5 @@ def write_json(path: Path, value: object) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """UTF-8 text with `\\n` line ends, whatever the platform."""
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -57,7 +57,7 @@ PICTURES = {
 }
 
 
-def what_is(data: bytes) -> str:
+def sniff(data: bytes) -> str:
     """`JPEG`, `PNG`, or a short name for anything else, e.g. `HEIC`, `HTML page`, `empty file`."""
     if not data:
         return "empty file"
@@ -93,7 +93,7 @@ def _text_kind(head: bytes) -> str:
     return "text file" if printable == len(head) else "file of an unknown kind"
 
 
-def what_to_do(kind: str) -> str:
+def advice_for(kind: str) -> str:
     """One phrase of advice for a file that is of `kind` instead of a JPEG or PNG."""
     if kind in PICTURES or kind.startswith("EPS"):
         return CONVERT

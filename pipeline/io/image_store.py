@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.photo import decode_matte, decode_photo
 from pipeline.io.tar_shards import Place, read_index, write_shards
 from pipeline.runtime.errors import UserError
@@ -36,7 +36,7 @@ def composed_name(image: str) -> str:
 
 
 @dataclass(frozen=True)
-class PictureStore:
+class ImageStore:
     """Reads the pictures of a folder; threads and processes may share it (picklable, keeps no file open).
 
     Attributes:
@@ -50,18 +50,18 @@ class PictureStore:
     index: Mapping[str, Place] | None = field(default=None, repr=False)
 
     @staticmethod
-    def opened(folder: Path, stage: str = "") -> PictureStore:
+    def opened(folder: Path, stage: str = "") -> ImageStore:
         """The pictures of a folder as it lies there; the folder need not exist."""
-        return PictureStore(folder, stage, read_index(folder))
+        return ImageStore(folder, stage, read_index(folder))
 
     @staticmethod
-    def verified(folder: Path, stage: str) -> PictureStore:
+    def verified(folder: Path, stage: str) -> ImageStore:
         """As `opened`, once the folder matches its manifest.
 
         Raises:
             UserError: it is missing, incomplete or was changed by hand.
         """
-        return PictureStore.opened(verified_folder(folder, stage), stage)
+        return ImageStore.opened(verified_folder(folder, stage), stage)
 
     def __contains__(self, name: str) -> bool:
         return (self.folder / name).is_file() if self.index is None else name in self.index
@@ -114,7 +114,7 @@ class PictureStore:
 
 
 @dataclass(frozen=True)
-class PictureWriter:
+class ImageWriter:
     """Takes the pictures of a new folder, in any order, from any thread or process (picklable).
 
     Attributes:
@@ -160,14 +160,14 @@ class PictureWriter:
             return
         spools = sorted(self.folder.glob(f"{SPOOL}*"))
         places = {name: place for spool in spools for name, place in _spooled(spool)}
-        here = PictureStore(self.folder, index=places)
+        here = ImageStore(self.folder, index=places)
         write_shards(self.folder, self.stem, places, here.read, self.shards)
         for spool in spools:
             spool.unlink()
 
 
 @contextmanager
-def published_pictures(path: Path, shards: int | None) -> Iterator[PictureWriter]:
+def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
     """Yields the writer of a new folder; on success the folder gets its manifest and becomes `path`.
 
     Args:
@@ -177,8 +177,8 @@ def published_pictures(path: Path, shards: int | None) -> Iterator[PictureWriter
     Raises:
         UserError: the disk is full; what was at `path` before is still there.
     """
-    with published_folder(path) as part:
-        writer = PictureWriter(part, shards or None, path.name)
+    with atomic_folder(path) as part:
+        writer = ImageWriter(part, shards or None, path.name)
         yield writer
         writer.pack()
 

@@ -17,7 +17,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from pipeline.io.file_types import AGAIN, CONVERT, what_is, what_to_do
+from pipeline.io.file_types import AGAIN, CONVERT, advice_for, sniff
 from pipeline.io.jpeg_header import USUAL_SCANS, JpegHeader, OtherJpeg, read_jpeg_header
 from pipeline.io.pil_pixels import refuse_no_colour, rgb_of
 from pipeline.io.png_chunks import SIGNATURE, picture_chunks, read_png_header, refuse_short
@@ -82,7 +82,7 @@ def photo_header(path: Path) -> PhotoHeader:
 
 def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) -> PhotoHeader:
     """As `photo_header`, from the file's bytes; with `max_pixels`, larger photos are refused too."""
-    kind, cmyk = what_is(data), False
+    kind, cmyk = sniff(data), False
     try:
         if kind == "JPEG":
             jpeg = read_jpeg_header(data)
@@ -93,7 +93,7 @@ def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) 
             png = read_png_header(data)
             width, height, orientation = png.width, png.height, png.orientation
         else:
-            raise PhotoError(f"its content is no JPEG or PNG: {kind}", what_to_do(kind), where)
+            raise PhotoError(f"its content is no JPEG or PNG: {kind}", advice_for(kind), where)
     except ValueError as e:
         raise PhotoError(str(e), CONVERT if isinstance(e, OtherJpeg) else AGAIN, where) from e
     if max_pixels is not None and width * height > max_pixels:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 from pipeline.io.formula import begins_formula
 from pipeline.runtime.errors import UserError
 
@@ -17,7 +17,7 @@ from pipeline.runtime.errors import UserError
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes parquet, byte-identical for equal tables: no index, no pandas metadata, one compression."""
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         pq.write_table(arrow, part, compression="zstd", store_schema=False)
 
 
@@ -56,7 +56,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = pd.Series([_no_formula(v) for v in safe[column]], index=safe.index, dtype=object)
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         safe.to_csv(part, index=False, lineterminator="\n", encoding="utf-8", errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""How much the item cache holds and how often it was of use; and making room in it."""
+"""How much the result cache holds and how often it was of use; and making room in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Usage:
 
 
 def stats(items: Path) -> list[Usage]:
-    """One `Usage` for each pass, by name. `items` is the folder of all passes (`Stage.item_cache`)."""
+    """One `Usage` for each pass, by name. `items` is the folder of all passes (`Stage.result_cache`)."""
     usage = read_usage(items)
     folders = [p for p in items.iterdir() if p.is_dir()] if items.is_dir() else []
     names = sorted({p.name.rpartition("-")[0] for p in folders} | set(usage))

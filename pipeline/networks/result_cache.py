@@ -28,17 +28,17 @@ from typing import Any
 
 from filelock import FileLock
 
-from pipeline.io.atomic import published_file, write_json
+from pipeline.io.atomic import atomic_file, write_json
 from pipeline.networks.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 
-__all__ = ["ItemCache", "Row", "Usage", "prune", "stats"]
+__all__ = ["ResultCache", "Row", "Usage", "prune", "stats"]
 
 IDENTITY = "identity.json"
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ItemCache:
+class ResultCache:
     """Everything kept of one pass under one identity. Picklable: workers may add files.
 
     Attributes:
@@ -104,7 +104,7 @@ class ItemCache:
         for attempt in (1, 2):
             try:
                 self._made()
-                with published_file(entry, sync=False) as part:
+                with atomic_file(entry, sync=False) as part:
                     part.write_bytes(content)
                     part.chmod(0o444)
                 break

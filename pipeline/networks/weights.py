@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.runtime.progress import say, track
 
@@ -104,7 +104,7 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
     say(f"fetching {name} ({entry.bytes / 1e6:.1f} MB, {entry.licence}) from {entry.url}")
     digest = hashlib.sha256()
     got = 0
-    with published_file(place) as part:
+    with atomic_file(place) as part:
         try:
             request = urllib.request.Request(entry.url, headers={"User-Agent": "cleanplate"})
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, part.open("wb") as out:

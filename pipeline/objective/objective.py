@@ -10,7 +10,7 @@ from pipeline import labels
 from pipeline.labels import TASKS
 from pipeline.objective.target import Target
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 
 YEARS_OF_GROUP = (
     (0, labels.MIDDLE_FROM - 1),
@@ -30,8 +30,8 @@ class Objective:
 
     def __init__(self, params: Train, counts: np.ndarray, device: torch.device) -> None:
         self.params = params
-        self.heads = load_kind("objective.heads", params.heads)
-        self.kind = load_kind("objective.losses", params.loss)
+        self.heads = load_plugin("objective.heads", params.heads)
+        self.kind = load_plugin("objective.losses", params.loss)
         self.weights = {
             name: torch.from_numpy(
                 class_weights(counts @ task.membership(), params.class_weights, params.effective_beta)

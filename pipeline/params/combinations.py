@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.params.schema import Params
 from pipeline.runtime.errors import nearest
-from pipeline.runtime.plugins import kind_names
+from pipeline.runtime.plugins import plugin_names
 
 
 def combination_problems(params: Params) -> list[str]:
@@ -73,7 +73,7 @@ def _prior_problems(params: Params) -> list[str]:
 
 
 def _name_problem(param: str, kind: str, name: str) -> str:
-    known = kind_names(kind)
+    known = plugin_names(kind)
     if name in known:
         return ""
     close = nearest(name, known)

@@ -63,7 +63,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def sentence(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """What a command says of any error, without a traceback."""
     if isinstance(error, UserError):
         return str(error)

@@ -11,18 +11,18 @@ from pipeline.runtime.errors import UserError, nearest
 ROOT = Path(__file__).parent.parent
 
 
-def kind_names(kind: str) -> list[str]:
+def plugin_names(kind: str) -> list[str]:
     """Names that a kind, e.g. "compose.fills", offers: its files without `.py`; `_…` is none."""
     return sorted(p.stem for p in (ROOT / kind.replace(".", "/")).glob("*.py") if not p.stem.startswith("_"))
 
 
-def load_kind(kind: str, name: str) -> ModuleType:
+def load_plugin(kind: str, name: str) -> ModuleType:
     """Imports the file `name` of a kind, e.g. "compose.fills".
 
     Raises:
         UserError: there is no such file; lists what the folder holds.
     """
-    names = kind_names(kind)
+    names = plugin_names(kind)
     folder = f"pipeline/{kind.replace('.', '/')}/"
     if name not in names:
         close = nearest(name, names)

@@ -61,7 +61,7 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]
 PARTS = ("decode", "arithmetic", "encode and write")
 
 
-def pace(stage: str, count: int, unit: str, seconds: float, spent: Sequence[float]) -> str:
+def throughput_line(stage: str, count: int, unit: str, seconds: float, spent: Sequence[float]) -> str:
     """One sentence.
 
     Args:

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.io.image_store import PictureWriter, matte_name
+from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import decode_matte, encode_matte
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
-from pipeline.networks.result_cache import ItemCache
+from pipeline.networks.result_cache import ResultCache
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage
 from pipeline.segment.methods import Look
@@ -27,7 +27,7 @@ Seconds = tuple[float, ...]
 
 
 @dataclass
-class Pass:
+class SegmentationResult:
     """What a pass over photos gave and cost.
 
     Attributes:
@@ -58,11 +58,11 @@ def matte_photos(
     photos: Sequence[IndexedPhoto],
     prepare: Callable[[], int],
     create: Callable[[], Look],
-    cache: ItemCache,
-    writer: PictureWriter,
+    cache: ResultCache,
+    writer: ImageWriter,
     background: Background,
     workers: int | None = None,
-) -> Pass:
+) -> SegmentationResult:
     """Writes the matte of every photo.
 
     Args:
@@ -78,11 +78,11 @@ def matte_photos(
         UserError: a photo cannot be read, or is not the one that was indexed; names it.
     """
     start = time.monotonic()
-    result = Pass()
+    result = SegmentationResult()
     missing = _take_known(photos, cache, writer, result)
     if missing:
         batches = batches_of(missing, prepare())
-        _compute(batches, partial(Matter, create, background, cache, writer), cache, workers, result)
+        _compute(batches, partial(MatteWorker, create, background, cache, writer), cache, workers, result)
     result.coverage = {photo.image: result.coverage[photo.image] for photo in photos}
     cache.count(result.hits, len(missing))
     result.seconds = time.monotonic() - start
@@ -90,7 +90,7 @@ def matte_photos(
 
 
 def _take_known(
-    photos: Sequence[IndexedPhoto], cache: ItemCache, writer: PictureWriter, result: Pass
+    photos: Sequence[IndexedPhoto], cache: ResultCache, writer: ImageWriter, result: SegmentationResult
 ) -> list[IndexedPhoto]:
     """Writes the mattes that are in the cache; returns the photos that are left."""
     entries, rows = cache.files(), cache.rows()
@@ -112,10 +112,10 @@ def _take_known(
 
 def _compute(
     batches: list[list[IndexedPhoto]],
-    factory: Callable[[], Matter],
-    cache: ItemCache,
+    factory: Callable[[], MatteWorker],
+    cache: ResultCache,
     workers: int | None,
-    result: Pass,
+    result: SegmentationResult,
 ) -> None:
     """Runs the workers; keeps the coverages as they come, also when the run is ended."""
     fresh: dict[str, dict[str, float]] = {}
@@ -137,18 +137,18 @@ def _compute(
 
 
 def _each(
-    batch: list[IndexedPhoto], answer: tuple[list[float], Seconds], result: Pass
+    batch: list[IndexedPhoto], answer: tuple[list[float], Seconds], result: SegmentationResult
 ) -> zip[tuple[IndexedPhoto, float]]:
     shares, seconds = answer
     result.spent = [a + b for a, b in zip(result.spent, seconds, strict=True)]
     return zip(batch, shares, strict=True)
 
 
-class Matter:
+class MatteWorker:
     """One worker: reads photos, lets the segmenter look at them, writes the mattes."""
 
     def __init__(
-        self, create: Callable[[], Look], background: Background, cache: ItemCache, writer: PictureWriter
+        self, create: Callable[[], Look], background: Background, cache: ResultCache, writer: ImageWriter
     ) -> None:
         self.look, self.background, self.cache, self.writer = create(), background, cache, writer
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 
 State = dict[str, torch.Tensor]
 
@@ -68,7 +68,7 @@ class Progress:
     def save(self, path: Path) -> None:
         """Replaces `path` in one go."""
         whole = {**vars(self), "bests": {task: vars(best) for task, best in self.bests.items()}}
-        with published_file(path) as part:
+        with atomic_file(path) as part:
             torch.save(whole, part)
 
     @staticmethod

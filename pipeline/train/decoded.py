@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.io.atomic import published_file
-from pipeline.io.image_store import PictureStore
+from pipeline.io.atomic import atomic_file
+from pipeline.io.image_store import ImageStore
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
@@ -28,7 +28,7 @@ BLOCK = 256  # pictures per checksum
 
 
 def decoded(
-    pictures: PictureStore,
+    pictures: ImageStore,
     files: Sequence[str],
     size: int,
     cache: Path,
@@ -74,7 +74,7 @@ def decoded(
     return array, digest
 
 
-def _digest(pictures: PictureStore, files: Sequence[str], size: int, workers: int) -> str:
+def _digest(pictures: ImageStore, files: Sequence[str], size: int, workers: int) -> str:
     def one(file: str) -> bytes:
         return hashlib.blake2b(pictures.read(file), digest_size=16).digest()
 
@@ -85,7 +85,7 @@ def _digest(pictures: PictureStore, files: Sequence[str], size: int, workers: in
     return whole.hexdigest()
 
 
-def _write(path: Path, pictures: PictureStore, files: Sequence[str], size: int, workers: int) -> None:
+def _write(path: Path, pictures: ImageStore, files: Sequence[str], size: int, workers: int) -> None:
     def one(file: str) -> np.ndarray:
         image = pictures.photo(file)
         if image.shape[:2] != (size, size):
@@ -95,7 +95,7 @@ def _write(path: Path, pictures: PictureStore, files: Sequence[str], size: int, 
             )
         return image
 
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         with part.open("wb") as f, ThreadPoolExecutor(workers) as pool:
             np.lib.format.write_array_header_1_0(
                 f, {"descr": "|u1", "fortran_order": False, "shape": (len(files), size, size, 3)}
@@ -103,7 +103,7 @@ def _write(path: Path, pictures: PictureStore, files: Sequence[str], size: int, 
             for image in track(_bounded(pool, one, files), len(files), "decode", "pictures"):
                 f.write(np.ascontiguousarray(image).data)
         sums = "".join(f"{s:08x}\n" for s in _checksums(np.load(part, mmap_mode="r")))
-        with published_file(path.with_suffix(".crc")) as crc:
+        with atomic_file(path.with_suffix(".crc")) as crc:
             crc.write_text(sums, encoding="ascii")
 
 

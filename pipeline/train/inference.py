@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipeline.networks.backends import Precision
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.train.data import Pictures
 from pipeline.train.device import autocast, device_of, precision_of
 from pipeline.train.network import Classifier, classifier, to_images
@@ -79,7 +79,7 @@ def probabilities_of(
     scales: Sequence[float] = (1.0,),
 ) -> np.ndarray:
     """As `probabilities`, for int rows [n] of `pictures`; leaves the model in evaluation mode."""
-    heads: Any = load_kind("objective.heads", params.heads)
+    heads: Any = load_plugin("objective.heads", params.heads)
     model.eval()
     found = [np.empty((0, 18))]
     for start in range(0, len(rows), batch_size):

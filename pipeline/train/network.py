@@ -11,7 +11,7 @@ from torch import nn
 import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.train import pretrained
 
 SCALES = {
@@ -70,7 +70,7 @@ def classifier(params: Train, *, weights: bool = True) -> Classifier:
     Raises:
         UserError: unknown model, arguments it does not take, weights that cannot be had or do not fit.
     """
-    net = load_kind("objective.heads", params.heads).build(backbone_maker(params, weights=weights))
+    net = load_plugin("objective.heads", params.heads).build(backbone_maker(params, weights=weights))
     model = Classifier(net, *channel_scale(params))
     _try_out(model, params)
     return cast(Classifier, model.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]

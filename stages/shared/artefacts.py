@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.io.atomic import verified_folder
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.tables import read_table, write_table
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import UserError
@@ -77,13 +77,13 @@ class Pictures:
     path: Path
     stage: str
 
-    def open(self) -> PictureStore:
+    def open(self) -> ImageStore:
         """The pictures by name, once the folder is known to be whole.
 
         Raises:
             UserError: it is missing, incomplete or changed; names the stage to run.
         """
-        return PictureStore.verified(self.path, self.stage)
+        return ImageStore.verified(self.path, self.stage)
 
     def verified(self) -> Path:
         """The folder, once it is known to be whole; raises as `open`."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 import typer
 
-from pipeline.io.atomic import sweep_parts, work_in
+from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.params import Params, load_params
 from pipeline.runtime.disk import require_room, same_disk
-from pipeline.runtime.errors import sentence
+from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_parent, stage_lock
 from pipeline.runtime.progress import say
 from stages.shared.costs import stage_bytes
@@ -48,7 +48,7 @@ class Stage:
         What killed runs left beside it goes: the stage's lock is held, so nobody else is writing it.
         """
         place = QUICK / path if self.limit else Path(path)
-        sweep_parts(place)
+        remove_partial_files(place)
         return place
 
     def decoded(self, folder: Pictures, files: Sequence[str], size: int) -> tuple[np.ndarray, str]:
@@ -56,7 +56,7 @@ class Stage:
         from pipeline.train.decoded import decoded
 
         machine = self.params.machine
-        cache = self.item_cache.parent / "decoded"
+        cache = self.result_cache.parent / "decoded"
         return decoded(folder.open(), files, size, cache, cache_gb=machine.cache_gb, workers=machine.workers)
 
     def first(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -78,11 +78,11 @@ class Stage:
 
     def measured(self, seconds: float, photos: float) -> None:
         """Remembers how long a photo took here, for the estimate of `cleanplate check`."""
-        record_rate(self.item_cache.parent, rate_key(self.name, self.params), seconds, photos)
+        record_rate(self.result_cache.parent, rate_key(self.name, self.params), seconds, photos)
 
     @property
-    def item_cache(self) -> Path:
-        """The item cache; one for all workspaces: DVC names the main repository in temporary ones too."""
+    def result_cache(self) -> Path:
+        """The result cache; one for all workspaces: DVC names the main repository in temporary ones too."""
         return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
 
 
@@ -143,7 +143,7 @@ def run_stage(
             signal.signal(signal.SIGINT, signal.default_int_handler)
         stage = Stage(name, load_params(params), limit)
         with stage_lock(Path(".cache/locks"), name):
-            work_in(Path(".cache/parts") / name)
+            use_temp_dir(Path(".cache/parts") / name)
             stage.require_room()
             run(stage)
     except KeyboardInterrupt:
@@ -152,7 +152,7 @@ def run_stage(
     except Exception as e:
         if debug:
             traceback.print_exc()
-        say(f"{name}: error: {sentence(e)}")
+        say(f"{name}: error: {format_error(e)}")
         return 1
     where = f", results below {QUICK}/ (a quick look, not a result)" if limit else ""
     say(f"{name}: done in {time.monotonic() - start:.1f} s{where}")

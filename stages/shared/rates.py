@@ -1,6 +1,6 @@
 """How long a photo takes each stage on this machine, as earlier runs measured it, for `cleanplate check`.
 
-Kept in `.cache/rates.json`, beside the item cache: it says something about the machine, not about a result.
+Kept in `.cache/rates.json`, beside the result cache: it says something about the machine, not about a result.
 """
 
 from __future__ import annotations

@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from cleanplate.commands import cache
-from pipeline.networks.result_cache import ItemCache
+from pipeline.networks.result_cache import ResultCache
 
 PHOTO = "ab" * 32
 
 
 @pytest.fixture
-def items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ItemCache:
+def items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultCache:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    return ItemCache(Path(".cache/items"), "segment", {"version": 1})
+    return ResultCache(Path(".cache/items"), "segment", {"version": 1})
 
 
-def test_an_empty_cache_is_said_to_be(items: ItemCache, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_cache_is_said_to_be(items: ResultCache, capsys: pytest.CaptureFixture[str]) -> None:
     cache.main()
     assert "empty" in capsys.readouterr().out
 
 
-def test_size_and_hit_rate(items: ItemCache, capsys: pytest.CaptureFixture[str]) -> None:
+def test_size_and_hit_rate(items: ResultCache, capsys: pytest.CaptureFixture[str]) -> None:
     items.add_file(PHOTO, b"x" * 1500, ".png")
     items.count(hits=3, misses=1)
     cache.main()
@@ -38,7 +38,7 @@ def test_size_and_hit_rate(items: ItemCache, capsys: pytest.CaptureFixture[str])
     assert (row["entries"], row["bytes"], row["hit_rate"]) == (1, 1500, 0.75)
 
 
-def test_prune(items: ItemCache, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune(items: ResultCache, capsys: pytest.CaptureFixture[str]) -> None:
     entry = items.add_file(PHOTO, b"x" * 1500, ".png")
     cache.main(prune=1)
     assert entry.exists()
@@ -48,7 +48,7 @@ def test_prune(items: ItemCache, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_main_repositorys_cache_is_meant(
-    items: ItemCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    items: ResultCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items.add_file(PHOTO, b"x")
     (tmp_path / "other").mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks.result_cache import ItemCache
+from pipeline.networks.result_cache import ResultCache
 from pipeline.params.loading import parse_yaml
 from tests.reliability.repository import cleanplate, copied, dvc, flip, make_repository, run
 
@@ -109,7 +109,7 @@ def test_damaged_weights_and_items(repository: Path) -> None:
     weights = repository / ".cache/weights" / name
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"not these")
-    cache = ItemCache(repository / ".cache/items", "segment", {"v": 1})
+    cache = ResultCache(repository / ".cache/items", "segment", {"v": 1})
     entry = cache.add_file(PHOTO, b"a matte", ".png")
     cache.add_rows({PHOTO: {"x": 1}})
     flip(entry)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.compose.backgrounds import Candidate, Sources
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 from pipeline.seeds import generator, seed_of
 from tests.fixtures.pixel_project import make_project, person_of
 
@@ -31,13 +31,13 @@ def sources(project: Path) -> Sources:
     (project / "mine/deep/wall.jpg").write_bytes(encode_jpeg(blue))
     (project / "mine/notes.txt").write_text("no picture")
     (project / "mine/.hidden").write_text("not even looked at")
-    return Sources(project / "data", PictureStore(project / "build/mattes"), project / "mine", workers=1)
+    return Sources(project / "data", ImageStore(project / "build/mattes"), project / "mine", workers=1)
 
 
 @pytest.mark.parametrize("size", [32, 101])
-@pytest.mark.parametrize("name", kind_names("compose.backgrounds"))
+@pytest.mark.parametrize("name", plugin_names("compose.backgrounds"))
 def test_contract(name: str, size: int, sources: Sources) -> None:
-    kind = load_kind("compose.backgrounds", name)
+    kind = load_plugin("compose.backgrounds", name)
     choose = kind.chooser(sources, CANDIDATES)
     fold_of = {c.image: c for c in CANDIDATES}
     for person in CANDIDATES[:4]:
@@ -52,8 +52,8 @@ def test_contract(name: str, size: int, sources: Sources) -> None:
 
 
 def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
-    choose = load_kind("compose.backgrounds", "others").chooser(
-        Sources(Path(), PictureStore(Path())), CANDIDATES
+    choose = load_plugin("compose.backgrounds", "others").chooser(
+        Sources(Path(), ImageStore(Path())), CANDIDATES
     )
     by_image = {c.image: c for c in CANDIDATES}
     for person in CANDIDATES:
@@ -64,15 +64,15 @@ def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
 
 
 def test_a_fold_with_one_person_is_an_error_with_a_way_out() -> None:
-    choose = load_kind("compose.backgrounds", "others").chooser(
-        Sources(Path(), PictureStore(Path())), CANDIDATES[:3]
+    choose = load_plugin("compose.backgrounds", "others").chooser(
+        Sources(Path(), ImageStore(Path())), CANDIDATES[:3]
     )
     with pytest.raises(UserError, match=r"one person only[\s\S]*procedural"):
         choose(CANDIDATES[0], 1)
 
 
 def test_the_donor_is_painted_out(sources: Sources) -> None:
-    others = load_kind("compose.backgrounds", "others")
+    others = load_plugin("compose.backgrounds", "others")
     for person in CANDIDATES:  # walls are pure red or blue, people are not
         plate = others.picture(sources, person.image, 64, generator(1, person.image)).astype(int)
         wall = (200, 40, 40) if person.fold == 0 else (40, 40, 200)
@@ -81,7 +81,7 @@ def test_the_donor_is_painted_out(sources: Sources) -> None:
 
 
 def test_unreadable_pictures_are_listed(sources: Sources, capsys: pytest.CaptureFixture[str]) -> None:
-    choose = load_kind("compose.backgrounds", "folder").chooser(sources, CANDIDATES)
+    choose = load_plugin("compose.backgrounds", "folder").chooser(sources, CANDIDATES)
     assert {choose(CANDIDATES[0], seed) for seed in range(20)} == {"deep/wall.jpg"}
     told = capsys.readouterr().err
     assert "notes.txt" in told
@@ -91,15 +91,15 @@ def test_unreadable_pictures_are_listed(sources: Sources, capsys: pytest.Capture
 def test_a_folder_without_pictures_is_an_error(sources: Sources, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    folder = load_kind("compose.backgrounds", "folder")
+    folder = load_plugin("compose.backgrounds", "folder")
     for wrong in (empty, tmp_path / "absent", None):
         with pytest.raises(UserError, match="folder"):
             folder.chooser(Sources(sources.photos, sources.mattes, wrong, workers=1), CANDIDATES)
 
 
 def test_procedural_pictures_differ() -> None:
-    kind = load_kind("compose.backgrounds", "procedural")
-    plates = [kind.picture(Sources(Path(), PictureStore(Path())), "", 64, generator(0, i)) for i in range(20)]
+    kind = load_plugin("compose.backgrounds", "procedural")
+    plates = [kind.picture(Sources(Path(), ImageStore(Path())), "", 64, generator(0, i)) for i in range(20)]
     means = np.array([p.mean(axis=(0, 1)) for p in plates])
     assert means.std(axis=0).min() > 20
     assert min(p.std() for p in plates) > 2

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.compose.crop import NEUTRAL, Square, cut, placement
 from pipeline.compose.cutout import Cutter, groups_of
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import decode_photo, encode_jpeg, encode_matte, read_photo
 from pipeline.runtime.errors import UserError
 
@@ -42,7 +42,7 @@ def stored(place: Path, photo: np.ndarray, orientation: int = 1, kind: str = "JP
     alpha = np.zeros(upright.shape[:2], np.uint8)
     alpha[:, : alpha.shape[1] // 2] = 255
     (place / "mattes/a.png").write_bytes(encode_matte(alpha))
-    return Cutter(place, PictureStore(place / "mattes"), SIZE)
+    return Cutter(place, ImageStore(place / "mattes"), SIZE)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.compose.crop import NEUTRAL
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 from pipeline.seeds import generator
 
 SIZE = 64
@@ -20,9 +20,9 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     return crop, behind
 
 
-@pytest.mark.parametrize("name", kind_names("compose.fills"))
+@pytest.mark.parametrize("name", plugin_names("compose.fills"))
 def test_contract(name: str) -> None:
-    fill = load_kind("compose.fills", name)
+    fill = load_plugin("compose.fills", name)
     assert isinstance(fill.NEEDS_MATTE, bool)
     crop, behind = scene()
     before = crop.copy()
@@ -35,27 +35,27 @@ def test_contract(name: str) -> None:
         assert not ((out[..., 1] > 200) & (out[..., 0] < 60) & (out[..., 2] < 60)).any() or name == "noise"
 
 
-@pytest.mark.parametrize("name", kind_names("compose.fills"))
+@pytest.mark.parametrize("name", plugin_names("compose.fills"))
 def test_nothing_to_be_seen_of_the_background(name: str) -> None:
     crop, behind = scene()
-    out = load_kind("compose.fills", name).background(crop, np.zeros_like(behind), generator(0, "a"))
+    out = load_plugin("compose.fills", name).background(crop, np.zeros_like(behind), generator(0, "a"))
     assert out.shape == crop.shape
 
 
 def test_mean_says_nothing_about_the_photo() -> None:
     crop, behind = scene()
-    mean = load_kind("compose.fills", "mean")
+    mean = load_plugin("compose.fills", "mean")
     assert (mean.background(crop, behind, generator(0)) == NEUTRAL).all()
 
 
 def test_blur_keeps_the_wall_and_loses_the_person() -> None:
     crop, behind = scene()
-    out = load_kind("compose.fills", "blur").background(crop, behind, generator(0)).astype(int)
+    out = load_plugin("compose.fills", "blur").background(crop, behind, generator(0)).astype(int)
     assert np.abs(out - (220, 30, 30)).max() <= 2
 
 
 def test_noise_has_imagenets_mean_and_deviation_and_differs_by_photo() -> None:
-    noise = load_kind("compose.fills", "noise")
+    noise = load_plugin("compose.fills", "noise")
     crop = np.zeros((256, 256, 3), np.uint8)
     out = noise.background(crop, crop[..., 0], generator(0, "a"))
     assert out.mean(axis=(0, 1)) == pytest.approx(noise.MEAN, abs=1)

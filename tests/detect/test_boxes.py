@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.detect.boxes import FOUND, PERSON_MEDIAN, WHOLE_FRAME, clip, iou, stand_ins
+from pipeline.detect.boxes import FOUND, PERSON_MEDIAN, WHOLE_FRAME, clip, iou, with_fallback_boxes
 
 
 def test_clip_keeps_boxes_in_the_photo() -> None:
@@ -27,7 +27,7 @@ def test_the_median_of_the_persons_other_photos_stands_in_at_any_size() -> None:
     boxes = np.array([[10, 20, 50, 60], [20, 20, 60, 60], [30, 20, 90, 60], [0, 0, 0, 0]], dtype=np.float32)
     sizes = np.array([[100, 100], [100, 100], [100, 100], [200, 400]])
     found = np.array([True, True, True, False])
-    out, statuses = stand_ins(boxes, sizes, ["a", "a", "a", "a"], found)
+    out, statuses = with_fallback_boxes(boxes, sizes, ["a", "a", "a", "a"], found)
     assert statuses == [FOUND, FOUND, FOUND, PERSON_MEDIAN]
     np.testing.assert_allclose(out[3], [40, 80, 120, 240])
     np.testing.assert_array_equal(out[:3], boxes[:3])
@@ -37,12 +37,16 @@ def test_without_a_found_photo_of_that_person_the_whole_frame_stands_in() -> Non
     boxes = np.array([[10, 20, 50, 60], [0, 0, 0, 0], [0, 0, 0, 0], [1, 2, 3, 4]], dtype=np.float32)
     sizes = np.full((4, 2), (100, 80))
     found = np.array([True, False, False, True])
-    out, statuses = stand_ins(boxes, sizes, ["a", "b", "", ""], found)  # "" = nobody known: eval photos
+    out, statuses = with_fallback_boxes(
+        boxes, sizes, ["a", "b", "", ""], found
+    )  # "" = nobody known: eval photos
     assert statuses == [FOUND, WHOLE_FRAME, WHOLE_FRAME, FOUND]
     assert out[1].tolist() == out[2].tolist() == [0, 0, 100, 80]
 
 
 def test_no_photos_at_all() -> None:
-    out, statuses = stand_ins(np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int64), [], np.zeros(0, bool))
+    out, statuses = with_fallback_boxes(
+        np.zeros((0, 4), np.float32), np.zeros((0, 2), np.int64), [], np.zeros(0, bool)
+    )
     assert out.shape == (0, 4)
     assert statuses == []

@@ -17,10 +17,10 @@ from pipeline.networks.backends import cpu_has_bf16, has_cuda
 from pipeline.networks.weights import sha256_of
 from pipeline.params.schema import Detect, Yolov8Params
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 from tests.conftest import ROOT
 
-NAMES = kind_names("detect.methods")
+NAMES = plugin_names("detect.methods")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def section(method: str, request: pytest.FixtureRequest, **more: Any) -> Detect:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_detector_keeps_the_contract(name: str, root: Path, request: pytest.FixtureRequest) -> None:
-    module = load_kind("detect.methods", name)
+    module = load_plugin("detect.methods", name)
     detect = section(name, request)
     assert isinstance(module.VERSION, str)
     assert module.VERSION
@@ -121,7 +121,7 @@ def test_yolov8_agrees_with_ultralytics(
     root: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    module = load_kind("detect.methods", "yolov8")
+    module = load_plugin("detect.methods", "yolov8")
     detect = section("yolov8", request, backend=backend)
     module.prepare(detect, root)
     for found, truth in zip(module.create(detect, root)(photos), predicted, strict=True):
@@ -133,7 +133,7 @@ def test_yolov8_agrees_with_ultralytics(
 
 @pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16")
 def test_bf16_agrees_with_float32(photos: list[np.ndarray], weights: Path, root: Path) -> None:
-    module = load_kind("detect.methods", "yolov8")
+    module = load_plugin("detect.methods", "yolov8")
     answers = []
     for precision in ("f32", "bf16"):
         yolov8 = Yolov8Params.model_validate({"weights": str(weights), "precision": precision})
@@ -147,7 +147,7 @@ def test_bf16_agrees_with_float32(photos: list[np.ndarray], weights: Path, root:
 
 
 def test_precision_is_definite_and_part_of_the_identity(root: Path, weights: Path) -> None:
-    module = load_kind("detect.methods", "yolov8")
+    module = load_plugin("detect.methods", "yolov8")
     said = {
         precision: module.identity(
             Detect(
@@ -169,7 +169,7 @@ def test_precision_is_definite_and_part_of_the_identity(root: Path, weights: Pat
 def test_foreign_checkpoints_are_refused_without_running_them(
     test_data: Path, root: Path, tmp_path: Path
 ) -> None:
-    module = load_kind("detect.methods", "yolov8")
+    module = load_plugin("detect.methods", "yolov8")
     trace = tmp_path / "ran"
     evil = tmp_path / "evil.pt"
 
@@ -193,7 +193,7 @@ def test_foreign_checkpoints_are_refused_without_running_them(
 def test_a_damaged_conversion_is_made_again(root: Path, weights: Path, photos: list[np.ndarray]) -> None:
     from pipeline.detect.yolo.engines import converted, converted_folder
 
-    module = load_kind("detect.methods", "yolov8")
+    module = load_plugin("detect.methods", "yolov8")
     detect = Detect(backend="openvino", yolov8=Yolov8Params(weights=str(weights)))
     folder = converted(weights, sha256_of(weights), root)
     assert folder == converted_folder(sha256_of(weights), root)

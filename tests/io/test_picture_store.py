@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pipeline.io.atomic import verified_folder
-from pipeline.io.image_store import PictureStore, PictureWriter, published_pictures
+from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.workers import run_parallel
@@ -35,23 +35,23 @@ def content(name: str) -> bytes:
     return os.fsencode(name) * (1 + len(name) % 40) + bytes(512 * (len(name) % 3))
 
 
-def writes(writer: PictureWriter) -> Callable[[str], None]:
+def writes(writer: ImageWriter) -> Callable[[str], None]:
     return partial(_write, writer)
 
 
-def _write(writer: PictureWriter, name: str) -> None:
+def _write(writer: ImageWriter, name: str) -> None:
     writer.write(name, content(name))
 
 
 def packed(folder: Path, names: list[str] = NAMES, workers: int = 1) -> Path:
-    with published_pictures(folder, 4) as writer:
+    with atomic_images(folder, 4) as writer:
         list(run_parallel(partial(writes, writer), names, workers=workers, chunk=2))
     return folder
 
 
 def test_names_of_any_bytes_survive_and_any_tar_reader_sees_them(tmp_path: Path) -> None:
     folder = packed(tmp_path / "mattes")
-    store = PictureStore.verified(folder, "segment")
+    store = ImageStore.verified(folder, "segment")
     assert {name: store.read(name) for name in NAMES} == {name: content(name) for name in NAMES}
     assert all(name in store for name in NAMES)
     found: dict[str, bytes] = {}
@@ -80,10 +80,10 @@ def test_shards_are_the_same_bytes_whatever_the_order_and_the_workers(tmp_path: 
 
 
 def test_files_and_shards_are_read_alike(tmp_path: Path) -> None:
-    with published_pictures(tmp_path / "files", None) as writer:
+    with atomic_images(tmp_path / "files", None) as writer:
         for name in NAMES:
             writer.write(name, content(name))
-    files, shards = PictureStore.opened(tmp_path / "files"), PictureStore.opened(packed(tmp_path / "shards"))
+    files, shards = ImageStore.opened(tmp_path / "files"), ImageStore.opened(packed(tmp_path / "shards"))
     for store in (files, shards):
         assert [store.read(name) for name in NAMES] == [content(name) for name in NAMES]
         assert "not/there.png" not in store
@@ -93,7 +93,7 @@ def test_files_and_shards_are_read_alike(tmp_path: Path) -> None:
 
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     folder = packed(tmp_path / "mattes")
-    store = PictureStore.opened(folder, "segment")
+    store = ImageStore.opened(folder, "segment")
     last = folder / "mattes-000003.tar"
     name = max(NAMES, key=os.fsencode)
     last.write_bytes(last.read_bytes()[:600])
@@ -102,17 +102,17 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     ):
         store.read(name)
     with pytest.raises(UserError, match="does not match its manifest"):
-        PictureStore.verified(folder, "segment")
+        ImageStore.verified(folder, "segment")
     (folder / "INDEX.json").write_text("{")
     with pytest.raises(UserError, match=r"INDEX\.json"):
-        PictureStore.opened(folder)
+        ImageStore.opened(folder)
 
 
 def test_a_stage_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     folder = packed(tmp_path / "mattes")
     before = bytes_below(folder)
-    with pytest.raises(UserError, match="a picture is missing"), published_pictures(folder, 4) as writer:
-        writer.write("a.png", PictureStore(tmp_path).read("nowhere.png"))
+    with pytest.raises(UserError, match="a picture is missing"), atomic_images(folder, 4) as writer:
+        writer.write("a.png", ImageStore(tmp_path).read("nowhere.png"))
     assert bytes_below(folder) == before
     assert [p.name for p in tmp_path.iterdir()] == ["mattes"]
 
@@ -120,7 +120,7 @@ def test_a_stage_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 def pack_mattes(shards: int) -> None:
     """Packs build/mattes as `segment` would have."""
     files = bytes_below(Path("build/mattes"))
-    with published_pictures(Path("build/mattes"), shards) as writer:
+    with atomic_images(Path("build/mattes"), shards) as writer:
         for name, data in files.items():
             if name.endswith(".png"):
                 writer.write(name, data)
@@ -138,7 +138,7 @@ def run_all(shards: int | None) -> dict[str, object]:
     found: dict[str, object] = {}
     for folder in ("images", "synthetic"):
         verified_folder(Path("build") / folder, "test")
-        store = PictureStore.opened(Path("build") / folder)
+        store = ImageStore.opened(Path("build") / folder)
         assert (store.index is None) == (shards is None)
         table = pd.read_parquet(Path("build") / folder / f"{folder}.parquet")
         column = "file" if folder == "synthetic" else "image"

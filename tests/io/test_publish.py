@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.io.atomic import MANIFEST, published_file, published_folder, verified_folder, write_json
+from pipeline.io.atomic import MANIFEST, atomic_file, atomic_folder, verified_folder, write_json
 from pipeline.runtime.errors import UserError
 
 
@@ -16,7 +16,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> 
     target.write_text("old")
 
     def write_half() -> None:
-        with published_file(target) as part:
+        with atomic_file(target) as part:
             part.write_text("half")
             raise RuntimeError
 
@@ -39,7 +39,7 @@ def test_a_hard_link_into_a_cache_is_not_written_through(tmp_path: Path) -> None
 def test_a_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
     target = tmp_path / "out"
     for names in (["a", "b"], ["c"]):
-        with published_folder(target) as part:
+        with atomic_folder(target) as part:
             for name in names:
                 (part / name).write_text(name)
     assert {p.name for p in target.iterdir()} == {"c", MANIFEST}
@@ -50,7 +50,7 @@ def test_parts_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     left = tmp_path / ".out.12345.part"
     left.mkdir()
     (left / "half.png").write_text("x")
-    with published_folder(tmp_path / "out"):
+    with atomic_folder(tmp_path / "out"):
         pass
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
@@ -58,7 +58,7 @@ def test_parts_of_a_killed_run_are_swept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["missing", "extra", "cut", "no manifest", "gone"])
 def test_a_folder_that_is_not_as_written_is_refused(tmp_path: Path, harm: str) -> None:
     target = tmp_path / "out"
-    with published_folder(target) as part:
+    with atomic_folder(target) as part:
         (part / "sub").mkdir()
         (part / "sub" / "a.png").write_text("pixels")
     assert verified_folder(target, "segment") == target

@@ -1,4 +1,4 @@
-"""The item cache gives back exactly what was kept, or nothing."""
+"""The result cache gives back exactly what was kept, or nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks.result_cache import ItemCache, prune, stats
+from pipeline.networks.result_cache import ResultCache, prune, stats
 
 PHOTOS = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(40)]
 ROW = {"box": [0.1, 1 / 3, 5.5, 1e-7], "score": 0.25, "landmarks": None}
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> ItemCache:
-    return ItemCache(tmp_path / "items", "detect", {"version": "1", "weights": "abc"})
+def cache(tmp_path: Path) -> ResultCache:
+    return ResultCache(tmp_path / "items", "detect", {"version": "1", "weights": "abc"})
 
 
-def test_rows_come_back_equal_and_the_later_wins(cache: ItemCache) -> None:
+def test_rows_come_back_equal_and_the_later_wins(cache: ResultCache) -> None:
     cache.add_rows(dict.fromkeys(PHOTOS, ROW))
     cache.add_rows({PHOTOS[0]: {"box": None}})
     rows = cache.rows()
@@ -29,21 +29,21 @@ def test_rows_come_back_equal_and_the_later_wins(cache: ItemCache) -> None:
     assert rows[PHOTOS[0]] == {"box": None}
 
 
-def test_another_identity_or_pass_sees_nothing(cache: ItemCache) -> None:
+def test_another_identity_or_pass_sees_nothing(cache: ResultCache) -> None:
     cache.add_rows({PHOTOS[0]: ROW})
     cache.add_file(PHOTOS[0], b"matte")
     for other in (
-        ItemCache(cache.items, "detect", {"version": "2", "weights": "abc"}),
-        ItemCache(cache.items, "segment", cache.identity),
+        ResultCache(cache.items, "detect", {"version": "2", "weights": "abc"}),
+        ResultCache(cache.items, "segment", cache.identity),
     ):
         assert other.rows() == {}
         assert other.files() == {}
-    same = ItemCache(cache.items, "detect", {"weights": "abc", "version": "1"})
+    same = ResultCache(cache.items, "detect", {"weights": "abc", "version": "1"})
     assert same.rows() == {PHOTOS[0]: ROW}
 
 
 @pytest.mark.parametrize("at", [0.3, 0.5, 0.9])
-def test_a_flipped_byte_costs_its_row_and_no_other(cache: ItemCache, at: float) -> None:
+def test_a_flipped_byte_costs_its_row_and_no_other(cache: ResultCache, at: float) -> None:
     cache.add_rows({photo: {"n": n} for n, photo in enumerate(PHOTOS)})
     path = cache.folder / "rows.jsonl"
     data = bytearray(path.read_bytes())
@@ -54,7 +54,7 @@ def test_a_flipped_byte_costs_its_row_and_no_other(cache: ItemCache, at: float) 
     assert all(rows[photo] == {"n": PHOTOS.index(photo)} for photo in rows)
 
 
-def test_a_half_written_line_spoils_nothing_that_comes_after(cache: ItemCache) -> None:
+def test_a_half_written_line_spoils_nothing_that_comes_after(cache: ResultCache) -> None:
     cache.add_rows({PHOTOS[0]: ROW, PHOTOS[1]: ROW})
     path = cache.folder / "rows.jsonl"
     path.write_bytes(path.read_bytes()[:-20])  # as a killed process leaves it
@@ -62,12 +62,12 @@ def test_a_half_written_line_spoils_nothing_that_comes_after(cache: ItemCache) -
     assert set(cache.rows()) == {PHOTOS[0], PHOTOS[2]}
 
 
-def _add(cache: ItemCache, start: int) -> None:
+def _add(cache: ResultCache, start: int) -> None:
     for i in range(start, len(PHOTOS), 2):
         cache.add_rows({PHOTOS[i]: {"n": i, "filler": "x" * 5000}})
 
 
-def test_two_processes_add_at_once(cache: ItemCache) -> None:
+def test_two_processes_add_at_once(cache: ResultCache) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_add, args=(cache, start)) for start in (0, 1)]
     for process in processes:
@@ -79,7 +79,7 @@ def test_two_processes_add_at_once(cache: ItemCache) -> None:
     assert {photo: row["n"] for photo, row in rows.items()} == {photo: i for i, photo in enumerate(PHOTOS)}
 
 
-def test_files_are_checked_and_dropped_when_damaged(cache: ItemCache) -> None:
+def test_files_are_checked_and_dropped_when_damaged(cache: ResultCache) -> None:
     cache.add_file(PHOTOS[0], b"matte", ".png")
     entry = cache.files()[PHOTOS[0]]
     assert cache.read(entry) == b"matte"
@@ -91,14 +91,14 @@ def test_files_are_checked_and_dropped_when_damaged(cache: ItemCache) -> None:
     assert cache.read(entry) is None  # gone: no error
 
 
-def test_reading_leaves_the_modification_time_that_dvc_goes_by(cache: ItemCache) -> None:
+def test_reading_leaves_the_modification_time_that_dvc_goes_by(cache: ResultCache) -> None:
     entry = cache.add_file(PHOTOS[0], b"matte")
     before = entry.stat().st_mtime_ns
     assert cache.read(entry) == b"matte"
     assert entry.stat().st_mtime_ns == before
 
 
-def test_pruning_takes_what_was_not_used_for_longest(cache: ItemCache, tmp_path: Path) -> None:
+def test_pruning_takes_what_was_not_used_for_longest(cache: ResultCache, tmp_path: Path) -> None:
     entries = [cache.add_file(photo, bytes(1000)) for photo in PHOTOS[:10]]
     for age, entry in enumerate(entries):
         os.utime(entry, (1_000_000 - age, 1_000_000 - age))
@@ -111,10 +111,10 @@ def test_pruning_takes_what_was_not_used_for_longest(cache: ItemCache, tmp_path:
     assert cache.add_file(PHOTOS[0], b"again").exists()
 
 
-def test_stats_count_entries_and_hits(cache: ItemCache) -> None:
+def test_stats_count_entries_and_hits(cache: ResultCache) -> None:
     assert stats(cache.items) == []
     cache.add_rows({PHOTOS[0]: ROW, PHOTOS[1]: ROW})
-    ItemCache(cache.items, "segment", {}).add_file(PHOTOS[0], bytes(100))
+    ResultCache(cache.items, "segment", {}).add_file(PHOTOS[0], bytes(100))
     cache.count(hits=0, misses=2)
     cache.count(hits=6, misses=0)
     detect, segment = stats(cache.items)

@@ -9,7 +9,7 @@ from pipeline import labels
 from pipeline.objective.objective import Objective, target_of, years_to_learn
 from pipeline.objective.target import Target
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 
 CPU = torch.device("cpu")
 PARAMS = Train(heads="joint", loss="cross_entropy")
@@ -24,10 +24,10 @@ def target(classes: np.ndarray) -> Target:
     return target_of(classes, AGE_OF[labels.age_group_of(classes)], CPU)
 
 
-@pytest.mark.parametrize("name", kind_names("objective.heads"))
+@pytest.mark.parametrize("name", plugin_names("objective.heads"))
 def test_every_head_gives_probabilities_and_learns_all_18_classes(name: str) -> None:
     torch.manual_seed(0)
-    heads, params = load_kind("objective.heads", name), Train(heads=name)
+    heads, params = load_plugin("objective.heads", name), Train(heads=name)
     net = heads.build(linear)
     classes = np.arange(18)
     inputs = torch.eye(18)
@@ -47,7 +47,7 @@ def test_every_head_gives_probabilities_and_learns_all_18_classes(name: str) -> 
 
 def test_multitask_answer_is_the_product_of_the_three() -> None:
     outputs = torch.randn(5, 8, generator=torch.Generator().manual_seed(1))
-    p = load_kind("objective.heads", "multitask").probabilities(outputs, PARAMS).numpy()
+    p = load_plugin("objective.heads", "multitask").probabilities(outputs, PARAMS).numpy()
     mask, gender, age = (part.softmax(dim=1).numpy() for part in outputs.split([3, 2, 3], dim=1))
     for c in range(18):
         by_hand = mask[:, c // 6] * gender[:, c // 3 % 2] * age[:, c % 3]
@@ -55,7 +55,7 @@ def test_multitask_answer_is_the_product_of_the_three() -> None:
 
 
 def test_separate_networks_share_nothing() -> None:
-    net = load_kind("objective.heads", "separate").build(linear)
+    net = load_plugin("objective.heads", "separate").build(linear)
     inputs = torch.rand(4, 18)
     outputs = net(inputs)
     assert outputs.shape == (4, 8)
@@ -66,7 +66,7 @@ def test_separate_networks_share_nothing() -> None:
 
 @pytest.mark.parametrize(("old_from", "group"), [(60.0, 1), (58.0, 2)])
 def test_age_regression_cuts_at_the_bounds_that_params_name(old_from: float, group: int) -> None:
-    heads = load_kind("objective.heads", "age_regression")
+    heads = load_plugin("objective.heads", "age_regression")
     outputs = torch.zeros(1, 6)
     outputs[0, 5] = (59.0 - 40) / 20  # says 59 years
     assert heads.years(outputs).item() == pytest.approx(59)

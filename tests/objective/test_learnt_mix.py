@@ -9,7 +9,7 @@ import torch
 from pipeline import labels
 from pipeline.objective.objective import Objective, learnt_mix, target_of
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.train.data import epoch_order
 
 
@@ -56,5 +56,5 @@ def test_a_network_that_sees_nothing_answers_with_it(heads: str, weights: str, s
         return total
 
     optimizer.step(loss)
-    found = load_kind("objective.heads", heads).probabilities(outputs.detach(), train)[0].numpy()
+    found = load_plugin("objective.heads", heads).probabilities(outputs.detach(), train)[0].numpy()
     np.testing.assert_allclose(found, learnt_mix(classes, train), atol=0.004)

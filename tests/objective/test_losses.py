@@ -9,7 +9,7 @@ import torch
 from pipeline.labels import TASKS, Task
 from pipeline.objective.objective import class_weights
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 
 GENDER, AGE, CLASS = TASKS["gender"], TASKS["age"], TASKS["class"]
 
@@ -25,7 +25,7 @@ def value(
     own = torch.tensor(weight) if weight else torch.ones(task.size)
     train = Train.model_validate(params)
     return (
-        load_kind("objective.losses", name)
+        load_plugin("objective.losses", name)
         .loss(torch.tensor(logits), torch.tensor(target), own, task, train)
         .item()
     )
@@ -36,12 +36,12 @@ def logit(p: float) -> list[float]:
     return [math.log(p), math.log(1 - p)]
 
 
-@pytest.mark.parametrize("name", kind_names("objective.losses"))
+@pytest.mark.parametrize("name", plugin_names("objective.losses"))
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_every_loss_is_a_finite_scalar_that_falls_towards_the_right_answer(name: str, task: Task) -> None:
     torch.manual_seed(0)
     target = torch.eye(task.size)[torch.randint(0, task.size, (32,))]
-    loss = load_kind("objective.losses", name).loss
+    loss = load_plugin("objective.losses", name).loss
     logits = torch.zeros(32, task.size, requires_grad=True)
     values = []
     for _ in range(30):
@@ -55,12 +55,12 @@ def test_every_loss_is_a_finite_scalar_that_falls_towards_the_right_answer(name:
     assert (logits.argmax(dim=1) == target.argmax(dim=1)).all()
 
 
-@pytest.mark.parametrize("name", kind_names("objective.losses"))
+@pytest.mark.parametrize("name", plugin_names("objective.losses"))
 def test_every_loss_stays_finite_for_very_sure_wrong_answers_and_takes_mixtures(name: str) -> None:
     for gamma in (0.5, 2.0):
         logits = torch.tensor([[200.0, -200.0], [-200.0, 200.0]], requires_grad=True)
         target = torch.tensor([[0.0, 1.0], [0.3, 0.7]])
-        found = load_kind("objective.losses", name).loss(
+        found = load_plugin("objective.losses", name).loss(
             logits, target, torch.ones(2), GENDER, Train(focal_gamma=gamma)
         )
         found.backward()
@@ -110,7 +110,7 @@ def test_age_soft_by_hand() -> None:
 
 
 def test_age_soft_over_the_classes_moves_age_and_nothing_else() -> None:
-    softening = load_kind("objective.losses", "age_soft").softening(
+    softening = load_plugin("objective.losses", "age_soft").softening(
         CLASS, np.array(Train().age_soft, np.float32)
     )
     # class 10 = incorrect, female, middle: its neighbours are 9 (young) and 11 (old)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.io.atomic import published_file, published_folder, write_text
+from pipeline.io.atomic import atomic_file, atomic_folder, write_text
 from pipeline.runtime.disk import require_room, size_text
 from pipeline.runtime.errors import UserError
 from tests.reliability.repository import cleanplate, dvc, make_repository, run, stage, write_params
@@ -59,7 +59,7 @@ def test_a_folder_that_does_not_fit_is_not_there(mount: Mount) -> None:
 
 
 def _many_pictures(folder: Path) -> None:
-    with published_folder(folder) as part:
+    with atomic_folder(folder) as part:
         for k in range(100):
             (part / f"{k}.jpg").write_bytes(b"x" * 10_000)
 
@@ -85,7 +85,7 @@ def test_libraries_that_hide_the_reason(mount: Mount) -> None:
 
 
 def _within(path: Path, write: Callable[[Path], None]) -> None:
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         write(part)
 
 

@@ -90,7 +90,7 @@ def some_kills(folder: Path, name: str, kills: int, seconds: float, rng: random.
     """Kills stage `name` that many times in a row, and nobody is at work afterwards; says what was done.
 
     The moments are drawn from the time that the stage takes with nothing cached, and a little more. Every
-    second time the item cache, checkpoints and compiled networks are thrown away first; half of the next runs
+    second time the result cache, checkpoints and compiled networks are thrown away first; half of the next runs
     may take the stage's results from DVC's cache of runs, the others must make them again.
     """
     if fresh := rng.random() < 0.5:
@@ -99,7 +99,7 @@ def some_kills(folder: Path, name: str, kills: int, seconds: float, rng: random.
     for attempt in range(kills):
         victim, delay = VICTIMS[(first + attempt) % 3], rng.uniform(0, 1.1 * seconds)
         lived = killed(folder, name, victim, delay)
-        case = f"{name}{', no item cache' * fresh}: {victim} killed after {delay:.2f} of {seconds:.2f} s"
+        case = f"{name}{', no result cache' * fresh}: {victim} killed after {delay:.2f} of {seconds:.2f} s"
         said.append(case + ", when it had ended" * (not lived))
         print(said[-1], flush=True)
         left = orphans(folder)

@@ -53,7 +53,7 @@ def test_yaml_that_does_something(text: str, tmp_path: Path) -> None:
     "param", ["data.layout", "detect.method", "compose.fill", "train.loss", "train.heads"]
 )
 def test_a_kind_is_a_name_not_a_path(param: str, project: Path) -> None:
-    from pipeline.runtime.plugins import load_kind
+    from pipeline.runtime.plugins import load_plugin
 
     (project / "evil.py").write_text("open('ran', 'w')\n")
     kinds = {
@@ -64,5 +64,5 @@ def test_a_kind_is_a_name_not_a_path(param: str, project: Path) -> None:
     }
     for name in ("../../evil", "evil", "..evil", ".evil", "__init__", str(project / "evil")):
         with pytest.raises((UserError, ModuleNotFoundError, ImportError, TypeError)):
-            load_kind(kinds[param.split(".")[0]], name)
+            load_plugin(kinds[param.split(".")[0]], name)
     assert not (project / "ran").exists()

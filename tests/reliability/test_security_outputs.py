@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.dataset.corrections_table import Entry, entries_text
-from pipeline.io.atomic import published_folder, write_text
+from pipeline.io.atomic import atomic_folder, write_text
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import UserError, printable
 from tests.conftest import ROOT
@@ -120,21 +120,21 @@ def test_a_folder_that_is_a_link_is_replaced_not_emptied(tmp_path: Path) -> None
     for target in (victim, tmp_path / "nowhere"):
         (tmp_path / "out").unlink() if (tmp_path / "out").is_symlink() else None
         (tmp_path / "out").symlink_to(target)
-        with published_folder(tmp_path / "out") as part:
+        with atomic_folder(tmp_path / "out") as part:
             (part / "b").write_text("new")
         assert (tmp_path / "out" / "b").exists()
         shutil.rmtree(tmp_path / "out")
     (tmp_path / ".out.1.part").symlink_to(victim)
-    with published_folder(tmp_path / "out"):
+    with atomic_folder(tmp_path / "out"):
         pass
     assert [p.name for p in victim.iterdir()] == ["a"]
     assert (victim / "a").read_text() == "precious"
 
 
 def test_the_item_cache_believes_no_entry_that_was_changed(tmp_path: Path) -> None:
-    from pipeline.networks.result_cache import ItemCache
+    from pipeline.networks.result_cache import ResultCache
 
-    cache = ItemCache(tmp_path, "segment", {})
+    cache = ResultCache(tmp_path, "segment", {})
     entry = cache.add_file("ab" * 32, b"matte", ".png")
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")

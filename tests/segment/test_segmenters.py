@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.params.schema import Segment
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import kind_names, load_kind
+from pipeline.runtime.plugins import load_plugin, plugin_names
 from pipeline.segment.methods import Running
 from pipeline.segment.unet.config import CONFIG, PEOPLE_B3, WEIGHTS, UnetConfig, locate, write_config
 from tests.fixtures.tiny_unet import drawn, write_tiny
@@ -38,9 +38,9 @@ def unet(**changes: object) -> Segment:
     return Segment.model_validate({"method": "unet", "backend": backend, "unet": changes})
 
 
-@pytest.mark.parametrize("name", kind_names("segment.methods"))
+@pytest.mark.parametrize("name", plugin_names("segment.methods"))
 def test_every_segmenter_keeps_the_contract(name: str, root: Path) -> None:
-    module = load_kind("segment.methods", name)
+    module = load_plugin("segment.methods", name)
     args = (Segment(method=name), root, root / "segmenter")
     assert isinstance(module.VERSION, str)
     assert module.__doc__

@@ -12,7 +12,7 @@ import pytest
 from pipeline import labels
 from pipeline.analysis.audit.features import Order, describe
 from pipeline.analysis.audit.suspects import COLUMNS
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg
 from pipeline.io.tables import write_table
 from pipeline.params import Params, load_params
@@ -129,7 +129,7 @@ def test_a_model_adds_its_features(tmp_path: Path) -> None:
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     (tmp_path / "a.jpg").write_bytes(encode_jpeg(picture))
-    pictures, orders = PictureStore(tmp_path), [Order("a.jpg", np.eye(2, 3))]
+    pictures, orders = ImageStore(tmp_path), [Order("a.jpg", np.eye(2, 3))]
     plain = describe(pictures, orders, Audit(size=64), 1)
     more = describe(
         pictures, orders, Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64), 1

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from pipeline.compose.crop import NEUTRAL
-from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import read_table, write_table
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plugins import kind_names
+from pipeline.runtime.plugins import plugin_names
 from stages import compose
 from tests.conftest import ROOT
 from tests.fixtures.pixel_project import HEIGHT, WIDTH, bytes_below, make_project, stage
@@ -56,7 +56,7 @@ def test_the_crop_shows_the_head_in_the_middle(drawn: Path) -> None:
         assert abs((columns[0] + columns[-1]) / 2 - 31.5) <= 2
 
 
-@pytest.mark.parametrize("status", ["whole_frame", "not_asked"])
+@pytest.mark.parametrize("status", ["whole_frame", "not_run"])
 def test_no_box_is_the_whole_photo_padded_without_margin(project: Path, status: str) -> None:
     make_project(project, people=2, photos=1, statuses=(status,))
     compose.run(stage("compose", compose__margin=2.0))
@@ -96,7 +96,7 @@ def test_black_has_no_halo_of_the_wall(drawn: Path) -> None:
         assert ((red - 2.2 * picture[..., 1] > 40) | (blue - 2.2 * picture[..., 1] > 40)).mean() < 0.002
 
 
-@pytest.mark.parametrize("fill", kind_names("compose.fills"))
+@pytest.mark.parametrize("fill", plugin_names("compose.fills"))
 def test_bytes_do_not_depend_on_workers(project: Path, fill: str) -> None:
     make_project(project, people=4, photos=4)
     results = []
@@ -140,7 +140,7 @@ def test_a_photo_that_changed_since_ingest_is_named(drawn: Path) -> None:
 def test_a_matte_that_shows_nobody_is_reported(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = pd.read_parquet("build/photos.parquet")["image"][0]
     mattes = Path("build/mattes")
-    with published_folder(Path("build/other")) as other:
+    with atomic_folder(Path("build/other")) as other:
         shutil.copytree(mattes, other, dirs_exist_ok=True)
         (other / image).with_suffix(".png").write_bytes(encode_matte(np.zeros((HEIGHT, WIDTH), np.uint8)))
     shutil.rmtree(mattes)
@@ -172,7 +172,7 @@ def test_real_photos(project: Path, test_data: Path) -> None:
     box = {"x1": 90.0, "y1": 60.0, "x2": 290.0, "y2": 310.0, "score": 0.9, "status": "found"}
     write_table(project / "build/photos.parquet", photos)
     write_table(project / "build/boxes.parquet", photos[["image"]].assign(**box))
-    with published_folder(project / "build/mattes") as mattes:
+    with atomic_folder(project / "build/mattes") as mattes:
         for image in images:
             path = (mattes / image).with_suffix(".png")
             path.parent.mkdir(parents=True)

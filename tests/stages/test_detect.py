@@ -114,7 +114,7 @@ def test_no_photo_is_looked_at_twice(detecting: Path, capsys: pytest.CaptureFixt
     assert detect(capsys) == 0
     setting(detecting, method="none")
     assert detect(capsys) == 0
-    assert set(read_table(Path("build/boxes.parquet"), "detect")["status"]) == {"not_asked"}
+    assert set(read_table(Path("build/boxes.parquet"), "detect")["status"]) == {"not_run"}
     setting(detecting, method="mtcnn")
     assert detect(capsys) == 0, "there and back runs no network"
     assert Path("build/boxes.parquet").read_bytes() == before

@@ -17,7 +17,7 @@ from demo.drawing.people import Person, choose_people, mask_of
 from demo.drawing.person import draw
 from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
-from pipeline.io.atomic import published_folder
+from pipeline.io.atomic import atomic_folder
 from pipeline.io.photo import encode_jpeg, encode_matte
 from pipeline.io.tables import write_table
 from pipeline.labels import true_class
@@ -82,7 +82,7 @@ def set_up(folder: Path, mattes: bool = True) -> Params:
     )
     write_table(Path("build/labels.parquet"), facts.assign(train_class=facts["true_class"]))
     write_table(Path("build/folds.parquet"), people)
-    with published_folder(Path("build/mattes")) as out:
+    with atomic_folder(Path("build/mattes")) as out:
         for image in facts["image"] if mattes else ():
             place = (out / image).with_suffix(".png")
             place.parent.mkdir(parents=True, exist_ok=True)

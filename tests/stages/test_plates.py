@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.io.atomic import published_folder
+from pipeline.io.atomic import atomic_folder
 from pipeline.io.photo import encode_matte
 from pipeline.runtime.errors import UserError
 from pipeline.train.background_swap import Plates
@@ -175,7 +175,7 @@ def test_where_the_matte_shows_nobody_the_background_stays(project: Path) -> Non
     make_project(project)
     kept = {name: data for name, data in bytes_below(Path("build/mattes")).items() if name.endswith(".png")}
     empty = min(kept)
-    with published_folder(Path("build/mattes")) as out:
+    with atomic_folder(Path("build/mattes")) as out:
         for name, data in kept.items():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             nobody = encode_matte(np.zeros((128, 96), np.uint8))

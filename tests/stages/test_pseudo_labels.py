@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.io.image_store import PictureStore, published_pictures
+from pipeline.io.image_store import ImageStore, atomic_images
 from pipeline.io.tables import write_table
 from pipeline.runtime.errors import UserError
 from pipeline.train.background_swap import Plates
@@ -138,9 +138,9 @@ def test_packed_in_shards_it_ends_the_same() -> None:
     params = small_params(epochs=1, pseudo_labels=0.05)
     trained(params)
     files, single = weights(), told()
-    crops, store = pd.read_parquet("build/images/images.parquet"), PictureStore(Path("build/images"))
+    crops, store = pd.read_parquet("build/images/images.parquet"), ImageStore(Path("build/images"))
     pictures = {image: store.read(image) for image in crops["image"]}
-    with published_pictures(Path("build/images"), 5) as writer:
+    with atomic_images(Path("build/images"), 5) as writer:
         for image, data in pictures.items():
             writer.write(image, data)
         write_table(writer.folder / "images.parquet", crops)

@@ -21,8 +21,8 @@ from pipeline.compose.backgrounds import Sources
 from pipeline.compose.crop import NEUTRAL, Square, cut, inside, placement
 from pipeline.compose.cutout import CutOut
 from pipeline.compose.fills import black, keep
-from pipeline.io.atomic import published_folder
-from pipeline.io.image_store import PictureStore
+from pipeline.io.atomic import atomic_folder
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import write_table
 from pipeline.params.schema import Train
@@ -98,8 +98,8 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     make_project(project)
     compose.run(stage("compose"))
     squares = pd.read_parquet("build/images/images.parquet")
-    sources = Sources(project / "data", PictureStore(project / "build/mattes"))
-    setting = Setting(sources, PictureStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
+    sources = Sources(project / "data", ImageStore(project / "build/mattes"))
+    setting = Setting(sources, ImageStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
     corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     jobs = [
         Job(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
@@ -153,7 +153,7 @@ def test_without_mattes_the_numbers_are_null_and_it_is_said(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tie_walls_to_age(project)
-    with published_folder(project / "build/mattes"):
+    with atomic_folder(project / "build/mattes"):
         pass
     trained(copies=0, train__epochs=1, segment__method="none")
     report = found(segment__method="none")
@@ -167,7 +167,7 @@ def test_a_photo_whose_matte_shows_nobody_is_counted_and_not_measured(project: P
     tie_walls_to_age(project)
     trained(copies=0, train__epochs=1)
     image = str(pd.read_parquet("build/images/images.parquet")["image"][0])
-    with published_folder(project / "build/mattes") as mattes:
+    with atomic_folder(project / "build/mattes") as mattes:
         shutil.copytree(project / "build/mattes", mattes, dirs_exist_ok=True)
         (mattes / "MANIFEST.json").unlink()
         (mattes / image).with_suffix(".png").write_bytes(encode_matte(np.zeros((128, 96), np.uint8)))

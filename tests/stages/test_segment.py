@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from pipeline.io.atomic import verified_folder
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, read_matte, read_photo
 from pipeline.io.tables import write_table
 from stages import segment as stage
@@ -66,7 +66,7 @@ def segment(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int
     """Runs the stage on four photos and an untrained U-Net, in `project`."""
     monkeypatch.delenv("DVC_ROOT", raising=False)
     text = (project / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("root: demo/data ", "root: photos ").replace("workers: null", "workers: 1")
+    text = text.replace("root: demo/data ", "root: photos ").replace("workers:   ", "workers: 1 ")
     (project / "params.yaml").write_text(text, encoding="utf-8")
     write_photos(project / "photos")
     index(project / "photos")
@@ -147,7 +147,7 @@ def test_two_workers_write_the_same_bytes_as_one(segment: Callable[..., int]) ->
     assert segment() == 0
     more = mattes()
     shutil.rmtree(".cache/items")
-    change("workers: 1", "workers: 2")
+    change("workers: 1 ", "workers: 2")
     assert segment() == 0
     assert mattes() == more
     assert {name: more[name] for name in first} == first
@@ -214,7 +214,7 @@ def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
     assert segment() == 0
     files, told = mattes(), report()
     shutil.rmtree(".cache")
-    change("shards: null ", "shards: 3 ")
+    change("shards:   ", "shards: 3 ")
     for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
         capsys.readouterr()
         assert segment() == 0
@@ -222,6 +222,6 @@ def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
         verified_folder(Path("build/mattes"), "segment")
         assert mattes() == {}
         assert len(list(Path("build/mattes").glob("mattes-*.tar"))) == 2
-        store = PictureStore.opened(Path("build/mattes"))
+        store = ImageStore.opened(Path("build/mattes"))
         assert {name: store.read(name) for name in files} == files
         assert report() == told

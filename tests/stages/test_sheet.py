@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.analysis.contact_sheet import BOX, CELL, EMPTY, FALLBACK, Row, boxed, chosen
 from pipeline.analysis.contact_sheet import sheet as drawn
-from pipeline.io.atomic import published_folder
+from pipeline.io.atomic import atomic_folder
 from pipeline.io.photo import read_photo
 from stages import compose, sheet, synthesize
 from tests.fixtures.pixel_project import make_project, stage
@@ -37,8 +37,8 @@ def test_twelve_rows_the_same_each_time(done: Path) -> None:
 
 
 def test_stages_that_were_not_asked_for(project: Path) -> None:
-    make_project(project, people=4, statuses=("not_asked",))
-    with published_folder(project / "build/mattes"):
+    make_project(project, people=4, statuses=("not_run",))
+    with atomic_folder(project / "build/mattes"):
         pass  # as `segment.method: none` leaves it
     compose.run(stage("compose"))
     synthesize.run(stage("synthesize", synthesize__copies=0))

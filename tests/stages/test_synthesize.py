@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import write_table
 from pipeline.runtime.errors import UserError
@@ -152,7 +152,7 @@ def test_a_photo_whose_matte_shows_nobody_gets_no_copy(
     composed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = pd.read_parquet("build/photos.parquet")["image"][0]
-    with published_folder(Path("build/other")) as other:
+    with atomic_folder(Path("build/other")) as other:
         shutil.copytree("build/mattes", other, dirs_exist_ok=True)
         (other / image).with_suffix(".png").write_bytes(encode_matte(np.zeros((HEIGHT, WIDTH), np.uint8)))
     shutil.rmtree("build/mattes")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.runtime.errors import UserError
 from pipeline.train.data import Examples, Pictures, ahead, batches, epoch_order, keys_of
@@ -26,10 +26,10 @@ def folder(tmp_path: Path, size: int = 24) -> Path:
 
 def test_pictures_come_back_as_decoded_in_the_order_asked_for(tmp_path: Path) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
-    array, _ = decoded(PictureStore(root), FILES[::-1], 24, cache)
+    array, _ = decoded(ImageStore(root), FILES[::-1], 24, cache)
     for file, picture in zip(FILES[::-1], array, strict=True):
         assert (picture == read_photo(root / file)).all()
-    small, _ = decoded(PictureStore(root), FILES, 12, cache)
+    small, _ = decoded(ImageStore(root), FILES, 12, cache)
     assert small.shape == (5, 12, 12, 3)
     assert abs(int(small[2, 6, 9, 1]) - 80) <= 2
     assert abs(int(small[2, 6, 2, 0]) - 250) <= 4
@@ -37,24 +37,24 @@ def test_pictures_come_back_as_decoded_in_the_order_asked_for(tmp_path: Path) ->
 
 def test_second_time_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
-    first, digest = decoded(PictureStore(root), FILES, 24, cache)
+    first, digest = decoded(ImageStore(root), FILES, 24, cache)
 
     def fail(*_: object) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr("pipeline.train.decoded._write", fail)
-    again, same = decoded(PictureStore(root), FILES, 24, cache)
+    again, same = decoded(ImageStore(root), FILES, 24, cache)
     assert (again == first).all()
     assert same == digest
 
 
 def test_one_picture_with_other_bytes_is_another_array(tmp_path: Path) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
-    _, before = decoded(PictureStore(root), FILES, 24, cache)
+    _, before = decoded(ImageStore(root), FILES, 24, cache)
     data = bytearray((root / FILES[1]).read_bytes())
     other = bytearray(encode_jpeg(np.full((24, 24, 3), 99, np.uint8)))
     (root / FILES[1]).write_bytes(other)
-    array, after = decoded(PictureStore(root), FILES, 24, cache)
+    array, after = decoded(ImageStore(root), FILES, 24, cache)
     assert after != before
     assert data != other
     assert abs(int(array[1].mean()) - 99) <= 1
@@ -62,20 +62,20 @@ def test_one_picture_with_other_bytes_is_another_array(tmp_path: Path) -> None:
 
 def test_damaged_array_is_noticed_and_made_again(tmp_path: Path) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
-    first = decoded(PictureStore(root), FILES, 24, cache)[0].copy()
+    first = decoded(ImageStore(root), FILES, 24, cache)[0].copy()
     (file,) = cache.glob("*.npy")
     raw = bytearray(file.read_bytes())
     raw[-100] ^= 255
     file.write_bytes(raw)
-    assert (decoded(PictureStore(root), FILES, 24, cache)[0] == first).all()
+    assert (decoded(ImageStore(root), FILES, 24, cache)[0] == first).all()
     file.write_bytes(raw[: len(raw) // 2])
-    assert (decoded(PictureStore(root), FILES, 24, cache)[0] == first).all()
+    assert (decoded(ImageStore(root), FILES, 24, cache)[0] == first).all()
 
 
 def test_cache_keeps_to_its_size_and_drops_the_oldest(tmp_path: Path) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
     for size in (20, 21, 22):
-        decoded(PictureStore(root), FILES, size, cache, cache_gb=15000 / 1e9)
+        decoded(ImageStore(root), FILES, size, cache, cache_gb=15000 / 1e9)
     shapes = sorted(np.load(p, mmap_mode="r").shape[1] for p in cache.glob("*.npy"))
     assert shapes == [21, 22]
 
@@ -83,10 +83,10 @@ def test_cache_keeps_to_its_size_and_drops_the_oldest(tmp_path: Path) -> None:
 def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
     root, cache = folder(tmp_path), tmp_path / "cache"
     with pytest.raises(UserError, match=r"nobody\.jpg"):
-        decoded(PictureStore(root), [*FILES, "nobody.jpg"], 24, cache)
+        decoded(ImageStore(root), [*FILES, "nobody.jpg"], 24, cache)
     (root / FILES[3]).write_bytes(b"no photo")
     with pytest.raises(UserError, match=r"p3\.jpg"):
-        decoded(PictureStore(root), FILES, 24, cache)
+        decoded(ImageStore(root), FILES, 24, cache)
     assert not list(cache.glob("*.npy"))
 
 

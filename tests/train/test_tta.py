@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.train.data import Pictures
 from pipeline.train.inference import probabilities
 from pipeline.train.network import Classifier, classifier
@@ -31,7 +31,7 @@ def answered(model: Classifier, images: np.ndarray) -> np.ndarray:
     """About float [N, S, S, 3] in [0, 1]."""
     planes = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2)
     with torch.no_grad():
-        return load_kind("objective.heads", "joint").probabilities(model(planes), PARAMS).double().numpy()
+        return load_plugin("objective.heads", "joint").probabilities(model(planes), PARAMS).double().numpy()
 
 
 def zoomed(images: np.ndarray, scale: float) -> np.ndarray:

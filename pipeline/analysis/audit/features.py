@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
 from pipeline.analysis.audit.face import cut_face
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.params.schema import Audit
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
@@ -36,7 +36,7 @@ class Described:
     hashes: np.ndarray
 
 
-def describe(pictures: PictureStore, orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
+def describe(pictures: ImageStore, orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
     """Describes every picture; the numbers do not depend on the number of workers."""
     found = run_parallel(
         partial(_describer, pictures, audit), orders, workers=workers, name=lambda order: order.picture
@@ -46,13 +46,13 @@ def describe(pictures: PictureStore, orders: Sequence[Order], audit: Audit, work
     return Described(features, np.stack([hashed for _, hashed in rows]))
 
 
-def _describer(pictures: PictureStore, audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
+def _describer(pictures: ImageStore, audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
     cv2.setNumThreads(1)
     return partial(_describe_one, pictures, audit.size, _network(audit) if audit.model else None)
 
 
 def _describe_one(
-    pictures: PictureStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
+    pictures: ImageStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
 ) -> tuple[np.ndarray, np.ndarray]:
     picture = pictures.photo(order.picture)
     face = cut_face(picture, order.matrix, size)

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
 from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import read_photo
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage, resize_alpha
@@ -52,7 +52,7 @@ class Sight:
     """Where photos and mattes are; `colour`: RGB behind transparent pixels."""
 
     root: Path
-    mattes: PictureStore
+    mattes: ImageStore
     colour: tuple[int, int, int]
 
 

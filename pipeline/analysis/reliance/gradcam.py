@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pipeline.labels import TASKS
 from pipeline.params.schema import Train
-from pipeline.runtime.plugins import load_kind
+from pipeline.runtime.plugins import load_plugin
 from pipeline.train.network import Classifier
 
 LEAST_CELLS = 6  # a side
@@ -38,7 +38,7 @@ def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, to
         task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros where nothing speaks for the answer.
         None for a network without feature maps (a vision transformer).
     """
-    heads: Any = load_kind("objective.heads", params.heads)
+    heads: Any = load_plugin("objective.heads", params.heads)
     features: list[torch.Tensor] = []
     stages = [s for net in model.backbones() if (s := last_maps(net, images.shape[-1]))]
     with torch.enable_grad(), captured(stages, features):

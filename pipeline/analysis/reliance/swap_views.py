@@ -14,8 +14,8 @@ from pipeline.compose.backgrounds import Sources
 from pipeline.compose.composite import shows_person, snapped
 from pipeline.compose.crop import Square, at_network_size
 from pipeline.compose.cutout import Cutter
-from pipeline.io.image_store import PictureStore, composed_name
-from pipeline.runtime.plugins import load_kind
+from pipeline.io.image_store import ImageStore, composed_name
+from pipeline.runtime.plugins import load_plugin
 from pipeline.seeds import generator
 
 
@@ -32,7 +32,7 @@ class Setting:
     """
 
     sources: Sources
-    images: PictureStore
+    images: ImageStore
     backgrounds: str
     fill: str
     size: int
@@ -64,8 +64,8 @@ class Views(NamedTuple):
 def viewer(setting: Setting) -> Callable[[Job], Views]:
     """Makes the function that draws all views of one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds: Any = load_kind("compose.backgrounds", setting.backgrounds)
-    fill: Any = load_kind("compose.fills", setting.fill)
+    backgrounds: Any = load_plugin("compose.backgrounds", setting.backgrounds)
+    fill: Any = load_plugin("compose.fills", setting.fill)
     sources, size = setting.sources, setting.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.io.image_store import PictureStore
+from pipeline.io.image_store import ImageStore
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sources:
     """What backgrounds may be made of."""
 
     photos: Path  # folder that image keys are relative to
-    mattes: PictureStore
+    mattes: ImageStore
     folder: Path | None = None  # pictures of the user's own
     behind: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
     workers: int | None = None

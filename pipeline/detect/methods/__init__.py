@@ -21,10 +21,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.detect.boxes import Found
+from pipeline.detect.boxes import Detection
 from pipeline.params.schema import Detect
 
-Look = Callable[[Sequence[np.ndarray]], list[Found | None]]
+Look = Callable[[Sequence[np.ndarray]], list[Detection | None]]
 
 
 class DetectorModule(Protocol):

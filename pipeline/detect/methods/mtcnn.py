@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.detect import mtcnn
-from pipeline.detect.boxes import Found, clip
+from pipeline.detect.boxes import Detection, clip
 from pipeline.detect.methods import Look
 from pipeline.detect.mtcnn.search import Face
 from pipeline.detect.mtcnn.weights import converted, weights_sha256
@@ -47,7 +47,7 @@ def create(detect: Detect, root: Path) -> Look:
         root=root,
     )
 
-    def look(photos: Sequence[np.ndarray]) -> list[Found | None]:
+    def look(photos: Sequence[np.ndarray]) -> list[Detection | None]:
         faces = map(cascade.best, photos) if device == "cpu" else cascade.bests(photos)
         return [
             _found(face, photo.shape[1], photo.shape[0]) for face, photo in zip(faces, photos, strict=True)
@@ -60,7 +60,7 @@ def _device(detect: Detect) -> str:
     return "cuda" if engine_of(detect.backend) == "torch" and has_cuda() else "cpu"
 
 
-def _found(face: Face | None, width: int, height: int) -> Found | None:
+def _found(face: Face | None, width: int, height: int) -> Detection | None:
     if face is None:
         return None
-    return Found(clip(face.box, width, height), face.score, face.landmarks.astype(np.float32))
+    return Detection(clip(face.box, width, height), face.score, face.landmarks.astype(np.float32))

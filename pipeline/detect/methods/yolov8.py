@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detect.boxes import Found, area, clip, iou
+from pipeline.detect.boxes import Detection, area, clip, iou
 from pipeline.detect.methods import Look
 from pipeline.detect.yolo import engines
 from pipeline.detect.yolo.engines import Answer, Engine, OpenvinoEngine, TorchEngine
@@ -75,9 +75,9 @@ class PersonFinder:
         self.least = float(np.log(confidence / (1 - confidence)))  # before the sigmoid
         self.referee = referee
 
-    def __call__(self, photos: Sequence[np.ndarray]) -> list[Found | None]:
+    def __call__(self, photos: Sequence[np.ndarray]) -> list[Detection | None]:
         """Photos uint8 [H, W, 3] RGB; those of one letterbox go through the network together."""
-        results: list[Found | None] = [None] * len(photos)
+        results: list[Detection | None] = [None] * len(photos)
         frames = [letterbox_of(photo.shape[1], photo.shape[0]) for photo in photos]
         shapes: dict[tuple[int, int], list[int]] = {}
         for i, frame in enumerate(frames):
@@ -93,7 +93,7 @@ class PersonFinder:
         """One photo at a time on a CPU, whose caches a batch would leave; all at once on a GPU."""
         return [group] if isinstance(self.engine, TorchEngine) else [[i] for i in group]
 
-    def _best(self, answer: Answer, n: int, frame: Letterbox, photo: np.ndarray) -> Found | None:
+    def _best(self, answer: Answer, n: int, frame: Letterbox, photo: np.ndarray) -> Detection | None:
         logits = answer.logits[n]
         highest = float(logits.max())
         if self.referee and abs(highest - self.least) < UNSURE:
@@ -107,7 +107,7 @@ class PersonFinder:
         best = max(range(len(boxes)), key=lambda k: (logits[rivals[k]], area(boxes[k])))
         if self.referee and iou(boxes, boxes[best][None]).min() < SAME:
             return self.referee([photo])[0]
-        return Found(boxes[best], float(1 / (1 + np.exp(-highest))))
+        return Detection(boxes[best], float(1 / (1 + np.exp(-highest))))
 
     def _boxes(self, answer: Answer, n: int, anchors: np.ndarray, frame: Letterbox) -> np.ndarray:
         """Boxes of some anchors in pixels of the photo, float32 [K, 4], not clipped."""

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 
-from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.runtime.errors import UserError
 
 NETWORKS = ("pnet", "rnet", "onet")
@@ -68,7 +68,7 @@ def converted(root: Path) -> Path:
             shutil.rmtree(folder, ignore_errors=True)  # missing or damaged
         import torch
 
-        with published_folder(folder) as part:
+        with atomic_folder(folder) as part:
             for network in NETWORKS:
                 state = torch.load(io.BytesIO(_checked_bytes(network)), weights_only=True)
                 arrays = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in state.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from pipeline.detect.yolo.box_branch import BoxBranch, bounds
-from pipeline.io.atomic import published_folder, verified_folder
+from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.networks.backends import Precision, has_cuda, openvino_properties
 from pipeline.runtime.errors import UserError
 
@@ -139,7 +139,7 @@ def converted(weights: Path, sha256: str, root: Path) -> Path:
             return verified_folder(folder, "detect")
         except UserError:
             shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged
-        with published_folder(folder) as part:
+        with atomic_folder(folder) as part:
             convert(weights, root, part)
     return folder
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from pipeline.io.atomic import published_file
+from pipeline.io.atomic import atomic_file
 from pipeline.runtime.errors import UserError
 from pipeline.segment.unet.architecture import MatteNet, build
 from pipeline.segment.unet.config import UnetConfig
@@ -119,5 +119,5 @@ def _unzipped(path: Path) -> bytes:
 def save_net(path: Path, net: nn.Module) -> None:
     """Writes a U-Net's weights as safetensors: float32, sorted, the same bytes for the same weights."""
     state = {k: v.detach().to("cpu").contiguous() for k, v in sorted(net.state_dict().items())}
-    with published_file(path) as part:
+    with atomic_file(path) as part:
         part.write_bytes(save(state))  # save_file would keep others from reading it
