@@ -18,8 +18,8 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 
 all: repro ## set up, then run whatever stage is not up to date
 
-setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda chooses the build of torch)
-	@"$(PYTHON)" setup/install.py --torch "$(TORCH)"
+setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda chooses torch's build)
+	@"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)"
 
 repro: setup
 	$(RUN) dvc repro
@@ -37,11 +37,11 @@ soak: setup ## the long reliability tests
 	CLEANPLATE_SOAK=1 $(RUN) python -m pytest tests/reliability $(ARGS)
 
 lock: ## recompute requirements.lock from requirements.in (UPGRADE=1: newest versions that fit)
-	"$(PYTHON)" setup/lock.py $(if $(UPGRADE),--upgrade)
-	"$(PYTHON)" setup/install.py --torch "$(TORCH)"
-	$(RUN) python setup/licences.py
+	"$(PYTHON)" cleanplate/setup/lock.py $(if $(UPGRADE),--upgrade)
+	"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)"
+	$(RUN) python cleanplate/setup/licences.py
 
-clean: ## remove what the stages made; .venv, DVC's cache and the item cache stay
+clean: ## remove what the stages made; .venv, DVC's cache and the result cache stay
 	rm -rf build reports quick demo/data demo/truth demo/mattes
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 

@@ -114,7 +114,6 @@ def detector(adaptive: bool) -> Callable[[Path], Result]:
 
 def strongest_baseline(photos: Sequence[Path]) -> tuple[str, Side]:
     """1 process, 2 threads: the README's loop, or the library's own batches of 32 where these are faster."""
-    import pipeline.runtime.torchvision_ops  # noqa: F401  (before facenet-pytorch)  # isort: skip
     import torch
     from facenet_pytorch import MTCNN
     from PIL import Image

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from benchmarks.interleave import Row, compare, table
 from pipeline.io.image_store import ImageStore
 from pipeline.objective.objective import target_of

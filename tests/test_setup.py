@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib.util
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-import bootstrap
 import install
 import lockfile
 import pip_settings
@@ -79,7 +82,7 @@ def test_cpu_build_is_pinned_exactly_and_leaves_cuda_out() -> None:
     names = [entry.name for entry in ENTRIES]
     text = lockfile.requirements(LOCK, "+cpu")
     assert f"\ntorch==={cpu['torch'].version}+cpu \\\n" in text
-    assert f"\ntorchvision==={cpu['torchvision'].version} \\\n" in text
+    assert f"\ntorchvision==={cpu['torchvision'].version}+cpu \\\n" in text
     assert not re.search(r"^(triton|cuda-\w+|nvidia-cudnn\S*)==", text, re.MULTILINE)
     assert re.search(r"^nvidia-ml-py==", text, re.MULTILINE)
     left_out = [name for name in names if lockfile.is_cuda(name)]
@@ -131,31 +134,65 @@ def test_a_missing_folder_of_wheels_is_said_and_left_out(capsys: pytest.CaptureF
 
 
 def test_an_old_python_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 18, "final", 0))
-    monkeypatch.setattr(bootstrap, "version_of", lambda _: (3, 9))
+    monkeypatch.setattr(install.sys, "version_info", (3, 9, 18, "final", 0))
+    monkeypatch.setattr(install, "version_of", lambda _: (3, 9))
     with pytest.raises(SystemExit, match=r"Python 3\.9 is too old"):
-        bootstrap.base_python()
+        install.base_python()
 
 
 def test_setup_scripts_start_on_an_older_python() -> None:
     """They must get far enough to say so: nothing newer than Python 3.8 in their syntax."""
-    for script in sorted((ROOT / "setup").glob("*.py")):
+    for script in sorted((ROOT / "cleanplate" / "setup").glob("*.py")):
         ast.parse(script.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
 def test_install_is_stale_when_the_lock_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stamp = tmp_path / ".installed"
-    monkeypatch.setattr(install, "_STAMP", stamp)
-    monkeypatch.setattr(bootstrap, "venv_program", lambda _: sys.executable)
-    assert not install.installed("auto")
-    facts = f'{{"digest": "{install.digest()}", "venv": "{bootstrap.VENV}", "torch": "cpu"}}'
-    stamp.write_text(facts, encoding="utf-8")
-    assert install.installed("auto")
-    assert not install.installed("cuda")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
+    assert not install.is_installed("auto")
+    facts = {"digest": install.digest(), "venv": str(tmp_path), "torch": "cpu"}
+    install.STAMP.write_text(json.dumps(facts), encoding="utf-8")
+    assert install.is_installed("auto")
+    assert not install.is_installed("cuda")
+    install.STAMP.write_text(json.dumps(facts | {"venv": "/elsewhere/.venv"}), encoding="utf-8")
+    assert not install.is_installed("auto"), "a moved checkout keeps scripts that name the old folder"
+    install.STAMP.write_text(json.dumps(facts), encoding="utf-8")
     changed = tmp_path / "requirements.lock"
     changed.write_text(LOCK + "\n", encoding="utf-8")
     monkeypatch.setattr(lockfile, "LOCK", changed)
-    assert not install.installed("auto")
+    assert not install.is_installed("auto")
+
+
+@pytest.mark.parametrize(
+    "package", ["timm", "torchvision", "segmentation_models_pytorch", "ultralytics", "facenet_pytorch"]
+)
+def test_packages_import_without_our_code(package: str, tmp_path: Path) -> None:
+    """torch and torchvision fit each other: a notebook in `.venv` needs no repair of ours."""
+    environment = {**os.environ, "YOLO_CONFIG_DIR": str(tmp_path), "MPLCONFIGDIR": str(tmp_path)}
+    command = [sys.executable, "-P", "-c", f"import {package}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
+    """`pip install .` brings every module, what the pages need, and the command."""
+    tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
+    source = tmp_path / "source"
+    for name in (*tracked, "pyproject.toml", "requirements.in", "README.md", "LICENSE"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as packed:
+        names = set(packed.namelist())
+        entry = next(name for name in names if name.endswith("entry_points.txt"))
+        assert "cleanplate = cleanplate.cli:" in packed.read(entry).decode()
+    assert set(tracked) <= names
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from pipeline.runtime.errors import nearest
 
 def network_problems(params: Params) -> list[str]:
     """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
-    import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
     from pipeline.train.augment.recipe import Recipe
     from pipeline.train.device import device_of, precision_of
     from pipeline.train.network import known_model

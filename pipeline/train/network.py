@@ -8,7 +8,6 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.runtime.plugins import load_plugin

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.train.network import Classifier

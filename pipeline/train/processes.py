@@ -17,7 +17,6 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  (before timm)
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent
 

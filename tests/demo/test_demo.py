@@ -243,7 +243,6 @@ def test_dvc_stage_lists_every_module_and_param() -> None:
 
 @pytest.mark.timeout(300)
 def test_mtcnn_finds_faces_without_a_mask_and_some_with() -> None:
-    import pipeline.runtime.torchvision_ops  # noqa: F401
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # facenet-pytorch's own

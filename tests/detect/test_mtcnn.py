@@ -22,7 +22,6 @@ from tests.fixtures.drawn_faces import drawn
 
 @pytest.fixture(scope="module")
 def library() -> Iterator[Any]:
-    import pipeline.runtime.torchvision_ops  # noqa: F401  # isort: skip
     import torch
 
     threads = torch.get_num_threads()

@@ -60,7 +60,6 @@ def test_first_layer_is_torchs(size: tuple[int, int]) -> None:
 
 
 def test_nms_is_that_of_the_library() -> None:
-    import pipeline.runtime.torchvision_ops  # noqa: F401  # isort: skip
     import torch
     from facenet_pytorch.models.utils.detect_face import nms_numpy
     from torchvision.ops import nms as their_nms

@@ -90,8 +90,8 @@ def some_kills(folder: Path, name: str, kills: int, seconds: float, rng: random.
     """Kills stage `name` that many times in a row, and nobody is at work afterwards; says what was done.
 
     The moments are drawn from the time that the stage takes with nothing cached, and a little more. Every
-    second time the result cache, checkpoints and compiled networks are thrown away first; half of the next runs
-    may take the stage's results from DVC's cache of runs, the others must make them again.
+    second time the result cache, checkpoints and compiled networks are thrown away first; half of the next
+    runs may take the stage's results from DVC's cache of runs, the others must make them again.
     """
     if fresh := rng.random() < 0.5:
         shutil.rmtree(folder / ".cache", ignore_errors=True)

@@ -151,7 +151,6 @@ def test_encoder_weights_under_another_librarys_names_do_the_same(tmp_path: Path
     import timm
     import torch
 
-    import pipeline.runtime.torchvision_ops  # noqa: F401  # before timm and smp
     from pipeline.segment.unet.weights import load_encoder
 
     theirs = timm.create_model("mobilenetv2_100").eval()

@@ -59,8 +59,6 @@ def test_flip_mirrors_half_of_the_pictures() -> None:
 def test_blur_is_torchvisions_gaussian_of_the_sigma_drawn() -> None:
     from torchvision.transforms.v2.functional import gaussian_blur
 
-    import pipeline.runtime.torchvision_ops  # noqa: F401
-
     images, draws = pictures(4), Draws.for_epoch(KEYS[:4], 0)
     out = OPERATIONS["blur"](images, draws, sigma=1.5)
     for i, sigma in enumerate(draws.uniform("sigma", 0.1, 1.5).tolist()):
@@ -71,8 +69,6 @@ def test_blur_is_torchvisions_gaussian_of_the_sigma_drawn() -> None:
 
 def test_brightness_contrast_saturation_are_torchvisions() -> None:
     from torchvision.transforms.v2 import functional as v2
-
-    import pipeline.runtime.torchvision_ops  # noqa: F401
 
     images, draws = pictures(6), Draws.for_epoch(KEYS[:6], 0)
     theirs = {

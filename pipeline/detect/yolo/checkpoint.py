@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  before ultralytics imports torchvision
 from pipeline.runtime.errors import UserError
 
 

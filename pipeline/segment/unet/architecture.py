@@ -7,7 +7,6 @@ import warnings
 import torch
 from torch import nn
 
-import pipeline.runtime.torchvision_ops  # noqa: F401  (before smp, which imports torchvision)
 from pipeline.runtime.errors import UserError
 from pipeline.segment.unet.config import UnetConfig
 

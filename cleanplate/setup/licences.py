@@ -1,6 +1,6 @@
 """Writes docs/dependencies.md: what each dependency is for (requirements.in) and its licence (its metadata).
 
-    .venv/bin/python setup/licences.py
+    .venv/bin/python cleanplate/setup/licences.py
 
 Run by `make lock`, in the environment that the new lock made.
 """
@@ -20,11 +20,12 @@ Made by `make lock` from `requirements.in` (the reasons) and from the packages' 
 versions and hashes are in `requirements.lock`. Cleanplate itself is AGPL-3.0-or-later, because ultralytics is
 AGPL-3.0. No package is shipped with Cleanplate: `make setup` fetches each from the index that pip names.
 
-`setup/overrides.txt` says which wishes of these packages are overruled, and why.
+`cleanplate/setup/overrides.txt` says which wishes of these packages are overruled, and why.
 
-On Linux, torch comes as a CPU build (`+cpu`) or as a CUDA build that needs the `nvidia-*`, `cuda-*` and
-`triton` packages. `make setup` installs the CPU build where pip's settings (index, extra indexes, find-links)
-offer it and no NVIDIA driver is loaded, else the CUDA build; `make setup TORCH=cpu` and `TORCH=cuda` choose.
+On Linux, torch and torchvision come as a pair of CPU builds (`+cpu`), or as the package index's own pair,
+which brings the `nvidia-*`, `cuda-*` and `triton` packages and runs with and without a GPU. `make setup`
+installs the CPU builds where pip's settings (index, extra indexes, find-links) offer both and no NVIDIA
+driver is loaded, else the other pair; `make setup TORCH=cpu` and `TORCH=cuda` choose.
 """
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
+TORCH_PAIR = ("torch", "torchvision")  # built against each other
 
 _ENTRY = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -55,21 +56,18 @@ def is_cuda(name: str) -> bool:
 
 
 def requirements(text: str, torch_local: str) -> str:
-    """The lock as this machine installs it: every entry with its hashes, torch pinned to one build.
+    """The lock as this machine installs it: every entry with its hashes, torch and torchvision of one build.
 
-    `torch_local` is "+cpu" for PyTorch's CPU build, whose CUDA libraries are then left out, or "" for the
-    package index's own build. `==2.13.0` would also match `2.13.0+cpu`, which outranks it, and uv looks
-    the hashes up by the exact version; `===` names just the one file.
+    `torch_local` is "+cpu" for PyTorch's CPU builds, whose CUDA libraries are then left out, or "" for the
+    package index's own. `==2.14.1` would also match `2.14.1+cpu`, which outranks it, and uv looks the hashes
+    up by the exact version; `===` names just the one file.
     """
     kept: list[str] = []
     for item in entries(text):
         if torch_local and is_cuda(item.name):
             continue
         pin = item.text
-        if item.name == "torch":
-            pin = pin.replace("torch==", "torch===", 1)
-            pin = pin.replace(item.version, item.version + torch_local, 1)
-        elif item.name == "torchvision":
-            pin = pin.replace("torchvision==", "torchvision===", 1)
+        if item.name in TORCH_PAIR:
+            pin = pin.replace(f"{item.name}=={item.version}", f"{item.name}==={item.version}{torch_local}", 1)
         kept.append(pin)
     return "".join(kept)

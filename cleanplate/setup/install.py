@@ -1,0 +1,185 @@
+"""`make setup`: a `.venv` with exactly what requirements.lock pins, and this checkout in it.
+
+    python3 cleanplate/setup/install.py [--torch auto|cpu|cuda]
+
+uv does the installing; what it cannot do stands here: find a Python to begin with, bring the pinned uv, read
+pip's settings, choose torch's build, and take an interrupted install up again. Standard library only, and no
+syntax newer than Python 3.8: the python3 on PATH may be older than the one that the project needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import lockfile
+import pip_settings
+
+VENV = lockfile.ROOT / ".venv"
+STAMP = VENV / ".installed"  # written last: without it an install was cut short, or never begun
+OLDEST = (3, 11)
+TESTED = ((3, 11), (3, 12))
+
+
+def fail(message: str) -> NoReturn:
+    """Stops with one sentence and exit code 1."""
+    sys.exit(f"setup: {message}")
+
+
+def run(command: list[str], **options: object) -> bool:
+    """Whether a command ends well; what it prints is seen."""
+    return subprocess.run(command, check=False, **options).returncode == 0  # type: ignore[call-overload]
+
+
+def output_of(command: list[str]) -> str:
+    """What a command prints; "" when it cannot be run or fails."""
+    try:
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        return subprocess.run(command, check=True, text=True, **pipe).stdout  # type: ignore[call-overload]
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def version_of(python: str) -> tuple[int, ...]:
+    """(major, minor) of an interpreter; () when it does not run."""
+    return tuple(map(int, output_of([python, "-c", "import sys; print(*sys.version_info[:2])"]).split()))
+
+
+def base_python() -> str:
+    """An interpreter to make the `.venv` from: the running one if tested, else a tested or a newer one."""
+    # inside an activated .venv, the interpreter that it was made from
+    running = getattr(sys, "_base_executable", None) or sys.executable
+    candidates = [running, *(shutil.which(f"python{major}.{minor}") for major, minor in reversed(TESTED))]
+    for python in filter(None, candidates):
+        if version_of(python) in TESTED:
+            return python
+    if sys.version_info[:2] >= OLDEST:
+        return running
+    fail(
+        f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old, and no python3.12 or python3.11 "
+        "is on PATH; Cleanplate needs 3.11 or 3.12. Install one, or name it: make PYTHON=/path/to/python3.12"
+    )
+
+
+def digest() -> str:
+    """What an install depends on: the lock, the project's metadata, and the scripts that read them."""
+    files = [lockfile.LOCK, lockfile.ROOT / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def read_stamp() -> dict[str, str]:
+    """What the last whole install was of; {} when there was none."""
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def is_installed(torch: str) -> bool:
+    """Whether the `.venv` is what this lock, this folder and the wanted build of torch ask for."""
+    stamp = read_stamp()
+    same = stamp.get("digest") == digest() and stamp.get("venv") == str(VENV)
+    return same and torch in ("auto", stamp.get("torch")) and bool(version_of(str(VENV / "bin" / "python")))
+
+
+def ensure_uv() -> str:
+    """The path of the uv that the lock pins; makes the `.venv` where there is none that works."""
+    pinned = lockfile.entry(lockfile.LOCK.read_text(encoding="utf-8"), "uv")
+    python, uv = str(VENV / "bin" / "python"), str(VENV / "bin" / "uv")
+    moved = read_stamp().get("venv", str(VENV)) != str(VENV)  # scripts in it name the old folder
+    works = version_of(python) >= OLDEST and bool(output_of([python, "-m", "pip", "--version"]))
+    if (moved or not works) and not run([base_python(), "-m", "venv", "--clear", str(VENV)]):
+        fail("python3 made no virtual environment; on Debian and Ubuntu: apt-get install python3-venv")
+    if output_of([uv, "--version"]).split()[1:2] == [pinned.version]:
+        return uv
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "uv.txt"
+        wanted.write_text(pinned.text, encoding="utf-8")
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        # some pip settings (a target folder, user installs) would put uv elsewhere
+        environment = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+        if not run([*command, "--require-hashes", "--force-reinstall", "-r", str(wanted)], env=environment):
+            fail(f"pip could not install uv {pinned.version}; what it says stands above")
+    return uv
+
+
+def run_uv(uv: str, arguments: list[str], settings: dict[str, str], quiet: bool = False) -> bool:
+    """Runs `uv pip install` with pip's places; should it fail, once more without the extra indexes."""
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
+    tries = [pip_settings.uv_arguments(settings), pip_settings.uv_arguments(settings, extra_indexes=False)]
+    for number, places in enumerate(tries[:1] if tries[0] == tries[1] else tries):
+        if number and not quiet:
+            print("setup: trying again without pip's extra indexes", file=sys.stderr)
+        call = [uv, "pip", "install", *arguments, "--python", str(VENV / "bin" / "python"), *places]
+        if run(call, env=pip_settings.uv_environment(settings), cwd=lockfile.ROOT, **options):
+            return True
+    return False
+
+
+def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -> str:
+    """Which torch and torchvision to install: "+cpu", PyTorch's CPU builds, or "", the package index's own.
+
+    They are taken as a pair: operators of the one are linked against the other.
+    """
+    if not sys.platform.startswith("linux"):
+        if wanted == "cuda":
+            fail("TORCH=cuda needs Linux; leave it out here")
+        return ""
+    if wanted == "cuda" or (wanted == "auto" and Path("/proc/driver/nvidia").exists()):
+        return ""
+    text = lockfile.LOCK.read_text(encoding="utf-8")
+    pair = "".join(lockfile.entry(text, name).text for name in lockfile.TORCH_PAIR)
+    probe = folder / "probe.txt"
+    probe.write_text(lockfile.requirements(pair, "+cpu"), encoding="utf-8")
+    dry_run = ["--dry-run", "--no-deps", "--require-hashes", "--reinstall", "-r", str(probe)]
+    if run_uv(uv, dry_run, settings, quiet=True):
+        return "+cpu"
+    advice = "point pip's extra-index-url at PyTorch's CPU index, and `make lock` there to add their hashes"
+    if wanted == "cpu":
+        fail(f"no place that pip knows offers the CPU builds of torch and torchvision in the lock; {advice}")
+    print(f"setup: torch comes with its CUDA libraries (5 GB); for CPU builds, {advice}", flush=True)
+    return ""
+
+
+def install(uv: str, wanted: str) -> str:
+    """Installs the lock and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda"."""
+    settings = pip_settings.read(str(VENV / "bin" / "python"))
+    cut_short = not STAMP.exists()  # what was left half-copied is then installed anew
+    STAMP.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        local = choose_torch(uv, wanted, settings, Path(name))
+        lock, text = Path(name) / "requirements.txt", lockfile.LOCK.read_text(encoding="utf-8")
+        lock.write_text(lockfile.requirements(text, local), encoding="utf-8")
+        again = ["--reinstall"] if cut_short else []
+        if not run_uv(uv, ["--no-deps", "--require-hashes", "--exact", *again, "-r", str(lock)], settings):
+            fail("uv could not install the lock; what it says stands above")
+    # the build backend is in the lock, so nothing is fetched for this
+    if not run_uv(uv, ["--quiet", "--no-deps", "--no-build-isolation", "-e", "."], settings):
+        fail("uv could not install this checkout; what it says stands above")
+    return "cpu" if local else "cuda"
+
+
+def main() -> None:
+    """Reads the arguments, and installs unless the stamp says that all is in place."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--torch", choices=("auto", "cpu", "cuda"), default="auto", help="build of torch")
+    torch = parser.parse_args().torch
+    if is_installed(torch):
+        return
+    start = time.monotonic()
+    build = install(ensure_uv(), torch)
+    STAMP.write_text(json.dumps({"digest": digest(), "venv": str(VENV), "torch": build}), encoding="utf-8")
+    print(f"setup: .venv is ready ({time.monotonic() - start:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()
