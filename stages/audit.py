@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.dataset.competition_tables import COLUMNS, TABLE, rows_of
 from pipeline.dataset.corrections_table import Kept, read_entries
 from pipeline.dataset.listing import Listing
-from pipeline.io.atomic import write_json
+from pipeline.io.atomic import write_report
 from pipeline.io.tables import write_csv
 from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
@@ -43,7 +43,7 @@ def run(stage: Stage) -> None:
     table = ranked(without_kept(found, kept))
     report |= {"rows": len(table), **counts}
     write_csv(stage.out("reports/suspects.csv"), table)
-    write_json(stage.out("reports/audit.json"), report)
+    write_report(stage.out("reports/audit.json"), {"suspects": len(table)}, report)
     for task in ("mask", "gender", "age"):
         listed = int((table["field"] == task).sum())
         say(f"audit: {task}: {rate_words(report[task])}, {listed} listed")
@@ -135,7 +135,7 @@ def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
 
 
 def report_of(evidence: Evidence, audit: Audit) -> dict[str, Any]:
-    """reports/audit.json: by task, how many labels are wrong, and how well the model knows the task.
+    """Details of reports/audit.json: by task, how many labels are wrong, how well the model knows the task.
 
     Where it knows it badly, the rate is an upper bound: wrong labels and wrong answers look the same, and
     no calibration against the same labels tells them apart.

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.detect.boxes import FOUND, NOT_RUN, STATUSES, Detection, with_fallback_boxes
 from pipeline.detect.run import detect_photos
-from pipeline.io.atomic import write_json
+from pipeline.io.atomic import write_report
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import prune
 from pipeline.runtime.progress import say
@@ -35,7 +35,8 @@ def run(stage: Stage) -> None:
             stage.measured(result.seconds, len(orders))
     table = box_table(photos, found, result.asked)
     BOXES.write(stage.out(BOXES.path), table)
-    write_json(stage.out("reports/detect.json"), counts(table["status"], photos["split"]))
+    found = counts(table["status"], photos["split"])
+    write_report(stage.out("reports/detect.json"), {"without_box": without_box(table["status"])}, found)
 
 
 def box_table(photos: pd.DataFrame, found: list[Detection | None], asked: bool) -> pd.DataFrame:
@@ -56,12 +57,17 @@ def box_table(photos: pd.DataFrame, found: list[Detection | None], asked: bool) 
 
 
 def counts(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:
-    """reports/detect.json: photos by status, in all and by split, and the share found."""
+    """Details of reports/detect.json: photos by status, in all and by split, and the share found."""
     report: dict[str, object] = {"photos": len(statuses), **_by_status(statuses)}
     report["found_share"] = round(float((statuses == FOUND).mean()), 6) if len(statuses) else 0.0
     for split in ("train", "eval"):
         report[split] = _by_status(statuses[splits.to_numpy() == split])
     return report
+
+
+def without_box(statuses: pd.Series) -> int | None:
+    """In how many photos nothing was found, so that another box stands in; None where nobody looked."""
+    return None if (statuses == NOT_RUN).all() else int((statuses != FOUND).sum())
 
 
 def _by_status(statuses: pd.Series) -> dict[str, int]:

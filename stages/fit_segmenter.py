@@ -59,8 +59,9 @@ def run(stage: Stage) -> None:
     report = scores(fitted, params, background, train, unseen)
     with atomic_folder(stage.out(SEGMENTER)) as out:
         save_net(out / WEIGHTS, fitted.net)
-        write_config(out / CONFIG, config.model_copy(update={"sha256": sha256_of(out / WEIGHTS)}))
-    write_json(stage.out("reports/segmenter.json"), report)
+        facts = {"sha256": sha256_of(out / WEIGHTS), "iou": report["iou"]}
+        write_config(out / CONFIG, config.model_copy(update=facts))
+    write_json(stage.out("reports/fit_segmenter.json"), report)
     say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of people that it did not see")
 
 
@@ -85,7 +86,7 @@ def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> di
 def scores(
     net: MatteNet, params: FitSegmenter, background: Background, train: Sequence[Pair], unseen: Sequence[Pair]
 ) -> dict[str, float | int]:
-    """reports/segmenter.json: IoU at the photos' own size, through the path that the segmenter takes."""
+    """Details of the report: IoU at the photos' own size, through the path that the segmenter takes."""
     from pipeline.segment.unet.torch_net import TorchNet
 
     look = TorchNet(net, params.size)

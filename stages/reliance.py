@@ -1,8 +1,8 @@
 """Does the model look at the background? The person stays, the background is swapped; and Grad-CAM.
 
 Reads build/model, build/images, build/mattes, build/labels.parquet, build/folds.parquet and the raw photos of
-build/photos.parquet; writes reports/background.json, reports/reliance.parquet (a row per photo) and
-reports/gradcam.png. Each photo is asked about by the model that did not learn its person, and the other
+build/photos.parquet; writes reports/reliance.json, reports/reliance.parquet (a row per photo) and
+reports/reliance.png. Each photo is asked about by the model that did not learn its person, and the other
 backgrounds come from its own fold or from nothing. Without mattes (`segment.method: none`) there is nothing
 to swap and no outside: the numbers are null, and the maps are drawn all the same.
 """
@@ -25,7 +25,7 @@ from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
 from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
 from pipeline.compose.backgrounds import Candidate, Sources
-from pipeline.io.atomic import atomic_file, write_json
+from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
 from pipeline.labels import CLASS_NAMES, TASKS
 from pipeline.runtime.errors import UserError
@@ -37,7 +37,7 @@ from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODE
 from stages.shared.command import Stage, stage_command
 from stages.shared.model import ModelConfig, read_config
 
-BACKGROUND, SHEET = "reports/background.json", "reports/gradcam.png"
+REPORT, SHEET = "reports/reliance.json", "reports/reliance.png"
 TOGETHER = 16  # photos asked about at a time, each with its swaps
 SHOWN = 10  # photos on the sheet
 NO_MATTES = "segment.method is none: without mattes no background can be swapped, and nothing is outside"
@@ -52,13 +52,14 @@ def run(stage: Stage) -> None:
     found = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)
     matted = stage.params.segment.method != "none"
     found |= {
-        "swaps": stage.params.reliance.backgrounds_per_photo if matted else 0,
+        "backgrounds_per_photo": stage.params.reliance.backgrounds_per_photo if matted else 0,
         "people": int(rows["person"].nunique()),
     }
     found |= {"photos": len(rows), "without_person": int(rows["background"].isna().sum()) if matted else None}
     draw_sheet(stage, config, setting, photos, rows)
     RELIANCE.write(stage.out(RELIANCE.path), rows)
-    write_json(stage.out(BACKGROUND), {"background": found})
+    rate = found["flip_rate"]
+    write_report(stage.out(REPORT), {"flip_rate": rate and rate["value"]}, found)
     if not matted:
         say(f"reliance: {NO_MATTES}; the numbers are null")
     elif found["flip_rate"]:
@@ -165,7 +166,7 @@ def answers(
 def draw_sheet(
     stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
-    """Draws reports/gradcam.png: right answers, then wrong ones, each from young to old."""
+    """Draws reports/reliance.png: right answers, then wrong ones, each from young to old."""
     images = young_to_old(rows, SHOWN, stage.params.reliance.seed)
     jobs = {job.image: job._replace(donors=job.donors and []) for job in jobs_of(stage, setting, photos)}
     drawn: dict[str, Row] = {}

@@ -22,7 +22,15 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import COMPOSED, COPIES, LABELS, LIVE, PREDICTIONS
 from stages.shared.command import Stage, stage_command
-from stages.shared.report_data import data_facts, explored_facts, photo_sheet, picture, predicted, read_json
+from stages.shared.report_data import (
+    data_facts,
+    explored_facts,
+    photo_sheet,
+    picture,
+    predicted,
+    read_details,
+    read_json,
+)
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"
@@ -47,10 +55,10 @@ def run(stage: Stage) -> None:
         "sections": SECTIONS.items(),
         "balance": scores.balance(labels, made),
         "curves": curve_charts(LIVE),
-        "background": read_json(REPORTS / "background.json", "reliance")["background"],
-        "stages_png": picture(REPORTS / "stages.png", "sheet"),
+        "background": read_details(REPORTS / "reliance.json", "reliance"),
+        "stages_png": picture(REPORTS / "sheet.png", "sheet"),
         "augmentations_png": photo_sheet(REPORTS / "augmentations.png", "augmentations"),
-        "gradcam_png": picture(REPORTS / "gradcam.png", "reliance"),
+        "gradcam_png": picture(REPORTS / "reliance.png", "reliance"),
         "distribution": predicted(),
     }
     text = render(facts)
@@ -60,7 +68,7 @@ def run(stage: Stage) -> None:
 
 def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Any]:
     """Everything that is told about answers."""
-    metrics = read_json(REPORTS / "metrics.json", "evaluate")
+    metrics = read_json(REPORTS / "evaluate.json", "evaluate")
     rows = [("macro-F1, 18 classes", metrics["macro_f1"]), ("accuracy, 18 classes", metrics["accuracy"])]
     rows += [
         (f"{title}, {task}", metrics[task][key])

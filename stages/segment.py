@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.io.atomic import write_json
+from pipeline.io.atomic import write_report
 from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import ResultCache, prune
+from pipeline.params.schema import Segment
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from pipeline.segment.mattes import EMPTY
 from pipeline.segment.run import SegmentationResult, matte_photos
+from pipeline.segment.unet.config import CONFIG, read_config
 from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
 
@@ -30,18 +32,27 @@ def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read(*columns))
     with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
         result = SegmentationResult() if segment.method == "none" else _matted(stage, photos, writer)
-    write_json(stage.out("reports/segment.json"), report_of(photos, result, segment.method))
+    empty = [image for image, share in result.coverage.items() if share < EMPTY]
+    report = report_of(photos, result, segment.method)
+    metrics = {"empty_mattes": None if segment.method == "none" else len(empty), "iou": fitted_iou(segment)}
+    write_report(stage.out("reports/segment.json"), metrics, report)
     if segment.method != "none":
         say(f"segment: {result.line()}")
         if result.hits == 0:
             stage.measured(result.seconds, len(photos))
-    empty = [image for image, share in result.coverage.items() if share < EMPTY]
     if empty:
         shown = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
         say(
             f"segment: warning: {len(empty)} mattes are (almost) empty; these photos become all background: "
             f"{shown}; reports/segment.json lists them"
         )
+
+
+def fitted_iou(segment: Segment) -> float | None:
+    """IoU of the U-Net that `fit_segmenter` fitted, on people whom it had not seen; None of any other."""
+    if segment.method != "unet" or segment.unet.weights != "demo":
+        return None
+    return read_config(SEGMENTER / CONFIG).iou
 
 
 def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> SegmentationResult:
@@ -67,7 +78,7 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> Segmenta
 
 
 def report_of(photos: pd.DataFrame, result: SegmentationResult, method: str) -> dict[str, object]:
-    """What reports/segment.json holds, for all photos and by split."""
+    """Details of reports/segment.json, for all photos and by split."""
     shares = photos["image"].map(result.coverage).astype(float)
     groups = {"all": shares, **{str(split): shares[photos["split"] == split] for split in ("train", "eval")}}
     return {

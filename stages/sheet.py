@@ -1,4 +1,4 @@
-"""Draws reports/stages.png: twelve photos, a row each, raw → box → matte → composed → synthetic.
+"""Draws reports/sheet.png: twelve photos, a row each, raw → box → matte → composed → synthetic.
 
 Reads the raw photos, build/photos.parquet, build/boxes.parquet, build/mattes/, build/images/ and
 build/synthetic/. Which photos: those with synthetic copies first, many people, in the order of a hash; labels
@@ -42,9 +42,9 @@ def run(stage: Stage) -> None:
     whole = Image.fromarray(sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    with atomic_file(stage.out("reports/stages.png")) as part:
+    with atomic_file(stage.out("reports/sheet.png")) as part:
         picture.save(part, "PNG", optimize=True)
-    say(f"sheet: {len(rows)} photos in {stage.out('reports/stages.png')}")
+    say(f"sheet: {len(rows)} photos in {stage.out('reports/sheet.png')}")
 
 
 def row_of(

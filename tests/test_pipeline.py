@@ -114,9 +114,9 @@ def test_from_real_photos_to_metrics_and_only_what_a_change_touches_runs(reposit
     assert {"ingest", "detect", "fit_segmenter", "segment", "train", "evaluate", "predict", "report"} <= ran(
         first
     )
-    detected = json.loads((repository / "reports/detect.json").read_text())
+    detected = json.loads((repository / "reports/detect.json").read_text())["details"][0]
     assert detected["found"] > 0.7 * detected["photos"], "MTCNN finds most faces, masked ones too"
-    mattes = json.loads((repository / "reports/segmenter.json").read_text())
+    mattes = json.loads((repository / "reports/fit_segmenter.json").read_text())
     assert next(v for k, v in mattes.items() if "iou" in k.lower()) > 0.6, mattes
     metrics = json.loads((repository / "reports/metrics.json").read_text())
     for scores in (metrics, metrics["mask"], metrics["gender"], metrics["age"]):

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,15 @@ def write_json(path: Path, value: object) -> None:
         part.write_text(
             json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
+
+
+def write_report(path: Path, metrics: Mapping[str, float | int | None], details: object) -> None:
+    """A stage's report as JSON: the numbers that `dvc metrics` compares, and everything else in `details`.
+
+    DVC takes every number of a metrics file for a metric, but for those inside a list; hence `details` is a
+    list with one entry.
+    """
+    write_json(path, {**metrics, "details": [details]})
 
 
 def write_text(path: Path, text: str) -> None:

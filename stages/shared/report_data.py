@@ -30,7 +30,7 @@ def data_facts() -> dict[str, Any]:
     """What came in and what was changed."""
     columns = ("image", "split", "person", "gender", "age", "mask", "sha256", "width", "height")
     index = INDEX.read(*columns)
-    detect = read_json(REPORTS / "detect.json", "detect")
+    detect = read_details(REPORTS / "detect.json", "detect")
     labels = LABELS.read("image", "person", "true_class", "train_class")
     relabel = read_csv(BUILD / "relabel.csv", "relabel")
     split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
@@ -77,6 +77,11 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
         raise UserError(
             "an input file cannot be read", where=path, got=str(e), fix=f"run `dvc repro {stage}`"
         ) from e
+
+
+def read_details(path: Path, stage: str) -> dict[str, Any]:
+    """What a stage's report holds beside its metrics; see `pipeline.io.atomic.write_report`."""
+    return read_json(path, stage)["details"][0]
 
 
 def read_csv(path: Path, stage: str) -> pd.DataFrame:

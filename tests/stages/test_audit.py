@@ -80,7 +80,7 @@ def test_planted_errors_come_first_and_reviewed_ones_are_not_asked_again() -> No
     swap = first.loc["mask"].set_index("image")
     assert swap["old"].tolist() == ["none", "incorrect"]
     assert swap["proposed"].tolist() == ["incorrect", "none"]
-    report = json.loads(Path("reports/audit.json").read_text())
+    report = json.loads(Path("reports/audit.json").read_text())["details"][0]
     assert report["swaps"] == 1
     assert report["rows"] == len(found)
     assert 0 < report["gender"]["error_rate"]["value"] < 0.15

@@ -83,7 +83,7 @@ def test_every_photo_has_a_box_a_status_and_typed_columns(
     assert all(math.isnan(score) for score in table["score"])
     assert all(len(marks) == 0 for marks in table["landmarks"])
     assert table[["x2", "y2"]].to_numpy().tolist() == [[96, 128]] * 20
-    report = json.loads(Path("reports/detect.json").read_text())
+    report = json.loads(Path("reports/detect.json").read_text())["details"][0]
     assert (report["photos"], report["whole_frame"], report["train"]["whole_frame"]) == (20, 20, 20)
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("project")
 def scored(params: Params, limit: int | None = None) -> dict[str, dict[str, float]]:
     evaluate.run(Stage("evaluate", params, limit))
     folder = Path("quick/reports" if limit else "reports")
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "evaluate.json").read_text(encoding="utf-8"))
 
 
 def test_scores_unseen_people_against_the_truth_with_intervals() -> None:

@@ -64,7 +64,7 @@ def write_params(project: Path, **changes: object) -> None:
 
 
 def report() -> dict[str, Any]:
-    return json.loads(Path("reports/segmenter.json").read_text(encoding="utf-8"))
+    return json.loads(Path("reports/fit_segmenter.json").read_text(encoding="utf-8"))
 
 
 def test_it_learns_people_that_it_did_not_see_and_does_so_twice_alike(

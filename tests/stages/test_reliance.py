@@ -67,7 +67,7 @@ def tie_walls_to_age(folder: Path, people: int = 12) -> None:
 
 def found(**changes: Any) -> dict[str, Any]:
     reliance.run(stage("reliance", **SMALL | changes))
-    return json.loads(Path("reports/background.json").read_text(encoding="utf-8"))["background"]
+    return json.loads(Path("reports/reliance.json").read_text(encoding="utf-8"))["details"][0]
 
 
 def trained(copies: float, **changes: Any) -> None:
@@ -130,7 +130,7 @@ def test_repeats_byte_for_byte_and_takes_unseen_people_only(project: Path) -> No
     tie_walls_to_age(project)
     trained(copies=0, train__epochs=1)
     first = found()
-    files = ("background.json", "gradcam.png", "reliance.parquet")
+    files = ("reliance.json", "reliance.png", "reliance.parquet")
     before = [Path("reports", f).read_bytes() for f in files]
     found(machine__workers=2)
     assert [Path("reports", f).read_bytes() for f in files] == before
@@ -139,7 +139,7 @@ def test_repeats_byte_for_byte_and_takes_unseen_people_only(project: Path) -> No
     assert first["people"] == rows["person"].nunique() == 6
     assert first["flip_rate"]["low"] <= first["flip_rate"]["value"] <= first["flip_rate"]["high"]
     assert 0 < first["cam_outside"]["value"] < 1
-    assert read_photo(Path("reports/gradcam.png")).shape[1] > 1000
+    assert read_photo(Path("reports/reliance.png")).shape[1] > 1000
     assert found(reliance__max_people=3)["people"] == 3
 
 
@@ -160,7 +160,7 @@ def test_without_mattes_the_numbers_are_null_and_it_is_said(
     assert report["flip_rate"] is None
     assert report["cam_outside"] is None
     assert "segment.method is none" in capfd.readouterr().err
-    assert Path("reports/gradcam.png").is_file()
+    assert Path("reports/reliance.png").is_file()
 
 
 def test_a_photo_whose_matte_shows_nobody_is_counted_and_not_measured(project: Path) -> None:

@@ -43,7 +43,7 @@ def test_what_people_wrote_is_text(done: Params) -> None:
 
 def test_it_says_what_the_stages_found(done: Params) -> None:
     text = page(done)
-    metrics = json.loads(Path("reports/metrics.json").read_text())
+    metrics = json.loads(Path("reports/evaluate.json").read_text())
     assert f"{metrics['macro_f1']['value']:.3f}" in text
     assert f"{metrics['age']['macro_f1']['low']:.3f}" in text
     assert "25.0\u00a0%" in text  # flips
@@ -151,6 +151,6 @@ def test_label_changes_are_counted_by_class(done: Params) -> None:
 
 
 def test_a_missing_input_names_its_stage(done: Params) -> None:
-    Path("reports/gradcam.png").unlink()
+    Path("reports/reliance.png").unlink()
     with pytest.raises(UserError, match="dvc repro reliance"):
         page(done)

@@ -75,7 +75,7 @@ def segment(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int
 
 
 def report() -> dict[str, Any]:
-    return json.loads(Path("reports/segment.json").read_text(encoding="utf-8"))
+    return json.loads(Path("reports/segment.json").read_text(encoding="utf-8"))["details"][0]
 
 
 def mattes() -> dict[str, bytes]:

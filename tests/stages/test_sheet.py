@@ -14,7 +14,7 @@ from pipeline.io.photo import read_photo
 from stages import compose, sheet, synthesize
 from tests.fixtures.pixel_project import make_project, stage
 
-OUT = Path("reports/stages.png")
+OUT = Path("reports/sheet.png")
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_of_three_networks_each_keeps_its_own_best_epoch(ema: float) -> None:
     trained(params)
     evaluate.run(Stage("evaluate", params))
     fold = json.loads(Path("build/model/config.json").read_text(encoding="utf-8"))["folds"]["0"]
-    found = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))
+    found = json.loads(Path("reports/evaluate.json").read_text(encoding="utf-8"))
     for task in ("mask", "gender", "age"):
         score, loss = curve(f"valid/{task}_macro_f1"), curve(f"valid/{task}_loss")
         best = max(range(6), key=lambda epoch: (score[epoch], -loss[epoch]))

@@ -56,7 +56,7 @@ def mean_with_interval(
 
 
 def summary(rows: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
-    """What goes into background.json.
+    """What goes into reliance.json.
 
     Args:
         rows: a photo each: `person`, `MEASURE_TASK` for each measure and task, `background` (share of the

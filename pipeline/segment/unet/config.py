@@ -30,6 +30,7 @@ class UnetConfig(BaseModel):
     mean: Triple = IMAGENET_MEAN  # of RGB in [0, 1]
     std: Triple = IMAGENET_STD
     sha256: str | None = None  # of model.safetensors
+    iou: float | None = None  # mean over photos of people whom it was not fitted to
 
 
 # What a state dict without a config is taken for: ternaus' people segmentation U-Net (2020-09-23a),
@@ -96,5 +97,5 @@ def fingerprint(weights: Path, config: UnetConfig) -> str:
             allowed=config.sha256,
             fix="fit or fetch them again",
         )
-    said = config.model_dump_json(exclude={"sha256"})
+    said = config.model_dump_json(exclude={"sha256", "iou"})
     return hashlib.sha256(f"{found}\n{said}".encode()).hexdigest()
