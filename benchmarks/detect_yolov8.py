@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from benchmarks.interleave import Row, compare, processes, table
 from pipeline.detect.boxes import iou
 from pipeline.networks.backends import cpu_has_bf16
 from pipeline.params.schema import Detect, Yolov8Params
+from pipeline.runtime.process import worker_count
 
 TOGETHER = 7  # photos of a person
 TARGETS = {"f32": 4.5, "bf16": 11.0}
@@ -128,7 +128,7 @@ def ultralytics_model(weights: Path, root: Path) -> Any:
 
     model = YOLO(weights)
     model.predict(np.zeros((64, 64, 3), np.uint8), verbose=False)  # sets the thread count, once
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(worker_count(None))
     return model
 
 

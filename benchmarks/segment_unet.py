@@ -27,6 +27,7 @@ from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.networks.backends import cpu_has_bf16
 from pipeline.params.schema import Segment
+from pipeline.runtime.process import worker_count
 from pipeline.segment.mattes import iou
 
 # (size, precision): least ratio; least IoU by size
@@ -72,7 +73,7 @@ def run(photos: list[Path], weights: Path | None = None, count: int = 48) -> dic
                 row["agreement"] = None  # an untrained network at half size
             rows.append(row)
     return {
-        "baseline": f"torch {encoder_of(weights)}, batch 1, {os.cpu_count()} threads, PNG by PIL",
+        "baseline": f"torch {encoder_of(weights)}, batch 1, {worker_count(None)} threads, PNG by PIL",
         "photos": len(photos),
         "trained": weights is not None,
         "rows": rows,
@@ -158,7 +159,7 @@ def torch_loop(weights: Path, out: Path) -> Callable[[Sequence[Path]], list[np.n
     from pipeline.segment.unet.weights import load_net
 
     net = load_net(*locate(weights)).net.eval()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(worker_count(None))
     out.mkdir()
 
     def loop(paths: Sequence[Path]) -> list[np.ndarray]:

@@ -32,6 +32,7 @@ from demo.drawing.person import PHOTOS
 from pipeline.io.atomic import write_json
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
+from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import say
 
 REPO = Path(__file__).parent.parent
@@ -76,7 +77,7 @@ def run(place: Path, drawn: Path, people: int, method: str, unet: Path | None) -
             "seconds": seconds,
             "gpu_busy": statistics.fmean(busy) / 100 if busy else None,
         }
-    return {"photos": people * len(PHOTOS), "cpus": os.cpu_count(), "stages": rows}
+    return {"photos": people * len(PHOTOS), "cpus": worker_count(None), "stages": rows}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The `cleanplate` command: offers every file of `cleanplate/commands/` under its name."""
+"""The `cleanplate` command: lists its commands, and imports the one that is called."""
 
 from __future__ import annotations
 
@@ -7,23 +7,47 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
+from cleanplate.commands import HELP
 from pipeline.runtime.errors import format_error
+from pipeline.runtime.process import share_the_cpus
 from pipeline.runtime.progress import say
+from pipeline.runtime.terminal import print_in_any_encoding
 
-FOLDER = Path(__file__).parent / "commands"
+_debug = False
+
+
+class Commands(TyperGroup):
+    """The commands by name and first paragraph; a command's module is imported when it is called."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        share_the_cpus()
+        print_in_any_encoding()
+        return super().main(*args, **kwargs)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(HELP)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        return TyperCommand(cmd_name, help=HELP[cmd_name]) if cmd_name in HELP else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _imported(name) if name in HELP else command, rest
+
 
 app = typer.Typer(
     name="cleanplate",
+    cls=Commands,
     help="Tools around the pipeline. The pipeline itself is run by `dvc repro` and `dvc exp run`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_debug = False
 
 
 @app.callback()
@@ -61,15 +85,13 @@ def _with_sentences(commands: typer.Typer) -> typer.Typer:
     return copied
 
 
-def _register() -> None:
-    for path in sorted(FOLDER.glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
-        module = importlib.import_module(f"cleanplate.commands.{path.stem}")
-        if hasattr(module, "app"):  # a command with subcommands
-            app.add_typer(_with_sentences(module.app), name=path.stem, help=module.__doc__)
-        else:
-            app.command(name=path.stem, help=module.__doc__)(_sentences(module.main))
-
-
-_register()
+def _imported(name: str) -> Any:
+    """The command `name` as typer's; its module has either `main`, or `app` with subcommands."""
+    module = importlib.import_module(f"cleanplate.commands.{name}")
+    alone = typer.Typer()
+    alone.callback()(lambda: None)
+    if hasattr(module, "app"):
+        alone.add_typer(_with_sentences(module.app), name=name, help=module.__doc__)
+    else:
+        alone.command(name=name, help=module.__doc__)(_sentences(module.main))
+    return get_group(alone).commands[name]

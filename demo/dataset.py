@@ -18,7 +18,7 @@ from demo.drawing.person import PHOTOS, draw
 from demo.files import UNREADABLE, encode_matte, encode_photo
 from pipeline.io.atomic import atomic_folder
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.process import die_with_parent
+from pipeline.runtime.process import die_with_dvc
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.workers import run_parallel
@@ -183,5 +183,5 @@ def main(
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    die_with_dvc()
     typer.run(main)

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from pipeline.runtime.disk import shared_memory
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent, keep_freed_memory, worker_count
 
@@ -42,7 +43,8 @@ def run_parallel(
         name: how to call an item in an error.
 
     Raises:
-        UserError: a worker process was killed; names the items that were being worked on.
+        UserError: a worker process was killed; names the items that were being worked on. Or the system
+            has no room in /dev/shm for what several processes share.
         Exception: whatever `factory()(item)` raises.
     """
     count = min(worker_count(workers), max(1, -(-len(items) // chunk)))
@@ -52,13 +54,16 @@ def run_parallel(
         return
     keep_freed_memory()
     context = multiprocessing.get_context("spawn")
-    slots = context.Array("q", [-1] * count)
-    taken = context.Value("i", 0)
+    with shared_memory("machine.workers"):
+        slots = context.Array("q", [-1] * count)
+        taken = context.Value("i", 0)
     threads = {k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))  # N processes x 1 thread beat 1 x N
     try:
         begin = (factory, slots, taken, os.getpid())
-        with ProcessPoolExecutor(count, context, _start, begin) as pool:
+        with shared_memory("machine.workers"):
+            workshop = ProcessPoolExecutor(count, context, _start, begin)
+        with workshop as pool:
             try:
                 yield from _in_order(pool, items, chunk, count * AHEAD)
             except BrokenProcessPool as e:

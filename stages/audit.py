@@ -32,6 +32,7 @@ def run(stage: Stage) -> None:
     """Describes the faces, asks the models, applies the rules, publishes."""
     photos = photo_table(stage)
     kept = kept_labels(stage)
+    say(f"audit: looking at {len(photos)} photos")
     import threadpoolctl
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine

@@ -40,6 +40,7 @@ def run(stage: Stage) -> None:
         raise UserError("there is no photo to augment", where="build/photos.parquet", fix="check data.root")
     with_eyes = [len(points) > 0 for points in table["landmarks"]]
     images = chosen(zip(table["image"], table["person"], with_eyes, strict=True), SHEET_ROWS, seed=0)
+    say(f"augmentations: loading torch for {len(images)} photos")
     from pipeline.analysis.augmentation_sheet import drawn, strips  # torch, so after what can be wrong
     from pipeline.train.mix import eyes_box
 

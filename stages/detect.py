@@ -26,6 +26,8 @@ def run(stage: Stage) -> None:
     orders = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
+    if detect.method != "none":
+        say(f"detect: {detect.method} for {len(orders)} photos")
     result = detect_photos(orders, detect, root, stage.result_cache, machine.workers, background)
     found = [result.found[order.sha256] for order in orders]
     if result.asked:

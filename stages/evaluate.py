@@ -30,6 +30,7 @@ CONFUSION = "reports/confusion"
 
 def run(stage: Stage) -> None:
     """Predicts, scores and publishes."""
+    say("evaluate: loading the model")
     predictions = predict_unseen(stage)
     truth, predicted = predictions["true_class"].to_numpy(), predictions["predicted"].to_numpy()
     by_person = metrics.confusion_by_person(truth, predicted, predictions["person"].to_numpy())

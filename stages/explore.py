@@ -39,6 +39,7 @@ def run(stage: Stage) -> None:
     photos = limited(photos, stage.limit)
     facts = labels.merge(folds, on="person", validate="many_to_one").drop(columns="person")
     train = photos.reset_index(names="row").merge(facts, on="image").sort_values("image")
+    say(f"explore: looking at {len(train)} photos")
     import threadpoolctl
 
     from pipeline.analysis.explore.distributions import counted, summary

@@ -6,7 +6,6 @@ relative names (mattes are .png, white = person), then `segment.unet.weights: de
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,15 +29,14 @@ if TYPE_CHECKING:
 
 
 def run(stage: Stage) -> None:
-    # before torch starts: threads that wait by spinning take the CPU from whatever else runs
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    params, background = stage.params.fit_segmenter, stage.params.ingest.transparent_rgb
+    pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
+    train, unseen = split_people(pairs, params.seed)
+    say(f"fit_segmenter: loading torch for {len(pairs)} photos with mattes")
     from pipeline.segment.unet.architecture import build
     from pipeline.segment.unet.fitting import DECODER, fit_net, set_seed
     from pipeline.segment.unet.weights import load_encoder, save_net
 
-    params, background = stage.params.fit_segmenter, stage.params.ingest.transparent_rgb
-    pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
-    train, unseen = split_people(pairs, params.seed)
     config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER, size=params.size)
     set_seed(params.seed)
     net = build(config)

@@ -41,6 +41,7 @@ def run(stage: Stage) -> None:
     if rows.empty:
         say("predict: the data folder holds no photos to predict (eval/), so the submission is empty")
     elif there.any():
+        say(f"predict: loading the model for {there.sum()} photos")
         each = asked_each(config, config.folds, list(rows.loc[there, "image"]), stage, stage.params.predict)
         if stage.params.predict.prior_correction:
             each, prior = corrected_for_mix(each, config)

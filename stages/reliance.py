@@ -47,6 +47,7 @@ def run(stage: Stage) -> None:
     """Runs the stage."""
     config = read_config()
     photos = validation_photos(stage, config)
+    say(f"reliance: loading the model for {len(photos)} photos")
     setting = setting_of(stage, config)
     rows = measured(stage, config, setting, photos)
     found = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)

@@ -30,6 +30,8 @@ def run(stage: Stage) -> None:
     segment = stage.params.segment
     columns = ("image", "split", "width", "height", "sha256")
     photos = stage.first(PHOTOS.read(*columns))
+    if segment.method != "none":
+        say(f"segment: {segment.method} for {len(photos)} photos")
     with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
         result = SegmentationResult() if segment.method == "none" else _matted(stage, photos, writer)
     empty = [image for image, share in result.coverage.items() if share < EMPTY]

@@ -47,6 +47,7 @@ class Fold:
 
 def run(stage: Stage) -> None:
     """Trains one fold, or each in turn, and publishes the models and their curves."""
+    say("train: loading torch and the pictures")
     data = training_set(stage)
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]

@@ -191,7 +191,7 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as packed:
         names = set(packed.namelist())
         entry = next(name for name in names if name.endswith("entry_points.txt"))
-        assert "cleanplate = cleanplate.cli:" in packed.read(entry).decode()
+        assert "cleanplate = cleanplate:main" in packed.read(entry).decode()
     assert set(tracked) <= names
 
 
@@ -282,3 +282,16 @@ def test_the_cleanplate_command_is_installed() -> None:
     done = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
+
+
+def test_the_command_says_what_is_missing_where_nothing_is_installed(tmp_path: Path) -> None:
+    """As after `pip install --no-deps`: the commands are listed, a sentence names the fix."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import cleanplate; cleanplate.main()"
+    environment = {"PATH": os.environ["PATH"], "PYTHONNOUSERSITE": "1"}
+    command = [sys.executable, "-S", "-c", code]  # -S: no site-packages
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout and "make setup" in done.stderr  # noqa: PT018
+    done = subprocess.run([*command, "check"], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

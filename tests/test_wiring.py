@@ -21,6 +21,7 @@ NEUTRAL = {
     "stages/shared/costs.py",
     "stages/shared/dvc_cache.py",
     "stages/shared/rates.py",
+    "stages/shared/start.py",  # which Python runs, and how it ends
 }
 NOT_NEUTRAL = {"pipeline/params/overrides.py"}  # the report prints what it makes
 FILES_AT_MOST = 2

@@ -132,19 +132,11 @@ def segmenter_problems(params: Params, root: Path) -> list[str]:
         return []
     fit = params.fit_segmenter
     folders = {"fit_segmenter.photos": fit.photos, "fit_segmenter.mattes": fit.mattes}
-    problems = [
+    return [
         f"{param}: the folder {place} is missing, and no stage makes it"
         for param, place in folders.items()
         if not Path(place).is_dir() and not drawn_later(root, place)
     ]
-    if fit.encoder.startswith("tu-"):  # smp's word for timm's
-        from pipeline.train.network import known_model
-
-        name = fit.encoder.removeprefix("tu-")
-        problems += [
-            p.replace("train.model", "fit_segmenter.encoder") for p in said(lambda: known_model(name))
-        ]
-    return problems
 
 
 def background_problems(params: Params) -> list[str]:

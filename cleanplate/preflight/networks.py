@@ -7,17 +7,17 @@ from pathlib import Path
 
 from cleanplate.preflight.checks import said
 from pipeline.params import Params
-from pipeline.runtime.errors import nearest
+from pipeline.runtime.errors import first_line, nearest
 
 
 def network_problems(params: Params) -> list[str]:
     """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
+    from pipeline.networks.timm_names import timm_name
     from pipeline.train.augment.recipe import Recipe
     from pipeline.train.device import device_of, precision_of
-    from pipeline.train.network import known_model
 
     train = params.train
-    problems = said(lambda: known_model(train.model)) + said(lambda: Recipe(train.augment))
+    problems = said(lambda: timm_name(train.model)) + said(lambda: Recipe(train.augment))
     optimizers = _optimizers()
     if train.optimizer not in optimizers:
         close = nearest(train.optimizer, optimizers)
@@ -30,9 +30,29 @@ def network_problems(params: Params) -> list[str]:
         if isinstance(value, str) and not Path(value).is_file():
             problems.append(f"{param}: there is no such file; got {value}")
     if auditor := params.audit.model:
-        wrong = said(lambda: known_model(auditor))
-        problems += [p.replace("train.model", "audit.model") for p in wrong]
-    return problems + said(lambda: precision_of(train, device_of(train)))
+        problems += said(lambda: timm_name(auditor, "audit.model"))
+    return problems + encoder_problems(params) + said(lambda: precision_of(train, device_of(train)))
+
+
+def encoder_problems(params: Params) -> list[str]:
+    """What keeps fit_segmenter from making its U-Net; made without memory, as in `network_flops`."""
+    import torch
+
+    from pipeline.segment.unet.architecture import build
+    from pipeline.segment.unet.config import UnetConfig
+    from pipeline.segment.unet.fitting import DECODER
+    from pipeline.segment.unet.frame import STRIDE
+
+    fit = params.fit_segmenter
+    if params.segment.method != "unet" or params.segment.unet.weights != "demo":
+        return []
+
+    def try_out() -> None:
+        net = build(UnetConfig(encoder=fit.encoder, decoder_channels=DECODER, size=fit.size))
+        net.eval()(torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE))
+
+    with torch.device("meta"), torch.no_grad():
+        return _refused(try_out, "fit_segmenter.encoder", fit.encoder)
 
 
 def network_flops(params: Params) -> tuple[float | None, list[str]]:
@@ -44,11 +64,12 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pipeline.train.network import Classifier, classifier, known_model
+    from pipeline.networks.timm_names import timm_name
+    from pipeline.train.network import Classifier, classifier
     from pipeline.train.optimizers import optimizer_of
 
     train = params.train
-    if said(lambda: known_model(train.model)):
+    if said(lambda: timm_name(train.model)):
         return None, []  # is among the names
     made: list[Classifier] = []
     counted: list[float] = []
@@ -60,11 +81,11 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
         counted.append(float(counter.get_total_flops()))
 
     with torch.device("meta"), torch.no_grad():
-        problems = _refused(lambda: made.append(classifier(train, weights=False)), "model", train.model)
+        problems = _refused(lambda: made.append(classifier(train, weights=False)), "train.model", train.model)
         if made and train.optimizer in _optimizers():
-            problems += _refused(lambda: optimizer_of(made[0], train), "optimizer", train.optimizer)
+            problems += _refused(lambda: optimizer_of(made[0], train), "train.optimizer", train.optimizer)
         if made:
-            problems += _refused(count, "model", train.model)
+            problems += _refused(count, "train.model", train.model)
     return (counted[0] if counted else None), problems
 
 
@@ -73,8 +94,8 @@ def _refused(check: Callable[[], object], param: str, name: str) -> list[str]:
     try:
         return said(check)
     except Exception as e:
-        reason = " ".join(f"{type(e).__name__}: {e}".split())
-        return [f"train.{param}: `{name}` cannot be used like this ({reason}); choose another"]
+        reason = f"{type(e).__name__}: {first_line(e)}"
+        return [f"{param}: `{name}` cannot be used like this ({reason}); choose another"]
 
 
 def _optimizers() -> list[str]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.runtime.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SAID = ("no space left on device", "disk quota exceeded")  # where a library's error has no errno
+SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps the semaphores of processes that work together
 LAST_BYTES = 1 << 16  # less free than this, and an error of any kind came of it
 
 
@@ -79,6 +83,38 @@ def disk_full(path: Path) -> UserError:
         where=path,
         got=f"{size_text(free_bytes(path))} free",
         fix="free some space and run the command again; what was finished before is kept",
+    )
+
+
+@contextmanager
+def shared_memory(param: str) -> Iterator[None]:
+    """Names /dev/shm where setting up processes that work together fails: the system's error names no place.
+
+    Args:
+        param: of params.yaml, which at 1 needs none of it.
+
+    Raises:
+        UserError: /dev/shm is full, too small, missing or closed to this user.
+    """
+    try:
+        yield
+    except OSError as e:
+        elsewhere = e.filename is not None and not str(e.filename).startswith(str(SHARED_MEMORY))
+        if elsewhere or e.errno in (errno.EMFILE, errno.ENFILE) or sys.platform != "linux":
+            raise
+        raise no_shared_memory(e.strerror or str(e), param) from e
+
+
+def no_shared_memory(reason: str, param: str) -> UserError:
+    """The error that says what is wrong with /dev/shm, and what to do."""
+    there = SHARED_MEMORY.is_dir()
+    return UserError(
+        "processes that work together need a little of the memory that /dev/shm holds, and there is none",
+        where=SHARED_MEMORY,
+        got=f"{reason}; " + (f"{size_text(free_bytes(SHARED_MEMORY))} free" if there else "it is not there"),
+        allowed="64 MB are plenty",
+        fix="see who fills it (`ls -l /dev/shm`), enlarge it (`mount -o remount,size=64m /dev/shm`; a "
+        f"container: `docker run --shm-size=64m …`), or set {param}: 1, which needs none",
     )
 
 

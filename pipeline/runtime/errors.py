@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 from collections.abc import Iterable
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # that libraries put into messages: bold, colours
 
 
 class UserError(Exception):
@@ -57,6 +61,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, without escape codes; its kind where it says nothing."""
+    return (ESCAPES.sub("", str(error)).strip() or type(error).__name__).splitlines()[0]
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like `name`, or None."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -70,5 +79,10 @@ def format_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"\n  where:   {printable(str(error.filename))}" if error.filename else ""
         return f"{error.strerror}{place}"
-    what = f"unexpected {type(error).__name__}: {printable(str(error))}"
+    if isinstance(error, ImportError) and error.name:
+        return (
+            f"the Python that this was given cannot import {error.name}\n  got:     {sys.executable}\n"
+            "  fix:     `make setup` makes the project's own, .venv; or install requirements.lock into this"
+        )
+    what = f"unexpected {type(error).__name__}: {printable(ESCAPES.sub('', str(error)))}"
     return f"{what}\n  fix:     run again with --debug and report the traceback"

@@ -15,66 +15,83 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from pipeline.runtime.cpus import usable_cpus, visible_cpus
 from pipeline.runtime.errors import UserError
 
-SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
+SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "busybox", "csh", "tcsh", "fish", "nu", "xonsh"}
 INITS = {"systemd", "init", "tini", "dumb-init", "launchd"}
+DVC_STAGE = "DVC_STAGE"  # what DVC says to a stage that it starts: its name in dvc.yaml
 PR_SET_PDEATHSIG = 1
 WATCH_SECONDS = 0.5
 _watching = False
 
 
-def die_with_parent() -> None:
-    """Ends this process and its children when the process that started it ends, even by `kill -9`.
+def die_with_dvc() -> None:
+    """Ends this process and its children when the DVC that started it ends, even by `kill -9`.
 
-    `kill -9` of `dvc repro` would otherwise leave the stage running as an orphan that keeps writing. Linux is
-    asked for a signal (PDEATHSIG); since DVC starts stages through a shell, whose death it is that the
-    signal waits for, and since other systems have no such signal, a thread also watches the parent and, where
-    that is a shell, the shell's parent.
+    `kill -9` of `dvc repro` would otherwise leave the stage running as an orphan that keeps writing. What a
+    person started outlives its shell, as with `nohup`, `setsid` or `disown`: it is not watched.
+    """
+    name = os.environ.get(DVC_STAGE)
+    if name is None:
+        return
+    watched = _up_to_dvc(name)
+    if watched is None:  # it died before it could be watched: init has this process, or its shell, now
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif watched:
+        _die_with(watched)
+
+
+def die_with_parent() -> None:
+    """Ends this process, a worker, when the process that started it ends, even by `kill -9`."""
+    parent = psutil.Process().parent()
+    _die_with([parent] if parent is not None and parent.pid != 1 else [])
+
+
+def _die_with(watched: list[psutil.Process]) -> None:
+    """Ends this process and its children with the first of `watched` that ends.
+
+    Linux is asked for a signal (PDEATHSIG); since DVC starts stages through a shell, whose death it is that
+    the signal waits for, and since other systems have no such signal, a thread also watches.
     """
     global _watching
     if _watching:
         return
     _watching = True
-    if _orphaned():
-        os.kill(os.getpid(), signal.SIGKILL)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    watched = _ancestors()
     if watched:
         threading.Thread(target=_watch, args=(watched,), daemon=True, name="die-with-parent").start()
 
 
-def _orphaned() -> bool:
-    """Whether the DVC that started this process died before it could be watched: init has its shell now."""
-    if "DVC_ROOT" not in os.environ:
-        return False
+def _up_to_dvc(name: str) -> list[psutil.Process] | None:
+    """DVC, and what is between it and this process; [] where a person's shell has DVC_STAGE by chance.
+
+    DVC itself does not have the DVC_STAGE that it gives to its children. None where it is not there any more:
+    init has this process, or its shell, now.
+    """
+    watched: list[psutil.Process] = []
     try:
-        process = psutil.Process().parent()
-        if process is not None and process.name() in SHELLS and "-c" in process.cmdline():
-            process = process.parent()
-        if process is None:
-            return True
-        started_by = " ".join([process.name(), *process.cmdline()])
-    except psutil.Error:
-        return False
-    of_system = process.pid == 1 or process.name() in INITS
-    return of_system and "dvc" not in started_by and "python" not in started_by
+        for process in psutil.Process().parents():
+            if process.pid == 1 or process.name() in INITS:
+                command = " ".join([process.name(), *process.cmdline()])
+                return watched if "dvc" in command or "python" in command else None  # it may be a container's
+            watched.append(process)
+            environment, shell = _environment(process), process.name().lstrip("-") in SHELLS
+            if environment.get(DVC_STAGE) == name or (shell and not environment):
+                continue
+            return [] if shell else watched
+    except psutil.NoSuchProcess:  # one of them ended at this moment
+        return None
+    return None
 
 
-def _ancestors() -> list[psutil.Process]:
-    """The parent and, if that is a shell that runs one command, its parent."""
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """What the process was started with; {} where the system does not tell, as macOS of its own shells."""
     try:
-        parent = psutil.Process().parent()
-        if parent is None or parent.pid == 1:
-            return []
-        grandparent = parent.parent()
-        runs_command = parent.name() in SHELLS and "-c" in parent.cmdline()
-    except psutil.Error:
-        return []
-    if runs_command and grandparent is not None and grandparent.pid != 1:
-        return [parent, grandparent]
-    return [parent]
+        return process.environ()
+    except (psutil.AccessDenied, psutil.ZombieProcess, OSError):
+        return {}
 
 
 def _watch(watched: list[psutil.Process]) -> None:
@@ -116,12 +133,21 @@ def stage_lock(folder: Path, name: str) -> Iterator[None]:
 
 
 def worker_count(requested: int | None) -> int:
-    """`requested`, or the number of CPUs that this process may use."""
-    if requested:
-        return requested
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
+    """`requested`, or the number of CPUs that this process may use (a container's quota counts)."""
+    return requested or usable_cpus()
+
+
+def share_the_cpus() -> None:
+    """Settles how the threads of libraries loaded from now on behave; what the user has set stays.
+
+    Threads of OpenMP (torch's are libgomp's) wait for each other by spinning, and take the CPU from whatever
+    else runs: beside one busy process a training went at less than half its speed. And where a container may
+    use less than the CPUs that it sees, they are no more than it may use.
+    """
+    if not any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")):
+        os.environ |= {"GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+    if (usable := usable_cpus()) < visible_cpus():
+        os.environ.setdefault("OMP_NUM_THREADS", str(usable))
 
 
 def keep_freed_memory() -> None:

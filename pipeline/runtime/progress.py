@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.runtime.terminal import Screen, unheard
 
 T = TypeVar("T")
 CALM_SECONDS = 30.0
@@ -16,7 +18,8 @@ CALM_SECONDS = 30.0
 
 def say(text: str) -> None:
     """One line for the user, on stderr, so that a command's output stays usable in a pipe."""
-    print(text, file=sys.stderr, flush=True)
+    with unheard():
+        print(text, file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], total: int, label: str, unit: str = "photos") -> Iterator[T]:
@@ -38,7 +41,8 @@ def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(file=cast(IO[str], Screen()))
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(label, total=total, rate="")
         start = time.monotonic()
         for n, item in enumerate(items, 1):

@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState
 
 from pipeline.networks.backends import Precision, cpu_has_bf16
 from pipeline.params.schema import Train
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, first_line
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -74,7 +74,7 @@ def named_failures(device: torch.device) -> Iterator[None]:
         raise UserError(
             "the GPU failed in the middle of training",
             where=str(device),
-            got=str(e).splitlines()[0],
+            got=first_line(e),
             fix="check `nvidia-smi`, then run it again: it goes on after the last whole epoch",
         ) from e
 

@@ -8,8 +8,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from pipeline.networks.timm_names import timm_name
 from pipeline.params.schema import Train
-from pipeline.runtime.errors import UserError, nearest
+from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train import pretrained
 
@@ -79,7 +80,7 @@ def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module
     """A function that makes the backbone with so many outputs."""
     import timm
 
-    known_model(params.model)
+    name = timm_name(params.model)
     arguments = dict(params.model_args)
     if default_config(params.model).get("fixed_input_size"):
         arguments.setdefault("img_size", params.size)
@@ -88,13 +89,13 @@ def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module
     def make(outputs: int) -> nn.Module:
         try:
             if use is True:
-                return pretrained.from_timm(params.model, outputs, arguments)
-            model = timm.create_model(params.model, num_classes=outputs, **cast(Any, arguments))
+                return pretrained.from_timm(name, outputs, arguments)
+            model = timm.create_model(name, num_classes=outputs, **cast(Any, arguments))
         except (TypeError, AssertionError, ValueError, KeyError) as e:
             raise UserError(
                 f"timm cannot make `{params.model}` like this",
                 where="train.model_args, train.size",
-                got=str(e) or type(e).__name__,
+                got=first_line(e),
                 fix="remove the argument, or take a size that the model can use",
             ) from e
         if isinstance(use, str):
@@ -104,35 +105,15 @@ def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module
     return make
 
 
-def known_model(name: str) -> None:
-    """Checks that timm has `name`.
+def default_config(name: str) -> dict[str, Any]:
+    """What timm knows of the weights that `name` stands for: mean, std, fixed_input_size … ({} if nothing).
 
     Raises:
-        UserError: it has not; names what looks like it.
+        UserError: timm has no such model.
     """
-    import timm
-
-    if not timm.is_model(name.split(".")[0]):
-        models = timm.list_models()
-        close = nearest(name, models)
-        alike = [m for m in models if m.startswith(name.split("_")[0].rstrip("0123456789"))][:12]
-        raise UserError(
-            f"timm has no model `{name}`",
-            where="train.model",
-            got=name,
-            allowed=", ".join(alike) + ", …" if alike else "any of timm.list_models()",
-            fix=f"did you mean `{close}`?" if close else "choose another model",
-        )
-
-
-def default_config(name: str) -> dict[str, Any]:
-    """What timm knows of the model's own weights: mean, std, fixed_input_size … ({} if nothing)."""
     import timm.models
 
-    try:
-        config = timm.models.get_pretrained_cfg(name)
-    except RuntimeError:  # a tag that timm does not list
-        config = timm.models.get_pretrained_cfg(name.split(".")[0])
+    config = timm.models.get_pretrained_cfg(timm_name(name))
     return config.to_dict() if config else {}
 
 
@@ -154,7 +135,7 @@ def _try_out(model: Classifier, params: Train) -> None:
         raise UserError(
             f"`{params.model}` cannot take pictures of {params.size} × {params.size} pixels",
             where="train.size",
-            got=str(e).splitlines()[0],
+            got=first_line(e),
             fix="take a multiple of 32, or the model's own size",
         ) from e
     finally:

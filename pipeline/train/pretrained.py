@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from pipeline.runtime.errors import Problems, UserError
+from pipeline.networks.state_dict import fitted, read_state_dict
+from pipeline.runtime.errors import Problems, UserError, first_line
 from pipeline.runtime.progress import say
 
-WRAPPERS = ("state_dict", "model", "model_state", "state_dict_ema")
 PROBE_SECONDS = 5.0
 
 
@@ -34,7 +30,7 @@ def from_timm(name: str, outputs: int, arguments: dict[str, Any]) -> nn.Module:
         raise UserError(
             f"the weights of `{name}` cannot be fetched",
             where="train.pretrained",
-            got=_first_line(e),
+            got=first_line(e),
             fix="go online once, set train.pretrained to a local checkpoint, or to false",
         ) from e
 
@@ -50,41 +46,16 @@ def _reachable(address: str) -> bool:
     return True
 
 
-def read_state(path: str) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint: `.safetensors`, or a torch file that holds nothing but tensors.
-
-    Raises:
-        UserError: no such file, or no checkpoint; pickled code is never run.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise UserError("there is no such checkpoint", where="train.pretrained", got=path)
-    try:
-        state: Any = (
-            load_file(file)
-            if file.suffix == ".safetensors"
-            else torch.load(file, map_location="cpu", weights_only=True)
-        )
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as e:
-        raise UserError("not a checkpoint that can be read", where=path, got=_first_line(e)) from e
-    for key in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise UserError(
-            "not a checkpoint: it holds no table of tensors", where=path, got=type(state).__name__
-        )
-    return {str(k).removeprefix("module."): v for k, v in state.items()}
-
-
 def load_local(model: nn.Module, path: str) -> None:
     """Loads `path` into `model` in place; a head of another size is left as it is, with a sentence.
 
     Raises:
         UserError: anything but the head is missing, unexpected or of another shape; lists it.
     """
-    state = read_state(path)
+    if not Path(path).is_file():
+        raise UserError("there is no such checkpoint", where="train.pretrained", got=path)
     own = model.state_dict()
+    state = fitted(read_state_dict(Path(path)), own, Path(path))
     heads = _head_names(model)
     in_head = {k for k in {*own, *state} if any(k == h or k.startswith(f"{h}.") for h in heads)}
     misfit = {k for k in in_head if k not in state or k not in own or state[k].shape != own[k].shape}
@@ -114,7 +85,3 @@ def _head_names(model: nn.Module) -> tuple[str, ...]:
 
 def _counter(key: str) -> bool:
     return key.endswith("num_batches_tracked")  # batch norm's own count, which older checkpoints lack
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

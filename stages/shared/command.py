@@ -20,7 +20,7 @@ from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.params import Params, load_params
 from pipeline.runtime.disk import require_room, same_disk
 from pipeline.runtime.errors import format_error
-from pipeline.runtime.process import die_with_parent, stage_lock
+from pipeline.runtime.process import die_with_dvc, stage_lock
 from pipeline.runtime.progress import say
 from stages.shared.costs import stage_bytes
 from stages.shared.dvc_cache import cache_folder
@@ -136,7 +136,7 @@ def run_stage(
     name: str, run: Callable[[Stage], None], params: Path, limit: int | None = None, debug: bool = False
 ) -> int:
     """Runs one stage in this process and returns its exit code."""
-    die_with_parent()
+    die_with_dvc()
     start = time.monotonic()
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as stages/__init__.py left it

@@ -131,6 +131,30 @@ def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
     assert "audit.model" in text
 
 
+@pytest.mark.parametrize(
+    ("encoder", "said"),
+    [
+        ("foo", "segmentation-models-pytorch has no encoder `foo`"),
+        ("resnet81", "did you mean `resnet18`"),
+        ("tu-vit_tiny_patch16_224", "fit_segmenter.encoder"),
+        ("tu-timm/resnet10t.c3_in1k", None),
+        ("mobilenet_v2", None),
+    ],
+)
+def test_smp_is_asked_for_the_encoder(ready: Path, encoder: str, said: str | None) -> None:
+    change(segment={"method": "unet"}, fit_segmenter={"encoder": encoder})
+    text = problems()  # its folders are missing, at least
+    assert (said or "the folder demo/data is missing") in text
+    assert ("encoder" in text) == (said is not None)
+
+
+@pytest.mark.parametrize("model", ["hf-hub:timm/resnet18.a1_in1k", "vit_tiny_patch16_224_in21k"])
+def test_hub_names_and_old_names_pass(ready: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    change(train={"model": model}, audit={"model": model})
+    check.main(Path("params.yaml"))
+    assert "nothing is wrong" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("model", ["cait_xxs24_224", "vit_base_patch16_siglip_224"])
 def test_a_network_that_hands_its_own_weights_around_is_none_the_worse(
     ready: Path, model: str, capsys: pytest.CaptureFixture[str]

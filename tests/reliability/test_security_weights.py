@@ -47,16 +47,10 @@ def zipped(place: Path, trace: Path) -> None:
         archive.writestr("../../evil.pth", pickle.dumps(Harm(trace), protocol=2))
 
 
-def read_unet(place: Path) -> object:
-    from pipeline.segment.unet.weights import read_state
+def read_checkpoint(place: Path) -> object:
+    from pipeline.networks.state_dict import read_state_dict
 
-    return read_state(place)
-
-
-def read_pretrained(place: Path) -> object:
-    from pipeline.train.pretrained import read_state
-
-    return read_state(str(place))
+    return read_state_dict(place)
 
 
 def read_yolo(place: Path) -> object:
@@ -65,7 +59,7 @@ def read_yolo(place: Path) -> object:
     return load_checkpoint(place, place.parent)
 
 
-READERS = {"unet": read_unet, "pretrained": read_pretrained, "yolo": read_yolo}
+READERS = {"checkpoint": read_checkpoint, "yolo": read_yolo}
 
 
 @pytest.mark.parametrize("make", [plain_pickle, torch_file, old_torch_file, zipped], ids=lambda f: f.__name__)
@@ -86,9 +80,8 @@ def test_code_in_weights_is_never_run(
 def test_a_pickle_named_safetensors(tmp_path: Path) -> None:
     place = tmp_path / "model.safetensors"
     plain_pickle(place, tmp_path / "ran")
-    for reader in (read_unet, read_pretrained):
-        with pytest.raises(UserError):
-            reader(place)
+    with pytest.raises(UserError):
+        read_checkpoint(place)
     assert not (tmp_path / "ran").exists()
 
 
@@ -107,7 +100,7 @@ def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> 
 
 @pytest.mark.parametrize("name", ["hf-hub:stranger/model", "local-dir:/tmp/evil", "../../evil"])
 def test_a_model_from_elsewhere_is_no_model(name: str) -> None:
-    from pipeline.train.network import known_model
+    from pipeline.networks.timm_names import timm_name
 
     with pytest.raises(UserError, match="timm has no model"):
-        known_model(name)
+        timm_name(name)

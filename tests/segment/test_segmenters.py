@@ -129,11 +129,11 @@ class Harmful:
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline.segment.unet.weights import read_state
+    from pipeline.networks.state_dict import read_state_dict
 
     (tmp_path / "net.pth").write_bytes(pickle.dumps(Harmful(), protocol=2))
     with pytest.raises(UserError, match="cannot be read"):
-        read_state(tmp_path / "net.pth")
+        read_state_dict(tmp_path / "net.pth")
     assert "harm done" not in capsys.readouterr().out
 
 

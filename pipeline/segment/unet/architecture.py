@@ -7,7 +7,8 @@ import warnings
 import torch
 from torch import nn
 
-from pipeline.runtime.errors import UserError
+from pipeline.networks.timm_names import timm_name
+from pipeline.runtime.errors import UserError, first_line, nearest
 from pipeline.segment.unet.config import UnetConfig
 
 UNSURE = (
@@ -28,15 +29,46 @@ def build(config: UnetConfig) -> nn.Module:
             # public weights are named after smp's own wrappers of timm, which `tu-` encoders would rename
             warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
             return smp.Unet(
-                config.encoder, encoder_weights=None, decoder_channels=config.decoder_channels, classes=1
+                encoder_name(config.encoder),
+                encoder_weights=None,
+                decoder_channels=config.decoder_channels,
+                classes=1,
             )
-    except (KeyError, RuntimeError, ValueError, AssertionError) as e:
+    except UserError:
+        raise
+    except Exception as e:  # a library's code, given a network that it was not made for, raises anything
         raise UserError(
             "segmentation-models-pytorch cannot build a U-Net with this encoder",
-            got=config.encoder,
+            where="fit_segmenter.encoder",
+            got=f"{config.encoder} ({type(e).__name__}: {first_line(e)[:300]})",
             allowed="an encoder of smp, e.g. resnet18, mobilenet_v2, efficientnet-b0, or tu-<timm name>",
-            where=str(e)[:300],
         ) from e
+
+
+def encoder_name(name: str) -> str:
+    """What smp calls the encoder `name`: its own name, or `tu-` before timm's of today.
+
+    Raises:
+        UserError: smp has none of this name, or timm; names what looks like it.
+    """
+    import segmentation_models_pytorch as smp
+    import timm
+    from segmentation_models_pytorch.encoders import is_equivalent_to_timm_universal
+
+    if name.startswith("tu-"):
+        return "tu-" + timm_name(name.removeprefix("tu-"), "fit_segmenter.encoder")
+    known = smp.encoders.get_encoder_names()
+    if name in known or is_equivalent_to_timm_universal(name):
+        return name
+    of_timm = f"tu-{name}" if timm.is_model(name) else None
+    close = of_timm or nearest(name, known)
+    raise UserError(
+        f"segmentation-models-pytorch has no encoder `{name}`",
+        where="fit_segmenter.encoder",
+        got=name,
+        allowed=f"{', '.join(known[:8])}, …, or tu-<timm name>",
+        fix=f"did you mean `{close}`?" if close else "choose one of these",
+    )
 
 
 class MatteNet(nn.Module):

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-import re
-import zipfile
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from pipeline.io.atomic import atomic_file
+from pipeline.networks.state_dict import State, fitted, read_state_dict
 from pipeline.runtime.errors import UserError
 from pipeline.segment.unet.architecture import MatteNet, build
 from pipeline.segment.unet.config import UnetConfig
 
-State = dict[str, torch.Tensor]
-PREFIX = re.compile(r"^(module\.|model\.|net\.)+(?=encoder\.|decoder\.|segmentation_head\.)")
 ENOUGH = 0.9  # share of an encoder's tensors that must be found in a file of encoder weights
 
 
@@ -31,7 +24,7 @@ def load_net(path: Path, config: UnetConfig) -> MatteNet:
     """
     net = build(config)
     wanted = net.state_dict()
-    state = {PREFIX.sub("", k): v for k, v in read_state(path).items()}
+    state = fitted(read_state_dict(path), wanted, path)
     missing = sorted(k for k in wanted if k not in state and not k.endswith("num_batches_tracked"))
     extra = sorted(set(state) - set(wanted))
     wrong = sorted(k for k in wanted if k in state and state[k].shape != wanted[k].shape)
@@ -55,14 +48,15 @@ def load_encoder(net: nn.Module, path: Path) -> int:
     """
     encoder = net.get_submodule("encoder")
     wanted = encoder.state_dict()
-    state = read_state(path)
-    found: State = {}
-    for key, tensor in wanted.items():
-        names = (key, f"encoder.{key}", key.removeprefix("model."))
-        match = next((state[n] for n in names if n in state and state[n].shape == tensor.shape), None)
-        if match is not None:
-            found[key] = match
-    found = found or _in_order(wanted, state)
+    whole = read_state_dict(path)
+    bare = {key: key.removeprefix("model.") for key in wanted}  # smp keeps timm's networks under `model.`
+    state = fitted(whole, bare.values(), path)
+    found = {
+        key: state[name]
+        for key, name in bare.items()
+        if name in state and state[name].shape == wanted[key].shape
+    }
+    found = found or _in_order(wanted, whole)
     if len(found) < ENOUGH * len(wanted):
         raise UserError(
             "these are not the weights of this encoder",
@@ -85,35 +79,6 @@ def _in_order(wanted: State, state: State) -> State:
     if [t.shape for t in body] != [t.shape for t in wanted.values()]:
         return {}
     return dict(zip(wanted, body, strict=True))
-
-
-def read_state(path: Path) -> State:
-    """Names and tensors of a .safetensors file or a torch state dict (unpickled with `weights_only`).
-
-    Raises:
-        UserError: unreadable, or no state dict.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(io.BytesIO(_unzipped(path)), map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as e:
-        raise UserError("these weights cannot be read", where=path, got=str(e).splitlines()[0][:300]) from e
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
-    if not isinstance(loaded, dict) or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
-        raise UserError("this file holds no state dict", where=path, got=type(loaded).__name__)
-    return loaded
-
-
-def _unzipped(path: Path) -> bytes:
-    """The file's bytes, or those of the one file in it: some releases zip their .pth."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if len(names) == 1:  # torch's own format is a zip too, of several members
-                return archive.read(names[0])
-    return path.read_bytes()
 
 
 def save_net(path: Path, net: nn.Module) -> None:

@@ -1,0 +1,133 @@
+"""What happens before `python -m stages.NAME` imports anything: the project's Python, and an end with DVC's.
+
+`.venv/bin/dvc repro` without an activated environment, and the DVC plugins of editors, run stages with
+whatever `python3` is first on the PATH. Standard library only, and no syntax newer than Python 3.6: that one
+may be old.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, List  # noqa: UP035
+
+OLDEST = (3, 11)
+STARTED_AGAIN = "CLEANPLATE_STARTED_AGAIN"
+OWN = ("", "stages", "pipeline", "demo")
+# what every stage imports before it can say anything itself: module -> what it comes from
+NEEDED = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "filelock": "filelock",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "psutil": "psutil",
+    "pyarrow": "pyarrow",
+    "pydantic": "pydantic",
+    "rich": "rich",
+    "ruamel": "ruamel-yaml",
+    "typer": "typer",
+}
+
+
+def begin(project: Path) -> None:
+    """Goes on in the Python of the project's folder `project`; ends with a sentence where none will do."""
+    _use_the_projects_python(project)
+    sys.excepthook = _excepthook
+    _refuse_another_python()
+    _end_with_dvc()
+    from pipeline.runtime.process import share_the_cpus
+    from pipeline.runtime.terminal import print_in_any_encoding
+
+    share_the_cpus()  # before torch is loaded
+    print_in_any_encoding()
+
+
+def _use_the_projects_python(project: Path) -> None:
+    """Starts again with `.venv`'s Python where there is one and this is another.
+
+    The `.venv` is beside the code; for `--temp` experiments, in the repository that DVC_ROOT names.
+    """
+    if os.environ.pop(STARTED_AGAIN, None):
+        return
+    for folder in (project, Path(os.environ.get("DVC_ROOT") or project)):
+        venv = folder / ".venv"
+        python = venv / "bin" / "python"
+        if not (folder / "stages" / "__init__.py").exists() or not python.exists():
+            continue
+        if Path(sys.prefix).resolve() != venv.resolve():
+            _start_again(str(python))
+        return
+
+
+def _start_again(python: str) -> None:
+    """Goes on in `python`; returns where that cannot run here, as another system's in a container."""
+    home = os.environ.pop("PYTHONHOME", None)  # another Python's; `activate` takes it away too
+    os.environ[STARTED_AGAIN] = "1"
+    try:
+        os.execv(python, [python] + _command_line()[1:])  # noqa: RUF005
+    except OSError:
+        del os.environ[STARTED_AGAIN]
+        if home is not None:
+            os.environ["PYTHONHOME"] = home
+
+
+def _command_line() -> List[str]:  # noqa: UP006
+    """The command line, options of Python's included."""
+    if hasattr(sys, "orig_argv"):
+        return list(sys.orig_argv)
+    try:  # before Python 3.10
+        with open("/proc/self/cmdline", "rb") as f:
+            return [os.fsdecode(word) for word in f.read().split(b"\0")[:-1]]
+    except OSError:
+        import ctypes
+
+    count, words = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
+    ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(count), ctypes.byref(words))
+    return [words[i] for i in range(count.value)]
+
+
+def _refuse_another_python() -> None:
+    """Ends where this Python is too old, or lacks what no stage can do without."""
+    if sys.version_info < OLDEST:
+        _tell(f"is too old: the project needs Python {OLDEST[0]}.{OLDEST[1]} or newer")
+        sys.exit(1)
+    from importlib.util import find_spec
+
+    missing = [NEEDED[name] for name in sorted(NEEDED) if find_spec(name) is None]
+    if "pydantic" not in missing:
+        import pydantic
+
+        if pydantic.VERSION.startswith("1."):
+            missing.append(f"pydantic 2 (but pydantic {pydantic.VERSION})")
+    if missing:
+        _tell("has no " + ", ".join(missing))
+        sys.exit(1)
+
+
+def _tell(reason: str) -> None:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    fix = "`make setup` makes the project's own, .venv; or install requirements.lock into this one"
+    sys.stderr.write(f"error: the Python that this stage was given {reason}\n")
+    sys.stderr.write(f"  got:     {sys.executable} ({version})\n  fix:     {fix}\n")
+
+
+def _excepthook(kind: type, error: BaseException, trace: Any) -> None:
+    """A library that this Python lacks, or has in another version, is a sentence; else a traceback."""
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    if not issubclass(kind, ImportError) or name in OWN or "--debug" in sys.argv:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _tell("cannot import what the project needs: " + " ".join(str(error).split()))
+
+
+def _end_with_dvc() -> None:
+    """Before anything heavy is imported: a stage whose DVC was killed meanwhile would run on as an orphan.
+
+    Ctrl-C during the imports just ends it; `run_stage` then says a sentence.
+    """
+    from pipeline.runtime.process import die_with_dvc
+
+    die_with_dvc()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
