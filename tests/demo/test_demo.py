@@ -21,7 +21,7 @@ from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from pipeline.runtime.errors import UserError
 from tests.imports import ROOT, closure
-from tests.test_wiring import NEUTRAL
+from tests.test_wiring import is_neutral
 
 SMALL = Params(seed=7, people=18, eval_people=6, size=(384, 512))
 UNREADABLE = ["text", "truncated"]
@@ -234,9 +234,12 @@ def test_a_wrong_param_ends_the_command_without_a_traceback(tmp_path: Path) -> N
 def test_dvc_stage_lists_every_module_and_param() -> None:
     demo = ROOT / "demo"
     stage = parse_yaml((demo / "dvc.yaml").read_text())["stages"]["demo"]
-    files, _ = closure(demo / "dataset.py", NEUTRAL)
-    modules = {str(path.relative_to(ROOT)) for path in files} | {"demo/dataset.py"}
-    assert modules - NEUTRAL == set(stage["deps"])
+    ends = frozenset(
+        p for p in (ROOT / "pipeline").rglob("*.py") if is_neutral(p.relative_to(ROOT).as_posix())
+    )
+    files = {p.relative_to(ROOT) for p in closure(demo / "dataset.py", ends)[0] if p.name != "__init__.py"}
+    rooms = {"demo/drawing" if p.parts[1] == "drawing" else p.as_posix() for p in files}
+    assert {r for r in rooms if not is_neutral(r)} | {"demo/dataset.py"} == set(stage["deps"])
     (params,) = stage["params"]
     assert set(params["demo/params.yaml"]) == set(parse_yaml((demo / "params.yaml").read_text()))
 
