@@ -98,7 +98,7 @@ def further_sets(evidence: Evidence, task: str, spared: set[int], l2: float) -> 
 
 
 def judgement(scores: np.ndarray, names: list[str], wrong: set[str]) -> Found:
-    return judged([names[i] for i in np.lexsort((names, -np.round(scores, 9)))], wrong, len(names))
+    return rank_planted([names[i] for i in np.lexsort((names, -np.round(scores, 9)))], wrong, len(names))
 
 
 def main(planted: Path) -> None:
@@ -155,7 +155,7 @@ class Found:
     rows: int
 
 
-def judged(ranking: Sequence[str], errors: set[str], candidates: int) -> Found:
+def rank_planted(ranking: Sequence[str], errors: set[str], candidates: int) -> Found:
     """Judges `ranking`, names with the most suspicious first, each once.
 
     Args:

@@ -52,7 +52,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
         for fill in FILLS:
             read = mattes if fill != "keep" else None
             composer = functools.partial(
-                compose.composer, compose.Recipe(Cutter(root, read, SIZE), out, fill, 0)
+                compose.composer, compose.Config(Cutter(root, read, SIZE), out, fill, 0)
             )
             made = made_by(composer(), orders, out, Path(place))
             alone = functools.partial(codecs, root, out, read, made)
@@ -61,7 +61,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
             job_of(order, donor.image) for order, donor in zip(orders, orders[1:] + orders[:1], strict=True)
         ]
         synthesizer = functools.partial(
-            synthesize.synthesizer, synthesize.Recipe(Sources(root, mattes), "others", out, SIZE, 0)
+            synthesize.synthesizer, synthesize.Config(Sources(root, mattes), "others", out, SIZE, 0)
         )
         made = made_by(synthesizer(), jobs, out, Path(place))
         alone = functools.partial(codecs, root, out, mattes, made)
@@ -80,7 +80,7 @@ def measured(name: str, alone: Factory, ours: Factory, items: list[Any]) -> Row:
     return row
 
 
-def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Order:
+def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Task:
     """Draws a matte for the photo and makes the folders; gives the order to compose it."""
     header = photo_header(photo)
     width, height = header.width, header.height
@@ -94,7 +94,7 @@ def prepared(photo: Path, root: Path, mattes: Path, out: Path) -> compose.Order:
         (folder / image).parent.mkdir(parents=True, exist_ok=True)
     (mattes / image).with_suffix(".png").write_bytes(encode_matte(alpha))
     box = (width * 0.23, height * 0.11, width * 0.77, height * 0.69)
-    return compose.Order(image.as_posix(), width, height, square_around(box, 0.3))
+    return compose.Task(image.as_posix(), width, height, square_around(box, 0.3))
 
 
 def made_by(work: Callable[[Any], Any], items: list[Any], out: ImageWriter, place: Path) -> Path:
@@ -102,16 +102,18 @@ def made_by(work: Callable[[Any], Any], items: list[Any], out: ImageWriter, plac
     pictures = []
     for item in items:
         work([item])
-        name = item.files[0] if isinstance(item, synthesize.Job) else composed_name(item.image)
+        name = item.files[0] if isinstance(item, synthesize.Task) else composed_name(item.image)
         pictures.append(read_photo(out.folder / name))
     path = place / "made.npz"
     np.savez(path, images=np.array([item.image for item in items]), pictures=np.stack(pictures))
     return path
 
 
-def job_of(order: compose.Order, donor: str) -> synthesize.Job:
+def job_of(order: compose.Task, donor: str) -> synthesize.Task:
     """The order to make one copy on the background of `donor`."""
-    return synthesize.Job(order.image, order.square, [f"{Path(order.image).with_suffix('')}__0.jpg"], [donor])
+    return synthesize.Task(
+        order.image, order.square, [f"{Path(order.image).with_suffix('')}__0.jpg"], [donor]
+    )
 
 
 def codecs(
@@ -126,8 +128,8 @@ def codecs(
     with np.load(made) as arrays:
         picture_of = dict(zip(arrays["images"].tolist(), arrays["pictures"], strict=True))
 
-    def one(item: compose.Order | synthesize.Job) -> bool:
-        donors = item.donors if isinstance(item, synthesize.Job) else []
+    def one(item: compose.Task | synthesize.Task) -> bool:
+        donors = item.donors if isinstance(item, synthesize.Task) else []
         for image in (item.image, *donors):
             simplejpeg.decode_jpeg((root / image).read_bytes())
         if mattes:
@@ -139,7 +141,7 @@ def codecs(
     return lambda items: [one(item) for item in items]
 
 
-def both_written(baseline: list[bool], ours: compose.Made | synthesize.Made) -> float:
+def both_written(baseline: list[bool], ours: compose.Result | synthesize.Result) -> float:
     """Share of the items for which both sides wrote a picture."""
     return float(np.mean([a and b for a, b in zip(baseline, ours.people, strict=True)]))
 

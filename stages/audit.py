@@ -1,4 +1,4 @@
-"""Finds labels that are probably wrong, for a person to settle with `cleanplate review`.
+"""Finds labels that are probably wrong, for a person to set_deterministic with `cleanplate review`.
 
 Reads build/images, build/boxes.parquet, build/labels.parquet, build/folds.parquet, the data folder's
 train/train.csv and, beside the corrections, reviewed.csv (what was looked at and kept, which is not asked

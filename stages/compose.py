@@ -35,7 +35,7 @@ BOXED = ("found", "person_median")  # statuses whose box is a box, not the whole
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Config:
     """What is the same for all photos."""
 
     cutter: Cutter
@@ -44,7 +44,7 @@ class Recipe:
     seed: int
 
 
-class Order(NamedTuple):
+class Task(NamedTuple):
     """One photo to compose."""
 
     image: str
@@ -53,7 +53,7 @@ class Order(NamedTuple):
     square: Square
 
 
-class Made(NamedTuple):
+class Result(NamedTuple):
     """What a worker tells of some composed photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
@@ -72,7 +72,7 @@ def run(stage: Stage) -> None:
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
     with atomic_images(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
-        recipe = Recipe(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
+        recipe = Config(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
         groups = groups_of(orders, compose.size)
         done = run_parallel(
             partial(composer, recipe), groups, workers=stage.params.machine.workers, chunk=1, name=_names
@@ -88,7 +88,7 @@ def run(stage: Stage) -> None:
     stage.measured(seconds, len(orders))
 
 
-def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Order]:
+def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Task]:
     """The square of each photo, in the order of `photos`.
 
     Raises:
@@ -108,11 +108,11 @@ def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Or
     for image, width, height, status, *box in zip(*(rows[c].tolist() for c in columns), strict=True):
         x1, y1, x2, y2 = box
         square = square_around((x1, y1, x2, y2), margin) if status in BOXED else whole_frame(width, height)
-        orders.append(Order(image, width, height, square))
+        orders.append(Task(image, width, height, square))
     return orders
 
 
-def geometry(orders: list[Order], size: int) -> pd.DataFrame:
+def geometry(orders: list[Task], size: int) -> pd.DataFrame:
     """Table `image, x1, y1, x2, y2` (int64 photo pixels, may reach outside), `scale` (output / photo px)."""
     rows = [
         (o.image, *(o.square.x1, o.square.y1, o.square.x2, o.square.y2), size / o.square.side) for o in orders
@@ -123,12 +123,12 @@ def geometry(orders: list[Order], size: int) -> pd.DataFrame:
     )
 
 
-def composer(recipe: Recipe) -> Callable[[list[Order]], Made]:
+def composer(recipe: Config) -> Callable[[list[Task]], Result]:
     """Makes the function that composes and writes some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
     fill, cutter = load_plugin("compose.fills", recipe.fill), recipe.cutter
 
-    def compose(orders: list[Order]) -> Made:
+    def compose(orders: list[Task]) -> Result:
         start = time.perf_counter()
         seen = [cutter.photo(o.image, o.square, (o.width, o.height)) for o in orders]
         mattes = [cutter.matte(o.image, photo) for o, photo in zip(orders, seen, strict=True)]
@@ -136,18 +136,21 @@ def composer(recipe: Recipe) -> Callable[[list[Order]], Made]:
         draws = [generator(recipe.seed, "compose", o.image) for o in orders]
         if fill.NEEDS_MATTE:
             people = [
-                person_of(photo.crop, matte, photo.known) for photo, matte in zip(seen, mattes, strict=True)
+                person_of(photo.crop, matte, photo.valid) for photo, matte in zip(seen, mattes, strict=True)
             ]
-            behind = [fill.background(p.picture, p.behind, rng) for p, rng in zip(people, draws, strict=True)]
+            behind = [
+                fill.background(p.picture, p.old_background, rng)
+                for p, rng in zip(people, draws, strict=True)
+            ]
             pictures = [person.on(plate) for person, plate in zip(people, behind, strict=True)]
         else:
-            pictures = [fill.background(p.crop, p.known, rng) for p, rng in zip(seen, draws, strict=True)]
+            pictures = [fill.background(p.crop, p.valid, rng) for p, rng in zip(seen, draws, strict=True)]
         computed = time.perf_counter()
         encoded = [encode_jpeg(picture) for picture in pictures]
         for order, data in zip(orders, encoded, strict=True):
             recipe.writer.write(composed_name(order.image), data)
         seconds = (read - start, computed - read, time.perf_counter() - computed)
-        return Made(seconds, [shows_person(matte) for matte in mattes])
+        return Result(seconds, [shows_person(matte) for matte in mattes])
 
     return compose
 
@@ -157,7 +160,7 @@ def names(images: list[str], most: int = 5) -> str:
     return ", ".join(images[:most]) + (f" and {len(images) - most} more" if len(images) > most else "")
 
 
-def _names(orders: list[Order]) -> str:
+def _names(orders: list[Task]) -> str:
     return ", ".join(order.image for order in orders)
 
 

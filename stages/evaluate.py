@@ -22,7 +22,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS, PREDICTIONS
 from stages.shared.command import Stage, stage_command
-from stages.shared.model import asked, read_config
+from stages.shared.model import predict, read_config
 
 METRICS, REPORT = "reports/metrics.json", "reports/evaluate.json"
 CONFUSION = "reports/confusion"
@@ -69,7 +69,7 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
     for fold in config.folds:
         own = photos.loc[photos["fold"] == fold, ["image", "person", "fold", "true_class"]]
         own = own[own["person"].isin(list(own["person"].drop_duplicates())[: stage.limit])]
-        p = asked(config, [fold], list(own["image"]), stage, stage.params.evaluate)
+        p = predict(config, [fold], list(own["image"]), stage, stage.params.evaluate)
         answers = pd.DataFrame({f"p{c}": p[:, c] for c in range(CLASSES)}, index=own.index)
         parts.append(pd.concat([own.assign(predicted=p.argmax(axis=1).astype(np.int64)), answers], axis=1))
     predictions = pd.concat(parts).sort_values("image", ignore_index=True)

@@ -24,7 +24,7 @@ from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
-    from pipeline.analysis.explore.look import Looks
+    from pipeline.analysis.explore.look import PhotoStats
 
 PROBED = {"age": True, "gender": True, "mask": False}  # whether all photos of a person have one label
 LISTED = 100  # near-duplicate pairs named in the report
@@ -77,20 +77,20 @@ def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
     return pd.concat([photos[photos["person"].isin(people)], evals]).reset_index(drop=True)
 
 
-def looked_at(photos: pd.DataFrame, stage: Stage) -> Looks:
+def looked_at(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
     """What every photo looks like, in the order of `photos`."""
-    from pipeline.analysis.explore.look import Order, Sight, look_at
+    from pipeline.analysis.explore.look import Config, Task, look_at
 
     mattes = MATTES.open()
-    orders = [Order(image, matte_name(image) in mattes) for image in photos["image"]]
-    sight = Sight(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
+    orders = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
+    sight = Config(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
     return look_at(orders, sight, stage.params.machine.workers)
 
 
-def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
+def probes_of(train: pd.DataFrame, looks: PhotoStats, stage: Stage) -> dict[str, Any]:
     """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
     from pipeline.analysis.audit.out_of_fold import reduced
-    from pipeline.analysis.explore.probe import Labels, Luck, OutOfFoldRidge, judged, probed
+    from pipeline.analysis.explore.probe import Labels, OutOfFoldRidge, Resampling, probed, with_verdicts
 
     explore = stage.params.explore
     seen = looks.background[train["row"]]
@@ -106,16 +106,16 @@ def probes_of(train: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]
     who = np.unique(used["person"].to_numpy(dtype=str), return_inverse=True)[1]
     held = used["fold"].to_numpy()
     ridge = OutOfFoldRidge(components, held, explore.l2)
-    luck = Luck(explore.bootstrap, explore.permutations, explore.seed)
+    luck = Resampling(explore.bootstrap, explore.permutations, explore.seed)
     for name, of_people in PROBED.items():
         task = TASKS[name]
         labels = Labels(task.code_of(used["true_class"].to_numpy(np.int64)), task.size, of_people)
         found["probes"][name] = probed(ridge, labels, who, held, luck)
-    found["probes"] = judged(found["probes"])
+    found["probes"] = with_verdicts(found["probes"])
     return found
 
 
-def duplicates_of(photos: pd.DataFrame, looks: Looks, stage: Stage) -> dict[str, Any]:
+def duplicates_of(photos: pd.DataFrame, looks: PhotoStats, stage: Stage) -> dict[str, Any]:
     """Pairs of photos that show the same, of two people, or on both sides of train and eval."""
     from pipeline.analysis.audit.duplicates import near_duplicates
     from pipeline.analysis.audit.out_of_fold import reduced
@@ -142,7 +142,7 @@ def sizes_of(photos: pd.DataFrame) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:20])
 
 
-def draw(report: dict[str, Any], looks: Looks, train: pd.DataFrame, stage: Stage) -> None:
+def draw(report: dict[str, Any], looks: PhotoStats, train: pd.DataFrame, stage: Stage) -> None:
     """Publishes reports/explore: figures, and sheets/<class>.jpg."""
     from pipeline.analysis.explore import plots
     from pipeline.analysis.explore.plots import contact_sheet

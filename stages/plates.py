@@ -48,7 +48,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Config:
     """What is the same for all photos."""
 
     sources: Sources
@@ -58,7 +58,7 @@ class Recipe:
     seed: int
 
 
-class Job(NamedTuple):
+class Task(NamedTuple):
     """One photo: its square, its background's donor."""
 
     image: str
@@ -66,7 +66,7 @@ class Job(NamedTuple):
     donor: str
 
 
-class Made(NamedTuple):
+class Result(NamedTuple):
     """`inside`: left, top, right, bottom of the photo in its square, as shares of the square's side."""
 
     inside: tuple[float, float, float, float]
@@ -97,24 +97,24 @@ def run(stage: Stage) -> None:
     jobs = jobs_of(photos, sources, kind, seed)
     with atomic_images(stage.out(PLATES.path), params.data.shards) as writer:
         begun = time.monotonic()
-        made = drawn(Recipe(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
+        made = drawn(Config(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
         stage.measured(time.monotonic() - begun, len(jobs))
         PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, table_of(jobs, made, photos))
 
 
-def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Job]:
+def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Task]:
     """A job for each of `photos`: `image, person, x1, y1, x2, y2`."""
     names = zip(photos["image"], photos["person"], strict=True)
     people = [Candidate(image, person, 0) for image, person in names]
     choose = load_plugin("compose.backgrounds", backgrounds).chooser(sources, people)
     corners = photos[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     return [
-        Job(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
+        Task(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
         for me, square in zip(people, corners, strict=True)
     ]
 
 
-def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
+def drawn(recipe: Config, jobs: list[Task], workers: int | None) -> list[Result]:
     """Draws and writes all pictures."""
     started = time.monotonic()
     done = run_parallel(partial(drawer, recipe), jobs, workers=workers, name=_name)
@@ -127,13 +127,13 @@ def drawn(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[Made]:
     return made
 
 
-def drawer(recipe: Recipe) -> Callable[[Job], Made]:
+def drawer(recipe: Config) -> Callable[[Task], Result]:
     """Makes the function that draws and writes what belongs to one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
     backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
 
-    def draw(job: Job) -> Made:
+    def draw(job: Task) -> Result:
         start = time.perf_counter()
         alpha = sources.mattes.matte(job.image)
         read = time.perf_counter()
@@ -146,12 +146,12 @@ def drawer(recipe: Recipe) -> Callable[[Job], Made]:
         rows, columns = where.output
         inside = (columns.start / size, rows.start / size, columns.stop / size, rows.stop / size)
         seconds = (read - start, computed - read, time.perf_counter() - computed)
-        return Made(inside, shows_person(matte), seconds)
+        return Result(inside, shows_person(matte), seconds)
 
     return draw
 
 
-def table_of(jobs: list[Job], made: list[Made], photos: pd.DataFrame) -> pd.DataFrame:
+def table_of(jobs: list[Task], made: list[Result], photos: pd.DataFrame) -> pd.DataFrame:
     """The rows of plates.parquet; `donor_person` is "" where the background is no photo of the set."""
     owner = dict(zip(photos["image"], photos["person"], strict=True))
     rows = [
@@ -161,7 +161,7 @@ def table_of(jobs: list[Job], made: list[Made], photos: pd.DataFrame) -> pd.Data
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _name(job: Job) -> str:
+def _name(job: Task) -> str:
     return job.image
 
 

@@ -21,7 +21,7 @@ from pipeline.labels import CLASS_NAMES, CLASSES
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import EVAL
 from stages.shared.command import Stage, stage_command
-from stages.shared.model import ModelConfig, asked_each, read_config
+from stages.shared.model import ModelConfig, predict_each, read_config
 
 SUBMISSION, DISTRIBUTION = "reports/submission.csv", "reports/predict.json"
 PROBABILITIES = "reports/submission_probabilities.csv"
@@ -42,7 +42,7 @@ def run(stage: Stage) -> None:
         say("predict: the data folder holds no photos to predict (eval/), so the submission is empty")
     elif there.any():
         say(f"predict: loading the model for {there.sum()} photos")
-        each = asked_each(config, config.folds, list(rows.loc[there, "image"]), stage, stage.params.predict)
+        each = predict_each(config, config.folds, list(rows.loc[there, "image"]), stage, stage.params.predict)
         if stage.params.predict.prior_correction:
             each, prior = corrected_for_mix(each, config)
         p[there] = each.mean(axis=0)

@@ -23,7 +23,7 @@ from PIL import Image
 from pipeline.analysis.contact_sheet import CELL, Row, sheet
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
-from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
+from pipeline.analysis.reliance.swap_views import Config, Task, Views, viewer
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
@@ -86,12 +86,12 @@ def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:
     return table[table["person"].isin(kept)].reset_index(drop=True)
 
 
-def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
+def jobs_of(stage: Stage, setting: Config, photos: pd.DataFrame) -> list[Task]:
     """What is to be drawn of each photo; without mattes the photo as it is and nothing else."""
     columns = ["image", "person", "fold", "x1", "y1", "x2", "y2"]
     rows = list(zip(*(photos[c].tolist() for c in columns), strict=True))
     if stage.params.segment.method == "none":
-        return [Job(image, (x1, y1, x2, y2), None) for image, _, _, x1, y1, x2, y2 in rows]
+        return [Task(image, (x1, y1, x2, y2), None) for image, _, _, x1, y1, x2, y2 in rows]
     reliance = stage.params.reliance
     people = photos[["fold", "person"]].drop_duplicates()
     if reliance.backgrounds == "others" and people["fold"].value_counts().min() < 2:
@@ -106,16 +106,16 @@ def jobs_of(stage: Stage, setting: Setting, photos: pd.DataFrame) -> list[Job]:
     jobs = []
     for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
         draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.backgrounds_per_photo)]
-        jobs.append(Job(me.image, (x1, y1, x2, y2), [choose(me, draw) for draw in draws]))
+        jobs.append(Task(me.image, (x1, y1, x2, y2), [choose(me, draw) for draw in draws]))
     return jobs
 
 
-def setting_of(stage: Stage, config: ModelConfig) -> Setting:
+def setting_of(stage: Stage, config: ModelConfig) -> Config:
     """What is the same for all photos."""
     params = stage.params
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
-    return Setting(
+    return Config(
         sources=Sources(Path(params.data.root), mattes, behind=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
@@ -127,7 +127,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Setting:
     )
 
 
-def measured(stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame) -> pd.DataFrame:
+def measured(stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame) -> pd.DataFrame:
     """`photos` with what was measured on each; see `pipeline.analysis.reliance.swap_views`."""
     jobs = jobs_of(stage, setting, photos)
     asked = answers(stage, config, setting, photos, jobs)
@@ -138,10 +138,10 @@ def measured(stage: Stage, config: ModelConfig, setting: Setting, photos: pd.Dat
 
 
 def answers(
-    stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, jobs: list[Job]
+    stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame, jobs: list[Task]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
-    from pipeline.analysis.reliance.swap_answers import asked
+    from pipeline.analysis.reliance.swap_answers import predict_views
     from pipeline.train.inference import load_model
 
     facts = photos.set_index("image")
@@ -152,7 +152,7 @@ def answers(
         model = load_model(MODEL, config.train, fold)
         views = run_parallel(partial(viewer, setting), here, workers=stage.params.machine.workers, name=_name)
         while batch := list(islice(views, TOGETHER)):
-            table, maps = asked(model, config.train, batch)
+            table, maps = predict_views(model, config.train, batch)
             yield (
                 table,
                 [
@@ -165,7 +165,7 @@ def answers(
 
 
 def draw_sheet(
-    stage: Stage, config: ModelConfig, setting: Setting, photos: pd.DataFrame, rows: pd.DataFrame
+    stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     """Draws reports/reliance.png: right answers, then wrong ones, each from young to old."""
     images = young_to_old(rows, SHOWN, stage.params.reliance.seed)
@@ -193,7 +193,7 @@ def sheet_row(view: Views, facts: Any, said: int, maps: dict[str, np.ndarray] | 
     return Row(f"{verdict} · {CLASS_NAMES[truth]} · {facts['age']} years · {view.image}", [large, *cells])
 
 
-def _name(job: Job) -> str:
+def _name(job: Task) -> str:
     return job.image
 
 

@@ -19,7 +19,7 @@ from pipeline.params.schema import Split
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS
-from stages.shared.command import Instead, Stage, stage_command
+from stages.shared.command import AlternativeAction, Stage, stage_command
 
 SUGGEST = "`python -m stages.split --suggest-seed` finds a better balanced split.seed"
 
@@ -101,5 +101,8 @@ def _report(cells: np.ndarray, split: Split) -> dict[str, object]:
 
 if __name__ == "__main__":
     stage_command(
-        "split", run, __doc__ or "", Instead("--suggest-seed", "Print the best balanced split.seed.", suggest)
+        "split",
+        run,
+        __doc__ or "",
+        AlternativeAction("--suggest-seed", "Print the best balanced split.seed.", suggest),
     )

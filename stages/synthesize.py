@@ -45,7 +45,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Config:
     """What is the same for all pictures."""
 
     sources: Sources
@@ -55,7 +55,7 @@ class Recipe:
     seed: int
 
 
-class Job(NamedTuple):
+class Task(NamedTuple):
     """One photo, with all its copies."""
 
     image: str
@@ -68,7 +68,7 @@ class Job(NamedTuple):
         return zip(self.files, self.donors, strict=True)
 
 
-class Made(NamedTuple):
+class Result(NamedTuple):
     """What a worker tells of the copies of some photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
@@ -96,7 +96,7 @@ def run(stage: Stage) -> None:
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
     jobs, table = planned(photos, count, choose, synthesize.seed)
     with atomic_images(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
-        recipe = Recipe(sources, synthesize.backgrounds, writer, size, synthesize.seed)
+        recipe = Config(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         begun = time.monotonic()
         nobody = written(recipe, jobs, stage.params.machine.workers)
         stage.measured(time.monotonic() - begun, len(table))
@@ -132,9 +132,9 @@ def candidates(people: pd.DataFrame) -> list[Candidate]:
 
 def planned(
     photos: pd.DataFrame, count: np.ndarray, choose: Choose, seed: int
-) -> tuple[list[Job], pd.DataFrame]:
+) -> tuple[list[Task], pd.DataFrame]:
     """The jobs, one per photo with copies, and the rows of synthetic.parquet, in the order of `photos`."""
-    jobs: list[Job] = []
+    jobs: list[Task] = []
     rows: list[tuple[str, str, str, int, str, int]] = []
     columns = ("image", "person", "fold", "train_class", "x1", "y1", "x2", "y2")
     for copies, image, person, fold, target, *square in zip(
@@ -148,11 +148,11 @@ def planned(
             (file, image, person, fold, donor, target) for file, donor in zip(files, donors, strict=True)
         ]
         if copies:
-            jobs.append(Job(image, Square(*square), files, donors))
+            jobs.append(Task(image, Square(*square), files, donors))
     return jobs, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
+def written(recipe: Config, jobs: list[Task], workers: int | None) -> list[str]:
     """Draws and writes all pictures; returns the photos that got none because their matte shows nobody."""
     started, spent, nobody, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
     groups = groups_of(jobs, recipe.size)
@@ -169,21 +169,21 @@ def written(recipe: Recipe, jobs: list[Job], workers: int | None) -> list[str]:
     return nobody
 
 
-def synthesizer(recipe: Recipe) -> Callable[[list[Job]], Made]:
+def synthesizer(recipe: Config) -> Callable[[list[Task]], Result]:
     """Makes the function that draws and writes all copies of some photos, step by step for all of them."""
     cv2.setNumThreads(1)  # the processes share the CPUs
     backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 
-    def synthesize(jobs: list[Job]) -> Made:
+    def synthesize(jobs: list[Task]) -> Result:
         start = time.perf_counter()
         seen = [cutter.photo(job.image, job.square) for job in jobs]
         mattes = [cutter.matte(job.image, photo) for job, photo in zip(jobs, seen, strict=True)]
         read = time.perf_counter()
         shown = [shows_person(matte) for matte in mattes]
         parts = [part for part in zip(jobs, seen, mattes, shown, strict=True) if part[3]]
-        people = [person_of(photo.crop, matte, photo.known) for _, photo, matte, _ in parts]
+        people = [person_of(photo.crop, matte, photo.valid) for _, photo, matte, _ in parts]
         pairs = [(f, d, p) for p, (job, *_) in zip(people, parts, strict=True) for f, d in job.copies()]
         writing = 0.0
         for some in groups_of(pairs, size):
@@ -197,12 +197,12 @@ def synthesizer(recipe: Recipe) -> Callable[[list[Job]], Made]:
             for (file, *_), data in zip(some, encoded, strict=True):
                 recipe.writer.write(file, data)
             writing += time.perf_counter() - drawn
-        return Made((read - start, time.perf_counter() - read - writing, writing), shown)
+        return Result((read - start, time.perf_counter() - read - writing, writing), shown)
 
     return synthesize
 
 
-def _names(jobs: list[Job]) -> str:
+def _names(jobs: list[Task]) -> str:
     return ", ".join(job.image for job in jobs)
 
 

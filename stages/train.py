@@ -98,7 +98,7 @@ def one_round(
     stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, guesses: Guesses | None, on_epoch: OnEpoch
 ) -> Fold:
     """Trains from the start, or from `checkpoint` on."""
-    from pipeline.objective.objective import learnt_mix
+    from pipeline.objective.objective import training_prior
     from pipeline.train.loop import fit
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
@@ -108,7 +108,7 @@ def one_round(
     progress = fit(learn, valid, stage.params.train, fold, checkpoint, on_epoch)
     if fresh:
         stage.measured(time.monotonic() - begun, len(learn) * len(progress.history))
-    return Fold(progress, learnt_mix(learn.classes, stage.params.train))
+    return Fold(progress, training_prior(learn.classes, stage.params.train))
 
 
 def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | None) -> None:

@@ -29,12 +29,12 @@ def main(
     import webbrowser
 
     from cleanplate.review.opening import open_review, reviewer
-    from cleanplate.review.security import Keys
+    from cleanplate.review.security import SessionTokens
     from cleanplate.review.serving import listening, serve
     from pipeline.runtime.progress import say
 
     with listening(port) as sock:
-        keys = Keys(sock.getsockname()[1])
+        keys = SessionTokens(sock.getsockname()[1])
         review = open_review(params, suspects, reviewer(name), keys)
         found = f"review: {len(review.suspects)} suspects, {len(review.people.by_id)} people"
         say(f"{found}. {review.note}".rstrip())

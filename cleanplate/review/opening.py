@@ -9,7 +9,7 @@ from cleanplate.review.decisions import Decisions
 from cleanplate.review.heatmaps import HeatMaps
 from cleanplate.review.people import People
 from cleanplate.review.photos import SmallPhotos
-from cleanplate.review.security import Keys
+from cleanplate.review.security import SessionTokens
 from cleanplate.review.server import Review
 from cleanplate.review.suspects import Suspect, read_suspects
 from pipeline.params import load_params
@@ -19,7 +19,7 @@ from stages.shared.artefacts import INDEX
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
-def open_review(params_file: Path, suspects_file: Path, source: str, keys: Keys) -> Review:
+def open_review(params_file: Path, suspects_file: Path, source: str, keys: SessionTokens) -> Review:
     """Reads index, suspects and decisions.
 
     Raises:

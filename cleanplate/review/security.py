@@ -34,7 +34,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Keys:
+class SessionTokens:
     """The secrets of one session, and where it listens."""
 
     port: int
@@ -55,7 +55,7 @@ class Keys:
 class Guard:
     """ASGI middleware in front of everything."""
 
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+    def __init__(self, app: ASGIApp, keys: SessionTokens) -> None:
         self._app = app
         self._keys = keys
         self._hosts = {f"127.0.0.1:{keys.port}", f"localhost:{keys.port}"}

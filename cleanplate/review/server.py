@@ -17,7 +17,7 @@ from cleanplate.review.decisions import Choice, Conflict, Decisions
 from cleanplate.review.heatmaps import HeatMaps
 from cleanplate.review.people import People
 from cleanplate.review.photos import SmallPhotos, Unreadable
-from cleanplate.review.security import Keys
+from cleanplate.review.security import SessionTokens
 from cleanplate.review.suspects import Suspect, proposed_value
 from pipeline.labels import GENDERS, MASKS
 from pipeline.runtime.errors import UserError
@@ -62,7 +62,7 @@ class Review:
     note: str = ""
 
 
-def make_app(review: Review, keys: Keys) -> FastAPI:
+def make_app(review: Review, keys: SessionTokens) -> FastAPI:
     """The app, without the guard in front of it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -97,7 +97,7 @@ def make_app(review: Review, keys: Keys) -> FastAPI:
     return app
 
 
-def _offer_reading(app: FastAPI, review: Review, keys: Keys) -> None:
+def _offer_reading(app: FastAPI, review: Review, keys: SessionTokens) -> None:
     people = review.people
 
     @app.get("/api/session")

@@ -7,7 +7,7 @@ import socket
 
 import uvicorn
 
-from cleanplate.review.security import Guard, Keys
+from cleanplate.review.security import Guard, SessionTokens
 from cleanplate.review.server import Review, make_app
 from pipeline.runtime.errors import UserError
 
@@ -31,7 +31,7 @@ def listening(port: int) -> socket.socket:
     return sock
 
 
-def make_server(review: Review, keys: Keys) -> uvicorn.Server:
+def make_server(review: Review, keys: SessionTokens) -> uvicorn.Server:
     """The server; `run(sockets=[…])` runs it."""
     config = uvicorn.Config(
         Guard(make_app(review, keys), keys),
@@ -46,7 +46,7 @@ def make_server(review: Review, keys: Keys) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(review: Review, keys: Keys, sock: socket.socket) -> None:
+def serve(review: Review, keys: SessionTokens, sock: socket.socket) -> None:
     """Serves until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):
         make_server(review, keys).run(sockets=[sock])

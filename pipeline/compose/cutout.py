@@ -38,20 +38,20 @@ class CutOut:
 
     Attributes:
         crop: uint8 [S, S, 3] RGB, neutral where it reaches beyond the photo.
-        known: uint8 [S, S], 255 where the crop shows the photo, 0 where it is padding.
+        valid: uint8 [S, S], 255 where the crop shows the photo, 0 where it is padding.
         matte: uint8 [S, S], 0 = background, 255 = person; 255 throughout where no mattes are wanted.
     """
 
     crop: np.ndarray
-    known: np.ndarray
+    valid: np.ndarray
     matte: np.ndarray
 
 
 class CutPhoto(NamedTuple):
-    """`crop` and `known` as in `CutOut`; where the square lies; width and height of the upright photo."""
+    """`crop` and `valid` as in `CutOut`; where the square lies; width and height of the upright photo."""
 
     crop: np.ndarray
-    known: np.ndarray
+    valid: np.ndarray
     where: Placement
     size: tuple[int, int]
 
@@ -75,7 +75,7 @@ class Cutter:
     def cut_out(self, image: str, square: Square) -> CutOut:
         """The square of photo `image`; raises as `photo` and `matte` do."""
         seen = self.photo(image, square)
-        return CutOut(seen.crop, seen.known, self.matte(image, seen))
+        return CutOut(seen.crop, seen.valid, self.matte(image, seen))
 
     def photo(self, image: str, square: Square, ingested: tuple[int, int] | None = None) -> CutPhoto:
         """The square of photo `image` without its matte.
@@ -105,7 +105,7 @@ class Cutter:
             UserError: it cannot be read, or has another size than the photo.
         """
         if self.mattes is None:
-            return np.full_like(seen.known, 255)
+            return np.full_like(seen.valid, 255)
         alpha = self.mattes.matte(image)
         _check("matte", image, alpha.shape[::-1], seen.size)
         return cut(alpha, seen.where, self.size, 0)

@@ -9,11 +9,11 @@ import numpy as np
 
 NEAR, FAR = 4, 20  # pixels to either side of the windows, in the picture at half size
 SIDE = 2 * NEAR + 1
-FEW = 3 * 255  # where the near window holds fewer than three pixels of the mask, the far one speaks
-ANYWHERE = 7  # in the far window all pixels of the mask count, each divided by 2 to this
+MIN_PIXELS = 3 * 255  # where the near window holds fewer than three pixels of the mask, the far one speaks
+GLOBAL_WEIGHT_SHIFT = 7  # in the far window all pixels of the mask count, each divided by 2 to this
 
 
-def means_around(
+def local_means(
     picture: np.ndarray, masks: tuple[np.ndarray, np.ndarray], places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each of two masks the mean colour of its pixels around some places.
@@ -41,7 +41,7 @@ def means_around(
     found = corners[:, 3] - corners[:, 2]
     found -= corners[:, 1]
     found += corners[:, 0]
-    few = found[..., 3] < FEW
+    few = found[..., 3] < MIN_PIXELS
     if few.any():
         _add_far(found, few, kept, places, picture.shape[1])
     scale = np.repeat(np.float32(255) / found[..., 3], 4).reshape(found.shape)
@@ -73,6 +73,6 @@ def _add_far(found: np.ndarray, few: np.ndarray, kept: np.ndarray, places: np.nd
         bottom = np.minimum(rows // 2 + NEAR + FAR + 1, sums.shape[0] - 1)
         right = np.minimum(columns // 2 + NEAR + FAR + 1, sums.shape[1] - 1)
         near = sums[bottom, right] - sums[bottom, left] - sums[top, right] + sums[top, left]
-        near += sums[-1, -1] >> ANYWHERE
+        near += sums[-1, -1] >> GLOBAL_WEIGHT_SHIFT
         near[:, 3] = np.maximum(near[:, 3], 1)
         part[here] = near

@@ -87,7 +87,7 @@ def class_weights(counts: np.ndarray, kind: str, beta: float = 0.999) -> np.ndar
     return (raw * n.sum() / (raw * n).sum()).astype(np.float32)
 
 
-def learnt_mix(classes: np.ndarray, params: Train) -> np.ndarray:
+def training_prior(classes: np.ndarray, params: Train) -> np.ndarray:
     """float64 [18], sum 1: the mix of classes in the loss, after `train.sampler` and `train.class_weights`.
 
     A network that minimises cross-entropy answers as if photos came in this mix. A sampler changes how often

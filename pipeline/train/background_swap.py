@@ -54,7 +54,9 @@ class Plates:
         """int64 [n]: how many backgrounds are offered to each example."""
         return len(self.owners) - np.diff(self._own(self.people), axis=0)[0]
 
-    def behind(self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int) -> torch.Tensor:
+    def swap_backgrounds(
+        self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int
+    ) -> torch.Tensor:
         """uint8 [b, S, S, 3]: pictures of which some are on another background.
 
         Args:

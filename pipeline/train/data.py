@@ -44,7 +44,7 @@ class OtherBackgrounds(Protocol):
     Asking a model does not need it.
     """
 
-    def behind(
+    def swap_backgrounds(
         self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int
     ) -> torch.Tensor: ...
 
@@ -76,12 +76,12 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def fetched(self, where: np.ndarray, epoch: int) -> torch.Tensor:
+    def load_batch(self, where: np.ndarray, epoch: int) -> torch.Tensor:
         """uint8 [b, S, S, 3]: the pictures at int positions [b] as epoch `epoch` sees them."""
         pixels = self.pictures.gather(self.rows[where])
         if self.plates is None:
             return pixels
-        return self.plates.behind(pixels, where, self.keys[where], epoch)
+        return self.plates.swap_backgrounds(pixels, where, self.keys[where], epoch)
 
     def counts(self) -> np.ndarray:
         """int64 [18]: pictures of each class."""
@@ -116,7 +116,7 @@ def batches(order: np.ndarray, batch_size: int, rank: int = 0, world: int = 1) -
     return [batch[rank::world] for batch in np.array_split(order, count)]
 
 
-def ahead(
+def prefetch(
     examples: Examples, parts: list[np.ndarray], epoch: int, pin: bool = False
 ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
     """Yields (positions, uint8 [n, S, S, 3]) of an epoch's parts, while a thread fetches the next two."""
@@ -134,7 +134,7 @@ def ahead(
     def fetch() -> None:
         try:
             for part in parts:
-                pixels = examples.fetched(part, epoch)
+                pixels = examples.load_batch(part, epoch)
                 put((part, pixels.pin_memory() if pin else pixels))
                 if stop.is_set():
                     return

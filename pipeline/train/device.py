@@ -57,7 +57,7 @@ def refuse_slower(before: str, params: Train) -> None:
 
 
 @contextmanager
-def named_failures(device: torch.device) -> Iterator[None]:
+def explain_cuda_errors(device: torch.device) -> Iterator[None]:
     """Says in a sentence when the GPU fails in the middle; the last epoch's checkpoint stays as it is.
 
     Raises:
@@ -93,7 +93,7 @@ def precision_of(params: Train, device: torch.device) -> Precision:
     return "bf16" if cpu_has_bf16() else "f32"
 
 
-def settle(device: torch.device) -> None:
+def set_deterministic(device: torch.device) -> None:
     """Settings of this process under which a run repeats: same machine, same thread count, same numbers."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = False

@@ -21,10 +21,10 @@ from pipeline.runtime.progress import say
 from pipeline.train import device as devices
 from pipeline.train.augment.recipe import Recipe
 from pipeline.train.checkpoint import Best, Progress
-from pipeline.train.data import Examples, ahead, batches, epoch_order
+from pipeline.train.data import Examples, batches, epoch_order, prefetch
 from pipeline.train.mix import Mixer
 from pipeline.train.network import Classifier, classifier, to_images
-from pipeline.train.optimizers import Schedule, averaged, freeze, optimizer_of
+from pipeline.train.optimizers import Schedule, freeze, make_ema, optimizer_of
 from pipeline.train.processes import share_norms
 from pipeline.train.validation import columns_of, validate, weights_of
 
@@ -49,7 +49,7 @@ class Run:
     precision: Precision
 
     @property
-    def judged(self) -> Classifier:
+    def eval_model(self) -> Classifier:
         """What is validated and kept: the averaged network where there is one."""
         return self.ema.module if self.ema is not None else self.net
 
@@ -89,15 +89,15 @@ def fit(
     if progress.epoch:
         devices.refuse_slower(progress.device, params)
         say(f"train: fold {fold} goes on after epoch {progress.epoch} of {params.epochs}")
-    with devices.named_failures(devices.device_of(params)):
+    with devices.explain_cuda_errors(devices.device_of(params)):
         run = start(learn, params, fold)
     progress.device = run.accelerator.device.type
     run.restore(progress.parts)
     begun, first = time.monotonic(), progress.epoch
     for epoch in range(progress.epoch, params.epochs):
-        with devices.named_failures(run.accelerator.device):
+        with devices.explain_cuda_errors(run.accelerator.device):
             row, rate = one_epoch(run, learn, epoch)
-            row = agreed(row | scores_of(run, valid))
+            row = broadcast_from_main(row | scores_of(run, valid))
         run.schedule.after_epoch(row["valid/macro_f1"])
         progress.history.append(row)
         keep_best(run, progress, row, epoch)
@@ -105,8 +105,8 @@ def fit(
         waited = epoch - progress.best_epoch
         progress.finished = epoch + 1 == params.epochs or 0 < params.early_stopping <= waited
         if progress.finished and len(progress.bests) > 1:
-            run.judged.net.load_state_dict(progress.state)
-            progress.score = agreed(scores_of(run, valid))["valid/macro_f1"]
+            run.eval_model.net.load_state_dict(progress.state)
+            progress.score = broadcast_from_main(scores_of(run, valid))["valid/macro_f1"]
         if run.accelerator.is_main_process:
             progress.save(checkpoint)
             on_epoch(progress.history)
@@ -120,13 +120,13 @@ def start(learn: Examples, params: Train, fold: int) -> Run:
     """A fresh network with all that trains it."""
     device = devices.device_of(params)
     precision = devices.precision_of(params, device)
-    devices.settle(device)
+    devices.set_deterministic(device)
     accelerator = devices.accelerator(device, precision)
     if accelerator.is_main_process:
         say(f"train: {params.model} on {devices.described(device, precision)}, {len(learn)} pictures")
     torch.manual_seed(seeds.seed_of(params.seed, "init", fold))
     net = classifier(params).to(accelerator.device)
-    ema = averaged(net, params)  # before accelerate wraps `forward`: a copy would call the original's
+    ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
     if accelerator.num_processes > 1:
         share_norms(net)
     steps = len(batches(np.arange(len(learn)), params.batch_size, 0, accelerator.num_processes))
@@ -149,8 +149,8 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     run.model.train()
     freeze(run.net, params, epoch)
     begun, total = time.monotonic(), torch.zeros((), device=accelerator.device)
-    fetched = ahead(learn, parts, epoch, pin=accelerator.device.type == "cuda")
-    for step, (where, pixels) in enumerate(fetched):
+    batches_ahead = prefetch(learn, parts, epoch, pin=accelerator.device.type == "cuda")
+    for step, (where, pixels) in enumerate(batches_ahead):
         run.schedule.before_step(epoch * len(parts) + step)
         images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
         target = target_of(learn.classes[where], learn.years[where], accelerator.device)
@@ -173,10 +173,10 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
 
 def scores_of(run: Run, valid: Examples) -> dict[str, float]:
     """The validation columns of an epoch's row of curves."""
-    return validate(run.judged, valid, run.params, run.accelerator.device, run.precision)
+    return validate(run.eval_model, valid, run.params, run.accelerator.device, run.precision)
 
 
-def agreed(row: dict[str, float]) -> dict[str, float]:
+def broadcast_from_main(row: dict[str, float]) -> dict[str, float]:
     """The first process' row in every process, so that all stop and keep the same epoch."""
     return cast("dict[str, float]", broadcast_object_list([row])[0])
 
@@ -186,7 +186,7 @@ def keep_best(run: Run, progress: Progress, row: dict[str, float], epoch: int) -
     for task, prefix in run.net.prefixes().items():
         score, loss = (row[column] for column in columns_of(task))
         if progress.bests.get(task, Best()).beaten_by(score, loss):
-            progress.bests[task] = Best(score, loss, epoch, weights_of(run.judged, prefix))
+            progress.bests[task] = Best(score, loss, epoch, weights_of(run.eval_model, prefix))
             progress.score = score if task == "class" else progress.score
 
 

@@ -120,7 +120,7 @@ class Schedule:
             self.plateau.load_state_dict(state)
 
 
-def averaged(model: Classifier, params: Train) -> Any:
+def make_ema(model: Classifier, params: Train) -> Any:
     """A copy of `model` that follows it slowly (`train.ema_decay`), or None; it has `update(model, step)`."""
     if params.ema_decay == 0:
         return None

@@ -19,7 +19,7 @@ SMALLEST = 1e-12  # a probability below this costs no more
 def validate(
     net: Classifier, valid: Examples, params: Train, device: torch.device, precision: Precision
 ) -> dict[str, float]:
-    """`valid/macro_f1` of the classes, `valid/TASK_macro_f1`, and `valid/loss`, the mean in nats.
+    """`valid/macro_f1` of the classes, `valid/TASK_macro_f1`, and `valid/loss`, the mean in nll.
 
     Where each task has a network of its own, also `valid/TASK_loss`, by which it settles a tie.
     """
@@ -28,10 +28,10 @@ def validate(
     p = probabilities_of(net, valid.pictures, valid.rows, params, device, precision)
     found = metrics.scores(metrics.confusion(valid.classes, p.argmax(axis=1)))
     row = {f"valid/{name.replace('.', '_')}": float(v) for name, v in found.items() if "macro_f1" in name}
-    row["valid/loss"] = nats(p, valid.classes)
+    row["valid/loss"] = nll(p, valid.classes)
     for task in net.prefixes():
         if task != "class":
-            row[columns_of(task)[1]] = nats(p @ TASKS[task].membership(), TASKS[task].code_of(valid.classes))
+            row[columns_of(task)[1]] = nll(p @ TASKS[task].membership(), TASKS[task].code_of(valid.classes))
     return row
 
 
@@ -41,7 +41,7 @@ def columns_of(task: str) -> tuple[str, str]:
     return f"valid/{own}macro_f1", f"valid/{own}loss"
 
 
-def nats(p: np.ndarray, codes: np.ndarray) -> float:
+def nll(p: np.ndarray, codes: np.ndarray) -> float:
     """Mean negative logarithm of the probabilities [N, C] of int codes [N]."""
     return float(-np.log(np.maximum(p[np.arange(len(p)), codes], SMALLEST)).mean())
 

@@ -57,7 +57,7 @@ def photo_table(stage: Stage) -> pd.DataFrame:
 def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     """Features of every photo, and probabilities from models that have not learnt its person."""
     from pipeline.analysis.audit.face import face_matrix
-    from pipeline.analysis.audit.features import Order, describe
+    from pipeline.analysis.audit.features import Task, describe
     from pipeline.analysis.audit.out_of_fold import reduced
     from pipeline.io.image_store import composed_name
 
@@ -66,7 +66,7 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     squares = photos[[f"{c}_square" for c in ("x1", "y1", "x2", "y2")]].to_numpy(np.float64).tolist()
     facts = zip(photos["image"], boxes, photos["landmarks"], squares, photos["scale"], strict=True)
     orders = [
-        Order(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
+        Task(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
         for image, box, marks, square, scale in facts
     ]
     seen = describe(pictures, orders, audit, stage.params.machine.workers)

@@ -87,7 +87,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Instead:
+class AlternativeAction:
     """An option of one stage, e.g. `--suggest-seed`, that runs `run` instead of the stage."""
 
     flag: str
@@ -96,7 +96,7 @@ class Instead:
 
 
 def stage_command(
-    name: str, run: Callable[[Stage], None], about: str, instead: Instead | None = None
+    name: str, run: Callable[[Stage], None], about: str, instead: AlternativeAction | None = None
 ) -> None:
     """Runs stage `name` from the command line; never returns.
 
@@ -119,7 +119,7 @@ def stage_command(
     typer.run(_with_flag(main, instead))
 
 
-def _with_flag(main: Callable[..., None], instead: Instead | None) -> Callable[..., None]:
+def _with_flag(main: Callable[..., None], instead: AlternativeAction | None) -> Callable[..., None]:
     """`main` with its parameter `other` shown as `instead.flag`, or not at all."""
     signature = inspect.signature(main, eval_str=True)
     shown = dict(signature.parameters)

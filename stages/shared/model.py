@@ -52,14 +52,14 @@ def read_config() -> ModelConfig:
         ) from e
 
 
-def asked(
+def predict(
     config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
 ) -> np.ndarray:
     """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`."""
-    return asked_each(config, folds, images, stage, how).mean(axis=0)
+    return predict_each(config, folds, images, stage, how).mean(axis=0)
 
 
-def asked_each(
+def predict_each(
     config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
 ) -> np.ndarray:
     """float64 [F, N, 18]: what the model of each of `folds` says about composed photos.

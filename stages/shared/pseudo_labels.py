@@ -95,7 +95,7 @@ class Unlabelled:
     def guesses(self, state: State) -> Guesses:
         """The confident answers of the network with these weights, about each photo and its mirror image."""
         from pipeline.train.data import Pictures
-        from pipeline.train.device import device_of, named_failures
+        from pipeline.train.device import device_of, explain_cuda_errors
         from pipeline.train.inference import probabilities
         from pipeline.train.network import classifier
 
@@ -104,7 +104,7 @@ class Unlabelled:
         net = classifier(train, weights=False)
         net.net.load_state_dict(state)
         device = device_of(train)
-        with named_failures(device):
+        with explain_cuda_errors(device):
             p = probabilities(net.to(device), Pictures((self.pixels,)), train, flip=True)
         least, sure = train.pseudo_labels, p.max(axis=1)
         rows = np.flatnonzero(sure >= least)

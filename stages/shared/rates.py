@@ -14,7 +14,7 @@ from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import worker_count
 
-LEAST = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
+MIN_PHOTOS = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
 
 
 def rate_key(stage: str, params: Params) -> str:
@@ -48,7 +48,7 @@ def record_rate(cache: Path, key: str, seconds: float, photos: float) -> None:
 
     A record that cannot be written, e.g. on a full disk, is left out: no run fails for an estimate.
     """
-    if photos >= LEAST:
+    if photos >= MIN_PHOTOS:
         rates = read_rates(cache) | {key: round(seconds / photos, 6)}
         with contextlib.suppress(OSError, UserError):
             write_json(cache / "rates.json", dict(sorted(rates.items())))

@@ -8,7 +8,7 @@ import pytest
 from cleanlab.count import estimate_joint
 from sklearn.metrics import average_precision_score
 
-from benchmarks.audit_planted import judged
+from benchmarks.audit_planted import rank_planted
 from pipeline.analysis.audit.descriptors import difference_hash
 from pipeline.analysis.audit.duplicates import near_duplicates
 from pipeline.analysis.audit.error_rate import error_rate
@@ -117,11 +117,11 @@ def test_judged_is_average_precision() -> None:
     random = np.random.default_rng(4)
     names = [str(i) for i in range(100)]
     errors = set(random.choice(names, 10, replace=False).tolist())
-    found = judged(names, errors, 100)
+    found = rank_planted(names, errors, 100)
     scores = -np.arange(100.0)
     expected = average_precision_score([n in errors for n in names], scores)
     assert found.average_precision == pytest.approx(expected)
     places = sorted(int(n) + 1 for n in errors)
     assert found.rows_to_90 == places[8]
     assert found.recall_first == sum(p <= 5 for p in places) / 10
-    assert judged(names[: places[2]], errors, 100).rows_to_90 is None
+    assert rank_planted(names[: places[2]], errors, 100).rows_to_90 is None

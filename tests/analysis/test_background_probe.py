@@ -7,18 +7,18 @@ import pytest
 
 from pipeline.analysis.explore.probe import (
     Labels,
-    Luck,
     OutOfFoldRidge,
+    Resampling,
     balanced_accuracy,
-    judged,
     probed,
     shuffled,
     verdict,
+    with_verdicts,
 )
 from pipeline.evaluate.bootstrap import draws_of_people, interval, resampled
 
 SETS, PHOTOS = 40, 7
-LUCK = Luck(draws=200, shuffles=199, seed=0)
+LUCK = Resampling(draws=200, shuffles=199, seed=0)
 
 
 def rooms(seed: int, people: int, tie: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -34,20 +34,20 @@ def rooms(seed: int, people: int, tie: float) -> tuple[np.ndarray, np.ndarray, n
     return features, codes[who], who
 
 
-def asked(features: np.ndarray, codes: np.ndarray, who: np.ndarray, of_people: bool = True) -> dict:
+def predict(features: np.ndarray, codes: np.ndarray, who: np.ndarray, of_people: bool = True) -> dict:
     folds = who % 5
     labels = Labels(codes, int(codes.max()) + 1, of_people)
-    return judged({"x": probed(OutOfFoldRidge(features, folds, 10), labels, who, folds, LUCK)})["x"]
+    return with_verdicts({"x": probed(OutOfFoldRidge(features, folds, 10), labels, who, folds, LUCK)})["x"]
 
 
 def test_alarms_without_a_tie_are_as_rare_as_promised_on_32_people() -> None:
     """One home per person: by chance some rooms go with a label."""
-    alarms = sum(asked(*rooms(seed, 32, tie=0))["told"] for seed in range(SETS))
+    alarms = sum(predict(*rooms(seed, 32, tie=0))["told"] for seed in range(SETS))
     assert alarms <= 5  # 2 expected; 6 or more: 1.4 % of the time
 
 
 def test_a_tie_is_found_on_32_people() -> None:
-    told = [asked(*rooms(seed, 32, tie=0.95))["told"] for seed in range(10)]
+    told = [predict(*rooms(seed, 32, tie=0.95))["told"] for seed in range(10)]
     assert sum(told) >= 8
 
 
@@ -57,8 +57,8 @@ def test_photos_own_labels_are_shuffled_within_people() -> None:
     who = np.repeat(np.arange(32), 4)
     codes = np.tile([0, 0, 1, 2], 32)
     noise = random.normal(size=(128, 8))
-    assert not asked(noise, codes, who, of_people=False)["told"]
-    found = asked(noise + 2 * np.eye(8)[codes], codes, who, of_people=False)
+    assert not predict(noise, codes, who, of_people=False)["told"]
+    found = predict(noise + 2 * np.eye(8)[codes], codes, who, of_people=False)
     assert found["told"]
     assert found["p_value"] == pytest.approx(1 / 200)
     labels = Labels(codes, 3, of_people=False)
@@ -100,13 +100,13 @@ def test_words_say_cannot_tell_where_luck_does_as_well() -> None:
     assert verdict("gender", {**probe, "p_corrected": 0.01, "told": True}).startswith(
         "the background alone tells"
     )
-    three = judged({name: {"p_value": p} for name, p in (("a", 0.02), ("b", 0.03), ("c", 0.5))})
+    three = with_verdicts({name: {"p_value": p} for name, p in (("a", 0.02), ("b", 0.03), ("c", 0.5))})
     assert [p["told"] for p in three.values()] == [False, False, False]  # each alone would pass but for Holm
 
 
 def test_the_interval_is_a_bootstrap_over_people() -> None:
     features, codes, who = rooms(1, 40, tie=0.8)
-    found = asked(features, codes, who)["balanced_accuracy"]
+    found = predict(features, codes, who)["balanced_accuracy"]
     predicted = OutOfFoldRidge(features, who % 5, 10).answers(codes[None], 2)[0]
     by_person = np.zeros((40, 2, 2), np.int64)
     np.add.at(by_person, (who, codes, predicted), 1)

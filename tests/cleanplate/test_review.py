@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cleanplate.review.security import Keys
+from cleanplate.review.security import SessionTokens
 from pipeline.runtime.errors import Problems
 from tests.fixtures.review_project import (
     HEAD,
@@ -26,7 +26,7 @@ BY = "review by Mina"
 
 
 @pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionTokens]:
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     with running() as keys:
@@ -34,7 +34,7 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
 
 
 @pytest.fixture
-def page(keys: Keys) -> Iterator[httpx.Client]:
+def page(keys: SessionTokens) -> Iterator[httpx.Client]:
     with client(keys) as browser:
         yield browser
 
@@ -148,7 +148,7 @@ def test_columns_of_ones_own_are_not_lost(page: httpx.Client) -> None:
     assert "'ticket'" in page.get("/api/session").json()["message"]
 
 
-def test_two_reviewers_who_contradict_are_named_before_the_page_opens(keys: Keys) -> None:
+def test_two_reviewers_who_contradict_are_named_before_the_page_opens(keys: SessionTokens) -> None:
     corrections, reviewed = Path("data/corrections.csv"), Path("data/reviewed.csv")
     corrections.write_text(corrections.read_text() + f"{ANNA},,gender,female,male,,Ole\n")
     reviewed.write_text(f"person,image,field,value,source\n{ANNA},,gender,female,Mina\n")
@@ -166,7 +166,7 @@ def test_a_value_that_is_none_is_refused(page: httpx.Client, value: str) -> None
     assert rows_of("corrections") == []
 
 
-def test_suspects_about_nobody_are_counted(keys: Keys) -> None:
+def test_suspects_about_nobody_are_counted(keys: SessionTokens) -> None:
     Path("reports/suspects.csv").write_text(f"{HEAD}1,{ANNA},,gender,female,male,0.9,w\n2,gone,,age,1,2,,\n")
     with running() as other, client(other) as page:
         session = page.get("/api/session").json()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from cleanplate.review.security import Keys
+from cleanplate.review.security import SessionTokens
 from tests.fixtures.review_browser import asked, opened
 from tests.fixtures.review_project import CHROMIUM, HEAD, PEOPLE, make_project, rows_of, running, wait_for
 
@@ -20,7 +20,7 @@ ANNA, BERT, CARA, DIRK, EMMA = PEOPLE
 
 
 @pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionTokens]:
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     with running() as keys:
@@ -28,7 +28,7 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
 
 
 @pytest.fixture
-def page(browser: Browser, keys: Keys) -> Iterator[Page]:
+def page(browser: Browser, keys: SessionTokens) -> Iterator[Page]:
     yield from opened(browser, keys)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cleanplate.review.security import Keys
+from cleanplate.review.security import SessionTokens
 from tests.fixtures.review_project import (
     PEOPLE,
     client,
@@ -22,7 +22,7 @@ ANNA, *_ = PEOPLE
 
 
 @pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionTokens]:
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     with running() as keys:
@@ -30,7 +30,7 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keys]:
 
 
 @pytest.fixture
-def page(keys: Keys) -> Iterator[httpx.Client]:
+def page(keys: SessionTokens) -> Iterator[httpx.Client]:
     with client(keys) as browser:
         yield browser
 
@@ -81,18 +81,20 @@ def test_a_path_in_the_index_that_leads_out_is_not_read(
     assert str(tmp_path) not in answers["outside.jpg"].text
 
 
-def raw(keys: Keys, method: str = "GET", path: str = "/api/session", **headers: str) -> httpx.Response:
+def raw(
+    keys: SessionTokens, method: str = "GET", path: str = "/api/session", **headers: str
+) -> httpx.Response:
     """A request with exactly these headers."""
     base = f"http://127.0.0.1:{keys.port}"
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.request(method, base + path, headers=given, json={} if method == "POST" else None)
 
 
-def cookie(keys: Keys) -> str:
+def cookie(keys: SessionTokens) -> str:
     return f"{keys.cookie}={keys.token}"
 
 
-def test_without_the_token_nothing_is_answered(keys: Keys) -> None:
+def test_without_the_token_nothing_is_answered(keys: SessionTokens) -> None:
     for path in ("/", "/api/session", "/page/page.js", "/photo/x", "/?token=", f"/?token={keys.token[:-1]}"):
         assert raw(keys, path=path).status_code == 403
     assert raw(keys, path=f"/?token={keys.token}&token={keys.token}").status_code == 403
@@ -102,7 +104,7 @@ def test_without_the_token_nothing_is_answered(keys: Keys) -> None:
     assert raw(keys, cookie=cookie(keys)).status_code == 200
 
 
-def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(keys: Keys) -> None:
+def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(keys: SessionTokens) -> None:
     given = raw(keys, path=f"/?token={keys.token}").headers["set-cookie"]
     assert "HttpOnly" in given
     assert "samesite=strict" in given.lower()
@@ -112,12 +114,12 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(keys: 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", "[::1]", ""]
 )
-def test_another_host_name_is_refused(keys: Keys, host: str) -> None:
+def test_another_host_name_is_refused(keys: SessionTokens, host: str) -> None:
     assert raw(keys, cookie=cookie(keys), host=host).status_code in (400, 403)
     assert raw(keys, cookie=cookie(keys), host=f"localhost:{keys.port}").status_code == 200
 
 
-def test_a_post_needs_origin_and_csrf_token(keys: Keys) -> None:
+def test_a_post_needs_origin_and_csrf_token(keys: SessionTokens) -> None:
     good = {"cookie": cookie(keys), "origin": f"http://127.0.0.1:{keys.port}", "x_csrf": keys.csrf}
     assert raw(keys, "POST", "/api/undo", **good).status_code == 422  # let in, and then not understood
     for wrong in (
@@ -142,7 +144,7 @@ def test_a_huge_body_is_refused(page: httpx.Client) -> None:
     assert page.post("/api/undo", content=iter([b'{"receipt": "x"}'])).status_code == 403  # chunked
 
 
-def test_every_answer_carries_the_policy(keys: Keys) -> None:
+def test_every_answer_carries_the_policy(keys: SessionTokens) -> None:
     for answer in (
         raw(keys),
         raw(keys, cookie=cookie(keys)),

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline.compose.balance import copies_per_photo, levelled
-from pipeline.compose.composite import composite, shows_person, snapped
-from pipeline.compose.inpaint import spread
-from pipeline.compose.paint_out import hole, painted_out
+from pipeline.compose.composite import clamped, composite, shows_person
+from pipeline.compose.inpaint import inpaint, inpaint_mask, normalized_convolution
 
 SKIN, GREEN, RED = (205, 160, 140), (0, 255, 0), (255, 0, 0)
 SIZE = 160
@@ -69,7 +68,7 @@ def test_any_matte_of_any_size(size: int) -> None:
 
 
 def test_snapped_moves_the_ends_only() -> None:
-    out = snapped(np.arange(256, dtype=np.uint8)[None])[0]
+    out = clamped(np.arange(256, dtype=np.uint8)[None])[0]
     assert (out[:6] == 0).all()
     assert (out[250:] == 255).all()
     assert out[128] in (127, 128, 129)
@@ -87,7 +86,7 @@ def test_spread_reaches_everywhere_and_takes_no_masked_colour() -> None:
     picture = np.full((120, 120, 3), 255, np.uint8)
     mask = np.zeros((120, 120), np.uint8)
     picture[:, :20], mask[:, :20] = (10, 200, 30), 255
-    assert np.abs(spread(picture, mask, (3, 15)).astype(int) - (10, 200, 30)).max() <= 2
+    assert np.abs(normalized_convolution(picture, mask, (3, 15)).astype(int) - (10, 200, 30)).max() <= 2
 
 
 def test_a_person_painted_out_leaves_the_wall() -> None:
@@ -96,8 +95,8 @@ def test_a_person_painted_out_leaves_the_wall() -> None:
     alpha = scene(2.0)[1]
     share = alpha[..., None] / 255.0
     photo = np.rint(share * np.array(GREEN) + (1 - share) * wall).astype(np.uint8)
-    gone = hole(alpha)
-    plate = painted_out(photo, gone, np.random.default_rng(0))
+    gone = inpaint_mask(alpha)
+    plate = inpaint(photo, gone, np.random.default_rng(0))
     assert (plate[gone == 0] == photo[gone == 0]).all()
     painted = np.abs(plate[gone == 255].astype(float) - wall[gone == 255])
     assert painted.max() < 40  # a steep gradient, across a hole of two thirds of the picture
@@ -107,8 +106,8 @@ def test_a_person_painted_out_leaves_the_wall() -> None:
 
 def test_painting_out_nothing_and_everything() -> None:
     photo, nothing = scene(1.0)[0], np.zeros((SIZE, SIZE), np.uint8)
-    assert (painted_out(photo, nothing, np.random.default_rng(0)) == photo).all()
-    assert len(np.unique(painted_out(photo, ALL, np.random.default_rng(0)))) == 1
+    assert (inpaint(photo, nothing, np.random.default_rng(0)) == photo).all()
+    assert len(np.unique(inpaint(photo, ALL, np.random.default_rng(0)))) == 1
 
 
 def photos_of(counts: list[int]) -> pd.DataFrame:

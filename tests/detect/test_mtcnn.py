@@ -109,7 +109,7 @@ def test_the_best_is_the_largest_of_all_on_real_photos(
 
 def test_the_best_is_the_largest_of_several(every_scale: Mtcnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a smaller one is found first."""
-    monkeypatch.setattr("pipeline.detect.mtcnn.refinement.TOGETHER", 1)
+    monkeypatch.setattr("pipeline.detect.mtcnn.refinement.BATCH", 1)
     picture = drawn(620, 420, (150, 200, 120), (400, 80, 40), (500, 90, 42), (420, 300, 44), (540, 320, 41))
     faces, best = every_scale.detect(picture), every_scale.best(picture)
     assert len(faces) >= 3
@@ -154,7 +154,7 @@ def test_no_photo_changes_anothers_faces(backend: Backend, monkeypatch: pytest.M
     ]
     alone = [Mtcnn(backend=backend).detect(picture) for picture in pictures]
     # the second time, each photo size gets networks of its own
-    monkeypatch.setattr("pipeline.detect.mtcnn.openvino_nets.HOT", 1)
+    monkeypatch.setattr("pipeline.detect.mtcnn.openvino_nets.COMPILE_AFTER", 1)
     again = Mtcnn(backend=backend)
     together = [again.detect(picture) for picture in pictures * 3]
     for faces, one in zip(together, alone * 3, strict=True):

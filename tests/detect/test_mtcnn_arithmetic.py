@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.detect.mtcnn import weights
-from pipeline.detect.mtcnn.first_layer import first_layer
+from pipeline.detect.mtcnn.conv1 import first_layer
 from pipeline.detect.mtcnn.nets import PNET, folded_weights
 from pipeline.detect.mtcnn.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid

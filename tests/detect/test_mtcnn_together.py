@@ -87,7 +87,7 @@ def test_a_network_of_its_own_answers_a_level_with_the_same_bits(
     level = np.random.default_rng(1).uniform(0, 255, (1, 3, *shape)).astype(np.float32)
     nets = OpenvinoNets(WEIGHTS, 1)
     free = nets.pnet(level).copy()
-    monkeypatch.setattr(openvino_nets, "HOT", 0)
+    monkeypatch.setattr(openvino_nets, "COMPILE_AFTER", 0)
     np.testing.assert_array_equal(nets.pnet(level), free)
     assert len(nets._shaped) > 0
 

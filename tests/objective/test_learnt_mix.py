@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline import labels
-from pipeline.objective.objective import Objective, learnt_mix, target_of
+from pipeline.objective.objective import Objective, target_of, training_prior
 from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.data import epoch_order
@@ -22,12 +22,12 @@ def uneven() -> np.ndarray:
 
 def test_by_hand() -> None:
     classes = np.array([0, 0, 0, 1, 2, 2])  # young, middle, old men with a mask
-    assert learnt_mix(classes, Train())[:3].tolist() == pytest.approx([3 / 6, 1 / 6, 2 / 6])
-    assert learnt_mix(classes, Train(sampler="class"))[:3].tolist() == pytest.approx([1 / 3] * 3)
+    assert training_prior(classes, Train())[:3].tolist() == pytest.approx([3 / 6, 1 / 6, 2 / 6])
+    assert training_prior(classes, Train(sampler="class"))[:3].tolist() == pytest.approx([1 / 3] * 3)
     inverse = Train(heads="joint", class_weights="inverse")
-    assert learnt_mix(classes, inverse)[:3].tolist() == pytest.approx([1 / 3] * 3)
+    assert training_prior(classes, inverse)[:3].tolist() == pytest.approx([1 / 3] * 3)
     women = np.array([0, 0, 0, 3, 4, 4])  # young men 3, young women 1, middle women 2: ages 4 and 2
-    mix = learnt_mix(women, Train(sampler="age"))
+    mix = training_prior(women, Train(sampler="age"))
     assert mix[[0, 3, 4]].tolist() == pytest.approx([3 / 8, 1 / 8, 1 / 2])
     assert mix[5] == 0  # nobody of that class was learnt
 
@@ -57,4 +57,4 @@ def test_a_network_that_sees_nothing_answers_with_it(heads: str, weights: str, s
 
     optimizer.step(loss)
     found = load_plugin("objective.heads", heads).probabilities(outputs.detach(), train)[0].numpy()
-    np.testing.assert_allclose(found, learnt_mix(classes, train), atol=0.004)
+    np.testing.assert_allclose(found, training_prior(classes, train), atol=0.004)

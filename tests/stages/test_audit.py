@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import labels
-from pipeline.analysis.audit.features import Order, describe
+from pipeline.analysis.audit.features import Task, describe
 from pipeline.analysis.audit.suspects import COLUMNS
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg
@@ -129,7 +129,7 @@ def test_a_model_adds_its_features(tmp_path: Path) -> None:
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     (tmp_path / "a.jpg").write_bytes(encode_jpeg(picture))
-    pictures, orders = ImageStore(tmp_path), [Order("a.jpg", np.eye(2, 3))]
+    pictures, orders = ImageStore(tmp_path), [Task("a.jpg", np.eye(2, 3))]
     plain = describe(pictures, orders, Audit(size=64), 1)
     more = describe(
         pictures, orders, Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64), 1

@@ -38,7 +38,7 @@ def learnt(data: TrainingSet, fold: int = 0) -> Examples:
 
 def pictures(examples: Examples, epoch: int) -> np.ndarray:
     """uint8 [n, S, S, 3]: everything of an epoch."""
-    return examples.fetched(np.arange(len(examples)), epoch).numpy()
+    return examples.load_batch(np.arange(len(examples)), epoch).numpy()
 
 
 def unswapped(examples: Examples) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_what_a_picture_gets_does_not_depend_on_its_batch(project: Path) -> None
     make_project(project)
     examples = learnt(training_set(fed()))
     whole, order = pictures(examples, 3), np.array([7, 2, 5])
-    assert np.array_equal(examples.fetched(order, 3).numpy(), whole[order])
+    assert np.array_equal(examples.load_batch(order, 3).numpy(), whole[order])
 
 
 def test_the_share_is_that_of_the_param_and_validation_is_never_swapped(project: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.io.tables import write_table
 from pipeline.params import Params
 from stages import predict, train
 from stages.shared.command import Stage
-from stages.shared.model import asked_each, read_config
+from stages.shared.model import predict_each, read_config
 from tests.fixtures.small_set import small_params, write_build
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -47,7 +47,7 @@ def test_keeps_the_order_and_answers_missing_photos_with_the_most_frequent_class
 def test_all_folds_are_averaged() -> None:
     from pipeline.train.data import Pictures
     from pipeline.train.inference import load_model, probabilities
-    from stages.shared.model import asked, read_config
+    from stages.shared.model import predict, read_config
 
     write_build(12)
     params = small_params(folds="all", epochs=1)
@@ -55,8 +55,8 @@ def test_all_folds_are_averaged() -> None:
     train.run(stage)
     images = ["eval/images/e0.jpg", "eval/images/e1.jpg"]
     config = read_config()
-    both = asked(config, [0, 1], images, stage, params.predict)
-    single = [asked(config, [fold], images, stage, params.predict) for fold in (0, 1)]
+    both = predict(config, [0, 1], images, stage, params.predict)
+    single = [predict(config, [fold], images, stage, params.predict) for fold in (0, 1)]
     np.testing.assert_allclose(both, (single[0] + single[1]) / 2)
     assert (single[0] != single[1]).any()
     model = load_model(Path("build/model"), config.train, 0)
@@ -83,7 +83,7 @@ def test_models_of_several_folds_vote_hard_or_soft() -> None:
     params = small_params(folds="all", epochs=1, lr=0.05)
     train.run(Stage("train", params))
     images = [f"eval/images/e{k}.jpg" for k in range(3)]
-    each = asked_each(read_config(), [0, 1], images, Stage("predict", params), params.predict)
+    each = predict_each(read_config(), [0, 1], images, Stage("predict", params), params.predict)
     first, second = each.argmax(axis=2)
     assert (first != second).any(), "the two models agree about everything: this shows nothing"
     for vote, expected in (("soft", each.mean(axis=0).argmax(axis=1)), ("hard", first)):  # a tie: the first
@@ -105,7 +105,7 @@ def test_prior_correction_tells_the_mix_and_answers_by_it(
     told = json.loads(Path("reports/predict.json").read_text(encoding="utf-8"))["prior"]
     images = sorted((f"eval/images/e{k}.jpg" for k in range(40)), key=lambda i: int(i[13:-4]))
     config = read_config()
-    p = asked_each(config, [0], images, Stage("predict", params), params.predict)[0]
+    p = predict_each(config, [0], images, Stage("predict", params), params.predict)[0]
     mix = estimated_prior(p, np.array(config.learnt_mix[0]))
     np.testing.assert_allclose(told["estimated_mix"], mix)
     np.testing.assert_allclose(told["learnt_mix"], config.learnt_mix[0])

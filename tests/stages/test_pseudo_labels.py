@@ -100,10 +100,10 @@ def test_guesses_join_what_is_learnt_and_never_validation() -> None:
     assert more.years[-2:].tolist() == [60, 20]  # medians of the old and of the young who are learnt
     assert data.unlabelled
     assert torch.equal(
-        more.fetched(np.array([len(learn), len(learn) + 1]), 0),
+        more.load_batch(np.array([len(learn), len(learn) + 1]), 0),
         torch.from_numpy(data.unlabelled.pixels[[2, 0]]),
     )
-    assert torch.equal(more.fetched(np.arange(5), 0), learn.fetched(np.arange(5), 0))
+    assert torch.equal(more.load_batch(np.arange(5), 0), learn.load_batch(np.arange(5), 0))
     assert len(set(more.keys.tolist())) == len(more)
     assert same_valid.rows.tolist() == valid.rows.tolist()
     assert valid.rows.max() < len(data.table)
@@ -128,7 +128,7 @@ def test_their_background_stays_and_their_eyes_are_known() -> None:
     learn = replace(data.examples, plates=plates)
     more = replace(data.unlabelled, eyes=eyes).joined(learn, guessed([2, 0], [17, 3]))
     assert more.eyes[-2:].tolist() == eyes[[2, 0]].tolist()
-    fed = more.fetched(np.array([0, n, n + 1]), 0).numpy()
+    fed = more.load_batch(np.array([0, n, n + 1]), 0).numpy()
     assert (fed[0] == 7).all()
     assert np.array_equal(fed[1:], data.unlabelled.pixels[[2, 0]])
 

@@ -12,7 +12,7 @@ from pipeline.params.overrides import yaml_text
 from stages import detect, ingest
 from stages.shared.command import Stage
 from stages.shared.costs import run_costs
-from stages.shared.rates import LEAST, rate_key, read_rates, record_rate
+from stages.shared.rates import MIN_PHOTOS, rate_key, read_rates, record_rate
 from tests.fixtures.data_folder import add_person
 
 
@@ -26,7 +26,7 @@ def params(project: Path) -> Params:
 
 
 def test_a_run_leaves_its_rate_for_the_next_estimate(params: Params) -> None:
-    for number in range(LEAST // 7 + 1):
+    for number in range(MIN_PHOTOS // 7 + 1):
         add_person(Path("photos"), f"{number:06d}_male_Asian_30")
     ingest.run(Stage("ingest", params))
     rate = read_rates(Path(".cache"))[rate_key("ingest", params)]
@@ -37,12 +37,12 @@ def test_a_run_leaves_its_rate_for_the_next_estimate(params: Params) -> None:
 
 
 def test_a_few_photos_say_nothing(tmp_path: Path) -> None:
-    record_rate(tmp_path, "ingest", 100.0, LEAST - 1)
+    record_rate(tmp_path, "ingest", 100.0, MIN_PHOTOS - 1)
     assert read_rates(tmp_path) == {}
 
 
 def test_a_run_from_the_cache_is_no_measure(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.shared.rates.LEAST", 1)
+    monkeypatch.setattr("stages.shared.rates.MIN_PHOTOS", 1)
     add_person(Path("photos"), "000001_male_Asian_30")
     ingest.run(Stage("ingest", params))
     detect.run(Stage("detect", params))
@@ -55,7 +55,7 @@ def test_a_run_from_the_cache_is_no_measure(params: Params, monkeypatch: pytest.
 
 def test_a_rate_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    record_rate(tmp_path / "file", "ingest", 100.0, LEAST)
+    record_rate(tmp_path / "file", "ingest", 100.0, MIN_PHOTOS)
 
 
 def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from torch import nn
 
 from pipeline.analysis.reliance.background_swap import own_plate, swapped
 from pipeline.analysis.reliance.summary import changed, mean_with_interval, young_to_old
-from pipeline.analysis.reliance.swap_answers import asked
-from pipeline.analysis.reliance.swap_views import Job, Setting, Views, viewer
+from pipeline.analysis.reliance.swap_answers import predict_views
+from pipeline.analysis.reliance.swap_views import Config, Task, Views, viewer
 from pipeline.compose.backgrounds import Sources
 from pipeline.compose.crop import NEUTRAL, Square, cut, inside, placement
 from pipeline.compose.cutout import CutOut
@@ -91,7 +91,7 @@ class Patch(nn.Module):
 
 def asked_by(patch: Patch, views: list[Views]) -> pd.DataFrame:
     params = Train.model_validate({"heads": "joint", "size": 64, "device": "cpu", "precision": "f32"})
-    return asked(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), params, views)[0]
+    return predict_views(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), params, views)[0]
 
 
 def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Path) -> None:
@@ -99,10 +99,10 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     compose.run(stage("compose"))
     squares = pd.read_parquet("build/images/images.parquet")
     sources = Sources(project / "data", ImageStore(project / "build/mattes"))
-    setting = Setting(sources, ImageStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
+    setting = Config(sources, ImageStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
     corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     jobs = [
-        Job(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
+        Task(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
     ]
     views = [viewer(setting)(job) for job in jobs]
     wall = asked_by(Patch(slice(0, 6), slice(0, 6)), views)
@@ -202,7 +202,7 @@ def test_a_swap_keeps_person_and_padding() -> None:
     plate = np.full((128, 128, 3), (20, 20, 220), np.uint8)
     out = swapped(me, plate, keep, generator(0)).astype(int)
     assert np.abs(out - me.crop)[me.matte == 255].max() <= 12  # JPEG
-    assert np.abs(out - plate)[(me.matte == 0) & (me.known == 255)][200:-200].mean() < 3
+    assert np.abs(out - plate)[(me.matte == 0) & (me.valid == 255)][200:-200].mean() < 3
     assert np.abs(out[:, :8] - NEUTRAL).max() <= 12
     nothing = swapped(me, plate, black, generator(0))
     assert np.array_equal(nothing, swapped(me, plate // 2, black, generator(0)))

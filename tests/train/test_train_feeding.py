@@ -51,7 +51,9 @@ class Watched:
 
     seen: list[np.ndarray] = field(default_factory=list)
 
-    def behind(self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int) -> torch.Tensor:
+    def swap_backgrounds(
+        self, pixels: torch.Tensor, where: np.ndarray, keys: np.ndarray, epoch: int
+    ) -> torch.Tensor:
         del keys, epoch
         self.seen.append(where)
         return pixels
@@ -102,7 +104,7 @@ def test_the_loss_of_a_training_is_weighed_by_hand(kind: str, heads: str) -> Non
     params = one_batch(class_weights=kind, effective_beta=0.9, heads=heads)
     learn = uneven(params)
     (found,) = followed(params, learn)
-    images = learn.fetched(np.arange(len(learn)), 0).numpy()
+    images = learn.load_batch(np.arange(len(learn)), 0).numpy()
     if heads == "joint":
         parts = [(log_answers(params, images), learn.classes)]
     else:
@@ -136,7 +138,7 @@ def test_cutmix_pastes_the_eyes_that_the_detector_found() -> None:
     np.testing.assert_allclose(learn.eyes[known], np.tile([0.125, 0.20625, 0.875, 0.54375], (known.sum(), 1)))
     assert 0 < (~known).sum() < len(learn) / 2
     order = epoch_order(learn.classes, "none", seed_of(params.train.seed, 0), 0)
-    images, classes = learn.fetched(order, 0).numpy(), learn.classes[order]
+    images, classes = learn.load_batch(order, 0).numpy(), learn.classes[order]
     pasted = known[order][::-1]  # the partner is the one at the mirrored place
     mixed, answers = images.copy(), np.eye(18)[classes]
     mixed[pasted, 7:17, 4:28] = images[::-1][pasted, 7:17, 4:28]

@@ -8,7 +8,7 @@ import pytest
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.runtime.errors import UserError
-from pipeline.train.data import Examples, Pictures, ahead, batches, epoch_order, keys_of
+from pipeline.train.data import Examples, Pictures, batches, epoch_order, keys_of, prefetch
 from pipeline.train.decoded import decoded
 
 FILES = [f"a/p{i}.jpg" for i in range(5)]
@@ -118,11 +118,11 @@ def test_fetching_ahead_keeps_the_order_and_passes_errors_on() -> None:
     flat = np.arange(7)
     examples = Examples(Pictures(arrays), flat, flat, flat * 1.0, flat, np.zeros((7, 4)))
     parts = [np.array([6, 0]), np.array([2, 3, 4])]
-    got = list(ahead(examples, parts, 0))
+    got = list(prefetch(examples, parts, 0))
     assert [rows.tolist() for rows, _ in got] == [[6, 0], [2, 3, 4]]
     assert [pixels[:, 0, 0, 0].tolist() for _, pixels in got] == [[1, 0], [0, 1, 1]]
     with pytest.raises(IndexError):
-        list(ahead(examples, [np.array([99])], 0))
+        list(prefetch(examples, [np.array([99])], 0))
 
 
 def test_keys_belong_to_name_and_seed() -> None:

@@ -12,7 +12,7 @@ BITS = 256
 
 
 @dataclass(frozen=True)
-class Twins:
+class DuplicatePair:
     """Two photos, by row, first < second; `bits` of 256 in which the hashes differ; cosine in [-1, 1]."""
 
     first: int
@@ -23,7 +23,7 @@ class Twins:
 
 def near_duplicates(
     hashes: np.ndarray, features: np.ndarray, owners: Sequence[str], most_bits: int, least_cosine: float
-) -> list[Twins]:
+) -> list[DuplicatePair]:
     """Pairs of photos of different owners that show the same, ordered by row.
 
     Args:
@@ -36,7 +36,7 @@ def near_duplicates(
     unit = features - features.mean(axis=0)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
     _, who = np.unique(np.asarray(owners, dtype=str), return_inverse=True)
-    found: list[Twins] = []
+    found: list[DuplicatePair] = []
     for start in range(0, len(hashes), BLOCK):
         rows = hashes[start : start + BLOCK]
         bits = np.zeros((len(rows), len(hashes) - start), dtype=np.uint16)
@@ -46,5 +46,5 @@ def near_duplicates(
         for i, j in zip(*np.nonzero(np.triu(near, 1)), strict=True):
             cosine = float(unit[start + i] @ unit[start + j])
             if cosine >= least_cosine:
-                found.append(Twins(int(start + i), int(start + j), int(bits[i, j]), cosine))
+                found.append(DuplicatePair(int(start + i), int(start + j), int(bits[i, j]), cosine))
     return found

@@ -21,7 +21,7 @@ GRID = 2  # the coarse map of the last layer but one is pooled to 2 × 2
 
 
 @dataclass(frozen=True)
-class Order:
+class Task:
     """A composed picture's name, and the affine map from its pixels to its face's ([2, 3], see face.py)."""
 
     picture: str
@@ -36,7 +36,7 @@ class Described:
     hashes: np.ndarray
 
 
-def describe(pictures: ImageStore, orders: Sequence[Order], audit: Audit, workers: int | None) -> Described:
+def describe(pictures: ImageStore, orders: Sequence[Task], audit: Audit, workers: int | None) -> Described:
     """Describes every picture; the numbers do not depend on the number of workers."""
     found = run_parallel(
         partial(_describer, pictures, audit), orders, workers=workers, name=lambda order: order.picture
@@ -46,13 +46,13 @@ def describe(pictures: ImageStore, orders: Sequence[Order], audit: Audit, worker
     return Described(features, np.stack([hashed for _, hashed in rows]))
 
 
-def _describer(pictures: ImageStore, audit: Audit) -> Callable[[Order], tuple[np.ndarray, np.ndarray]]:
+def _describer(pictures: ImageStore, audit: Audit) -> Callable[[Task], tuple[np.ndarray, np.ndarray]]:
     cv2.setNumThreads(1)
     return partial(_describe_one, pictures, audit.size, _network(audit) if audit.model else None)
 
 
 def _describe_one(
-    pictures: ImageStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Order
+    pictures: ImageStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Task
 ) -> tuple[np.ndarray, np.ndarray]:
     picture = pictures.photo(order.picture)
     face = cut_face(picture, order.matrix, size)

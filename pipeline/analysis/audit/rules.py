@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.audit.duplicates import Twins
+from pipeline.analysis.audit.duplicates import DuplicatePair
 from pipeline.analysis.audit.suspects import Suspect
 from pipeline.dataset.csv_reading import Row
 from pipeline.labels import read_age, read_gender
@@ -17,7 +17,7 @@ from pipeline.labels import read_age, read_gender
 TABLE_CONFIDENCE = 0.5  # either of the two that differ may be right
 
 
-def same_people(twins: Sequence[Twins], photos: pd.DataFrame) -> list[Suspect]:
+def same_people(twins: Sequence[DuplicatePair], photos: pd.DataFrame) -> list[Suspect]:
     """One row per pair of people who share a photo; about the later one, in the field in which they differ.
 
     Args:
@@ -25,7 +25,7 @@ def same_people(twins: Sequence[Twins], photos: pd.DataFrame) -> list[Suspect]:
         photos: columns person, gender, age.
     """
     people = photos["person"].tolist()
-    pairs: dict[tuple[str, str], list[Twins]] = {}
+    pairs: dict[tuple[str, str], list[DuplicatePair]] = {}
     for t in twins:
         first, second = sorted((people[t.first], people[t.second]))
         pairs.setdefault((first, second), []).append(t)

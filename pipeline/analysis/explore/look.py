@@ -21,7 +21,7 @@ from pipeline.workers import run_parallel
 
 
 @dataclass(frozen=True)
-class Order:
+class Task:
     """A photo's key, and whether it has a matte."""
 
     image: str
@@ -29,7 +29,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Looks:
+class PhotoStats:
     """A row per photo.
 
     Attributes:
@@ -48,7 +48,7 @@ class Looks:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Config:
     """Where photos and mattes are; `colour`: RGB behind transparent pixels."""
 
     root: Path
@@ -56,20 +56,20 @@ class Sight:
     colour: tuple[int, int, int]
 
 
-def look_at(orders: Sequence[Order], sight: Sight, workers: int | None) -> Looks:
-    """Looks at every photo."""
+def look_at(orders: Sequence[Task], sight: Config, workers: int | None) -> PhotoStats:
+    """PhotoStats at every photo."""
     found = run_parallel(partial(_looker, sight), orders, workers=workers, name=lambda o: o.image)
     rows = list(track(found, len(orders), "explore"))
     columns = [np.stack([row[k] for row in rows]) for k in range(6)]
-    return Looks(*columns)
+    return PhotoStats(*columns)
 
 
-def _looker(sight: Sight) -> Callable[[Order], tuple[np.ndarray, ...]]:
+def _looker(sight: Config) -> Callable[[Task], tuple[np.ndarray, ...]]:
     cv2.setNumThreads(1)
     return partial(_look, sight)
 
 
-def _look(sight: Sight, order: Order) -> tuple[np.ndarray, ...]:
+def _look(sight: Config, order: Task) -> tuple[np.ndarray, ...]:
     photo = read_photo(sight.root / order.image, sight.colour)
     if order.matted:
         alpha = resize_alpha(sight.mattes.matte(order.image), *photo.shape[:2])

@@ -39,7 +39,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Luck:
+class Resampling:
     """How much chance is worked out: resamples of people, shufflings of labels, and their seed."""
 
     draws: int
@@ -48,7 +48,7 @@ class Luck:
 
 
 def probed(
-    ridge: OutOfFoldRidge, labels: Labels, who: np.ndarray, folds: np.ndarray, luck: Luck
+    ridge: OutOfFoldRidge, labels: Labels, who: np.ndarray, folds: np.ndarray, luck: Resampling
 ) -> dict[str, Any]:
     """`{"balanced_accuracy": {"value", "low", "high"}, "chance", "by_chance", "p_value"}`.
 
@@ -81,7 +81,7 @@ def probed(
     }
 
 
-def judged(probes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def with_verdicts(probes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The probes with `p_corrected` (Holm, for how many were asked) and `told`: whether it is below 0.05."""
     corrected = holm(np.array([probe["p_value"] for probe in probes.values()]))
     return {
@@ -103,7 +103,7 @@ def verdict(task: str, probe: Mapping[str, Any]) -> str:
 
 
 def _of_shuffled(
-    ridge: OutOfFoldRidge, labels: Labels, who: np.ndarray, folds: np.ndarray, luck: Luck
+    ridge: OutOfFoldRidge, labels: Labels, who: np.ndarray, folds: np.ndarray, luck: Resampling
 ) -> np.ndarray:
     """float64 [shuffles]: balanced accuracies where labels have nothing to do with features."""
     random = generator(luck.seed, "shuffled labels")

@@ -10,10 +10,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from pipeline.compose.composite import composite, snapped
+from pipeline.compose.composite import clamped, composite
 from pipeline.compose.crop import NEUTRAL
 from pipeline.compose.cutout import CutOut
-from pipeline.compose.paint_out import hole, painted_out
+from pipeline.compose.inpaint import inpaint, inpaint_mask
 from pipeline.io.photo import decode_photo, encode_jpeg
 
 
@@ -37,12 +37,12 @@ def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Genera
         uint8 [S, S, 3] RGB.
     """
     plate = plate.copy()
-    plate[person.known == 0] = NEUTRAL
-    picture = composite(person.crop, person.matte, plate, person.known)
+    plate[person.valid == 0] = NEUTRAL
+    picture = composite(person.crop, person.matte, plate, person.valid)
     if fill.NEEDS_MATTE:
-        behind = cv2.bitwise_and(person.known, cv2.inRange(snapped(person.matte), 0, 0))
+        behind = cv2.bitwise_and(person.valid, cv2.inRange(clamped(person.matte), 0, 0))
         filling = fill.background(picture, behind, rng)
-        picture = composite(person.crop, person.matte, filling, person.known)
+        picture = composite(person.crop, person.matte, filling, person.valid)
     return decode_photo(encode_jpeg(picture))
 
 
@@ -51,4 +51,4 @@ def own_plate(person: CutOut, rng: np.random.Generator) -> np.ndarray:
 
     Put back behind the person it changes nothing but what cutting out changes: the control of a swap.
     """
-    return painted_out(person.crop, hole(person.matte), rng)
+    return inpaint(person.crop, inpaint_mask(person.matte), rng)

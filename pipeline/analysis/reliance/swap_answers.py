@@ -19,7 +19,7 @@ from pipeline.train.inference import probabilities
 from pipeline.train.network import Classifier, to_images
 
 
-def asked(
+def predict_views(
     model: Classifier, params: Train, batch: Sequence[Views]
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray] | None]:
     """Asks about all views of a batch at once.

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.analysis.reliance.background_swap import own_plate, swapped
 from pipeline.compose.backgrounds import Sources
-from pipeline.compose.composite import shows_person, snapped
+from pipeline.compose.composite import clamped, shows_person
 from pipeline.compose.crop import Square, at_network_size
 from pipeline.compose.cutout import Cutter
 from pipeline.io.image_store import ImageStore, composed_name
@@ -20,7 +20,7 @@ from pipeline.seeds import generator
 
 
 @dataclass(frozen=True)
-class Setting:
+class Config:
     """What is the same for all photos.
 
     Args:
@@ -41,7 +41,7 @@ class Setting:
     seed: int
 
 
-class Job(NamedTuple):
+class Task(NamedTuple):
     """One photo; `donors`: a background each, None = there are no mattes to swap with."""
 
     image: str
@@ -61,7 +61,7 @@ class Views(NamedTuple):
     alpha: np.ndarray | None
 
 
-def viewer(setting: Setting) -> Callable[[Job], Views]:
+def viewer(setting: Config) -> Callable[[Task], Views]:
     """Makes the function that draws all views of one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
     backgrounds: Any = load_plugin("compose.backgrounds", setting.backgrounds)
@@ -69,7 +69,7 @@ def viewer(setting: Setting) -> Callable[[Job], Views]:
     sources, size = setting.sources, setting.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
 
-    def views(job: Job) -> Views:
+    def views(job: Task) -> Views:
         whole = at_network_size(setting.images.photo(composed_name(job.image)), setting.seen)
         if job.donors is None:
             return Views(job.image, whole[None], None)
@@ -86,6 +86,6 @@ def viewer(setting: Setting) -> Callable[[Job], Views]:
                 setting.fill_seed, "compose", job.image
             )  # as compose drew it, e.g. the same noise
             pictures.append(at_network_size(swapped(person, plate, fill, rng), setting.seen))
-        return Views(job.image, np.stack(pictures), at_network_size(snapped(person.matte), setting.seen))
+        return Views(job.image, np.stack(pictures), at_network_size(clamped(person.matte), setting.seen))
 
     return views

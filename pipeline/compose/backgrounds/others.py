@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.compose.backgrounds import Candidate, Choose, Sources
 from pipeline.compose.crop import Square, resized
-from pipeline.compose.paint_out import hole, painted_out
+from pipeline.compose.inpaint import inpaint, inpaint_mask
 from pipeline.io.photo import read_photo
 from pipeline.runtime.errors import UserError
 
@@ -50,8 +50,8 @@ def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -
     plate = resized(photo[rows, columns], size, size, smooth=False)
     # the hole's edge is smooth, so that a quarter of the size is enough to find it
     small = cv2.resize(alpha[rows, columns], (-(-size // 4), -(-size // 4)), interpolation=cv2.INTER_LINEAR)
-    gone = cv2.resize(hole(small), (size, size), interpolation=cv2.INTER_LINEAR)
-    plate = painted_out(plate, cv2.threshold(gone, 64, 255, cv2.THRESH_BINARY)[1], rng)
+    gone = cv2.resize(inpaint_mask(small), (size, size), interpolation=cv2.INTER_LINEAR)
+    plate = inpaint(plate, cv2.threshold(gone, 64, 255, cv2.THRESH_BINARY)[1], rng)
     return cv2.flip(plate, 1) if rng.random() < 0.5 else plate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.compose.crop import NEUTRAL
-from pipeline.compose.inpaint import REDUCE, spread
+from pipeline.compose.inpaint import REDUCE, normalized_convolution
 
 NEEDS_MATTE = True
 SHARE = (
@@ -20,4 +20,4 @@ def background(crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -
         out[:] = NEUTRAL
         return out
     fine = round(crop.shape[0] * SHARE / REDUCE) | 1
-    return spread(crop, behind, (fine, 3 * fine | 1))
+    return normalized_convolution(crop, behind, (fine, 3 * fine | 1))

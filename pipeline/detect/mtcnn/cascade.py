@@ -18,7 +18,7 @@ from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Backend, Nets, folded_w
 from pipeline.detect.mtcnn.nms import nms
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.refinement import Refinement
-from pipeline.detect.mtcnn.search import Face, Faces, Question, Search, faces_of, faces_of_all
+from pipeline.detect.mtcnn.search import Face, Faces, Request, Search, faces_of, faces_of_all
 
 TOGETHER_PIXELS = 32 * 2**20  # of photos looked at together; an integral image takes 12 to 24 bytes each
 FINE_LEVELS = 3
@@ -104,12 +104,12 @@ class Mtcnn:
 
     def _levels(
         self, pyramid: Pyramid, scales: list[float]
-    ) -> Generator[Question, np.ndarray, list[np.ndarray]]:
+    ) -> Generator[Request, np.ndarray, list[np.ndarray]]:
         """Cells of some levels, float32 [N, 8] each as `passing_cells` gives them."""
         cells: list[np.ndarray] = []
         for scale in scales:
             level = pyramid.level(int(pyramid.height * scale + 1), int(pyramid.width * scale + 1))
-            answer = yield Question("pnet", level[None])
+            answer = yield Request("pnet", level[None])
             cells.append(passing_cells(answer[0], self.thresholds[0]))
         return cells
 

@@ -11,16 +11,18 @@ import numpy as np
 import openvino as ov
 import openvino.opset8 as ops
 
-from pipeline.detect.mtcnn.first_layer import first_layer
+from pipeline.detect.mtcnn.conv1 import first_layer
 from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_kind
 
-RNET_MOST, ONET_MOST = 24, 8
+RNET_MAX_BATCH, ONET_MAX_BATCH = 24, 8
 """Crops that a network sees at once. A call costs as much as three crops (the weights come from L3), and more
 crops no longer stay in L2. Each number has a network of its own, compiled when it first comes (50 ms): one
 for any number is a quarter slower, and what is said about a crop must not depend on the photos before."""
-HOT = 32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
+COMPILE_AFTER = (
+    32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
+)
 SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
-MANY = 4096  # level shapes counted, after which counting begins anew
+MAX_COUNTED_SHAPES = 4096  # level shapes counted, after which counting begins anew
 BAND = 12 * 1024  # places that PNet looks at in one piece; more go through in bands of rows, to stay in L2
 PNET_REST = replace(PNET, body=PNET.body[3:])  # without what `first_layer` does
 
@@ -66,10 +68,10 @@ class OpenvinoNets:
         """The network that takes any shape, or one compiled for this shape once it has come often."""
         request = self._shaped.get(shape)
         if request is None:
-            if len(self._seen) > MANY:
+            if len(self._seen) > MAX_COUNTED_SHAPES:
                 self._seen.clear()
             self._seen[shape] += 1
-            if self._seen[shape] <= HOT:
+            if self._seen[shape] <= COMPILE_AFTER:
                 return self._pnet
             request = self._shaped[shape] = self._compiled(PNET_REST, [1, *shape])
             if len(self._shaped) > SHAPES:
@@ -79,10 +81,10 @@ class OpenvinoNets:
         return request
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
-        return self._in_batches(RNET, crops, RNET_MOST)
+        return self._in_batches(RNET, crops, RNET_MAX_BATCH)
 
     def onet(self, crops: np.ndarray) -> np.ndarray:
-        return self._in_batches(ONET, crops, ONET_MOST)
+        return self._in_batches(ONET, crops, ONET_MAX_BATCH)
 
     def _in_batches(self, net: Net, crops: np.ndarray, most: int) -> np.ndarray:
         """Answers [N, K] about crops [N, …], in batches of nearly the same size."""

@@ -11,11 +11,11 @@ from pipeline.detect.mtcnn.compiled import compiled
 from pipeline.detect.mtcnn.nets import ONET_SIDE, RNET_SIDE
 from pipeline.detect.mtcnn.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
-from pipeline.detect.mtcnn.search import Faces, Question, Search
+from pipeline.detect.mtcnn.search import Faces, Request, Search
 
-TOGETHER = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
-SMALLER = 0.6  # of a face's side: what begins smaller than that does not become larger than the face
-APART = 0.1  # of a candidate's area within a face: with less, neither can suppress the other
+BATCH = 48  # candidates that are asked about at a time until there is a face: smaller batches cost more
+MIN_OVERLAP = 0.6  # of a face's side: what begins smaller than that does not become larger than the face
+MAX_APART = 0.1  # of a candidate's area within a face: with less, neither can suppress the other
 
 
 class Refinement:
@@ -48,11 +48,11 @@ class Refinement:
 
         The likeliest candidates come first. Once there is a face, only those count that could end larger, or
         that lie where it is: 67 of 88 on photos of one person. How far a candidate's box may still move has
-        no bound; with SMALLER and APART the face was that of `all` in each of 3,088 comparisons.
+        no bound; with MIN_OVERLAP and MAX_APART the face was that of `all` in each of 3,088 comparisons.
         """
         faces = Faces.none()
-        for start in range(0, len(self.boxes), TOGETHER):
-            yield from self._ask(slice(start, start + TOGETHER))
+        for start in range(0, len(self.boxes), BATCH):
+            yield from self._ask(slice(start, start + BATCH))
             passed = self.scores > self.thresholds[0]
             if passed.any():  # probably the face: ask about what goes with it before the slow third network
                 likely = self.boxes[np.argmax(passed * (self.boxes[:, 2] - self.boxes[:, 0]))]
@@ -68,16 +68,16 @@ class Refinement:
 
     def _rivals(self, box: np.ndarray) -> np.ndarray:
         """bool [N]: candidates that may end larger than `box` [4], or lie in it in part."""
-        return _rivals_of(self.boxes, box, SMALLER**2 * (box[2] - box[0]) * (box[3] - box[1]))
+        return _rivals_of(self.boxes, box, MIN_OVERLAP**2 * (box[2] - box[0]) * (box[3] - box[1]))
 
-    def _ask(self, which: np.ndarray | slice) -> Generator[Question, np.ndarray, None]:
+    def _ask(self, which: np.ndarray | slice) -> Generator[Request, np.ndarray, None]:
         """The second network about these candidates, a slice or bool [N], but those that it knows."""
         wanted = np.zeros_like(self.unknown)
         wanted[which] = True
         (rows,) = np.nonzero(wanted & self.unknown)
         if len(rows):
             self.unknown[rows] = False
-            self.answers[rows] = yield Question("rnet", self.pyramid.crops(self.windows[rows], RNET_SIDE))
+            self.answers[rows] = yield Request("rnet", self.pyramid.crops(self.windows[rows], RNET_SIDE))
             self.scores[rows] = face_probability(self.answers[rows, :2].T)
 
     def _faces(self) -> Search:
@@ -90,7 +90,7 @@ class Refinement:
         if not rows:
             return Faces.none()
         if asked := [i for i, row in enumerate(rows) if row not in self.last]:
-            answers = yield Question("onet", self.pyramid.crops(windows[asked], ONET_SIDE))
+            answers = yield Request("onet", self.pyramid.crops(windows[asked], ONET_SIDE))
             self.last.update((rows[i], answer) for i, answer in zip(asked, answers.copy(), strict=True))
         return self._third(boxes, np.stack([self.last[row] for row in rows]))
 
@@ -118,5 +118,5 @@ def _rivals_of(boxes: np.ndarray, box: np.ndarray, least_area: float) -> np.ndar
         width = min(boxes[n, 2], box[2]) - max(boxes[n, 0], box[0])
         height = min(boxes[n, 3], box[3]) - max(boxes[n, 1], box[1])
         area = (boxes[n, 2] - boxes[n, 0]) ** 2
-        out[n] = area >= least_area or (width > 0 and height > 0 and width * height > APART * area)
+        out[n] = area >= least_area or (width > 0 and height > 0 and width * height > MAX_APART * area)
     return out

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.detect.mtcnn.nets import Nets
 
 
-class Question(NamedTuple):
+class Request(NamedTuple):
     """Pictures [N, …] for one of the networks, as `Nets` takes them."""
 
     net: Literal["pnet", "rnet", "onet"]
@@ -61,7 +61,7 @@ class Faces:
         return Faces(zeros, zeros[:, 0], np.zeros((0, 5, 2), np.float32))
 
 
-Search = Generator[Question, np.ndarray, Faces]
+Search = Generator[Request, np.ndarray, Faces]
 """Yields questions, is sent their answers [N, …], each valid until the next question, and returns faces."""
 
 
@@ -80,7 +80,7 @@ def faces_of_all(searches: Sequence[Search], nets: Nets) -> list[Faces]:
     found: dict[int, Faces] = {}
     answers: dict[int, np.ndarray | None] = dict.fromkeys(range(len(searches)))
     while answers:
-        asked: dict[tuple[object, ...], list[tuple[int, Question]]] = {}
+        asked: dict[tuple[object, ...], list[tuple[int, Request]]] = {}
         for i, answer in answers.items():
             try:
                 question = searches[i].send(answer)  # pyright: ignore[reportArgumentType]  (None starts it)
@@ -92,7 +92,7 @@ def faces_of_all(searches: Sequence[Search], nets: Nets) -> list[Faces]:
     return [found[i] for i in range(len(searches))]
 
 
-def _answers(same: list[tuple[int, Question]], nets: Nets) -> list[tuple[int, np.ndarray]]:
+def _answers(same: list[tuple[int, Request]], nets: Nets) -> list[tuple[int, np.ndarray]]:
     """What a network says to questions that fit together, for each search."""
     pictures = np.concatenate([question.pictures for _, question in same])
     said = getattr(nets, same[0][1].net)(pictures).copy()  # another question comes before these are read

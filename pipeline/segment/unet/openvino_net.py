@@ -88,7 +88,7 @@ def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
     import openvino
     import torch
 
-    from pipeline.segment.unet.lean_decoder import make_lean
+    from pipeline.segment.unet.fused_decoder import make_lean
     from pipeline.segment.unet.weights import load_net
 
     net = load_net(weights, config)

@@ -83,7 +83,7 @@ def test_openvino_multiplies_less_for_the_same_alphas(encoder: str, tmp_path: Pa
 def test_other_encoders_give_what_they_gave(encoder: str, blocks: int) -> None:
     import torch
 
-    from pipeline.segment.unet.lean_decoder import DoublingBlock, make_lean
+    from pipeline.segment.unet.fused_decoder import DoublingBlock, make_lean
 
     net = net_of(encoder)
     x = torch.randn((1, 3, 128, 96), generator=torch.Generator().manual_seed(2))
