@@ -121,7 +121,7 @@ def duplicates_of(photos: pd.DataFrame, looks: PhotoStats, stage: Stage) -> dict
     from pipeline.analysis.audit.out_of_fold import reduced
 
     explore = stage.params.explore
-    # nobody knows who is who among the photos to predict: there, no two are compared
+    # photos to predict have no known person, so pairs of them are not compared
     owners = photos["person"].where(photos["split"] == "train", "").tolist()
     components = reduced(looks.features, seed_of(explore.seed, "features"))
     twins = near_duplicates(looks.hashes, components, owners, explore.max_hash_distance, explore.min_cosine)

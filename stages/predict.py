@@ -26,7 +26,7 @@ from stages.shared.model import ModelConfig, predict_each, read_config
 SUBMISSION, DISTRIBUTION = "reports/submission.csv", "reports/predict.json"
 PROBABILITIES = "reports/submission_probabilities.csv"
 PLACES = 6  # decimals of a probability
-SHOWN = 5  # classes whose estimated share is told in the log
+SHOWN = 5  # classes whose estimated share the log shows
 
 
 def run(stage: Stage) -> None:

@@ -67,7 +67,7 @@ def run(stage: Stage) -> None:
 
 
 def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Any]:
-    """Everything that is told about answers."""
+    """Scores, confusion, calibration, errors by age and the worst mistakes."""
     metrics = read_json(REPORTS / "evaluate.json", "evaluate")
     rows = [("macro-F1, 18 classes", metrics["macro_f1"]), ("accuracy, 18 classes", metrics["accuracy"])]
     rows += [

@@ -39,13 +39,13 @@ def main(
     torn = _torn(root)
     left = sum(_treat(ailment, mend) for ailment in torn)
     if left:  # what is on record cannot be looked at
-        say(f"doctor: {left} found; `cleanplate doctor --mend` puts right what can be")
+        say(f"doctor: {left} found; `cleanplate doctor --mend` repairs what it can")
         raise typer.Exit(1)
     for ailment in (*killed_experiment(root), *stale_locks(root), *half_written(root)):
         left += _treat(ailment, mend)
     left += _treat_damage(root, params, mend)
     if left and not mend:
-        say(f"doctor: {left} found; `cleanplate doctor --mend` puts right what can be")
+        say(f"doctor: {left} found; `cleanplate doctor --mend` repairs what it can")
     elif left:
         say(f"doctor: {left} left that only you can mend")
     else:

@@ -3,7 +3,7 @@
 Without --run the experiments are queued for `dvc queue start`. With --run they run one after another, each
 in a temporary copy so that the workspace stays as it is, and are then compared; Ctrl-C stops, and the same
 command goes on where it stopped. Experiments of this commit with the same params are never run again. How
-to write such a file is told in cleanplate/experiments/sweep.py.
+to write such a file stands in cleanplate/experiments/sweep.py.
 
     cleanplate sweep examples/sweeps/teams.yaml --dry-run
     cleanplate sweep examples/sweeps/teams.yaml --run

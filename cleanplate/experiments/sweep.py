@@ -82,7 +82,7 @@ def effect(params: dict[str, Any], where: str) -> str:
 
 
 def _impossible(setting: Setting, params: dict[str, Any]) -> list[str]:
-    """Why these values cannot be had together. Raises Problems where a value by itself is refused."""
+    """Why this combination of values is not allowed. Raises Problems where a value by itself is refused."""
     raw = with_overrides(params, setting.overrides)
     return combination_problems(read_params(raw, f"{setting.name} of the sweep", FIX))
 

@@ -21,7 +21,7 @@ STRENGTH = 0.5  # of the colours over the picture
 class HeatMaps:
     """Draws them over the composed pictures, which are what the model sees.
 
-    A photo is asked of the model that did not learn its person, where there is one.
+    Each photo is shown to the model that did not learn its person, where there is one.
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 NEAR, FAR = 4, 20  # pixels to either side of the windows, in the picture at half size
 SIDE = 2 * NEAR + 1
-MIN_PIXELS = 3 * 255  # where the near window holds fewer than three pixels of the mask, the far one speaks
+MIN_PIXELS = 3 * 255  # with fewer than three pixels of the mask in the near window, the far one is used
 GLOBAL_WEIGHT_SHIFT = 7  # in the far window all pixels of the mask count, each divided by 2 to this
 
 

@@ -86,4 +86,6 @@ def _definite(precision: str) -> Precision:
 
 
 def _no_bf16(param: str, why: str) -> UserError:
-    return UserError("bf16 is not to be had here", where=param, got=why, fix=f"set {param}: f32, or auto")
+    return UserError(
+        "bf16 is not supported on this machine", where=param, got=why, fix=f"set {param}: f32, or auto"
+    )

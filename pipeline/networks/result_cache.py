@@ -96,7 +96,7 @@ class ResultCache:
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
         """Keeps `content` for the photo with this sha256; returns the entry, which is read-only.
 
-        It is renamed into place, so that a killed process leaves nothing by halves, but not synced: what a
+        It is renamed into place, so that a killed process leaves no partial file, but not synced: what a
         power cut spoils fails its checksum when it is read, and is computed again. The folder of results that
         entries are linked into is not synced either, so that waiting for the disk made nothing safer.
         """

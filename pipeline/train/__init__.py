@@ -1,1 +1,1 @@
-"""Training a classifier: memory-mapped pictures, one visible loop, checkpoints that it goes on from."""
+"""Training a classifier: memory-mapped pictures, one visible loop, checkpoints to resume from."""

@@ -1,4 +1,4 @@
-"""Where a training stands, on disk after every epoch, so that an interrupted one goes on.
+"""The training state, written after every epoch, so that an interrupted training can resume.
 
 Kept outside the stage's outputs, which are removed before it runs again. What random numbers a step uses
 follows from seed, epoch and picture alone, so no generator's state has to be kept.

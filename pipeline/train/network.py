@@ -68,7 +68,7 @@ def classifier(params: Train, *, weights: bool = True) -> Classifier:
         weights: load `params.pretrained`; off when a trained state dict follows.
 
     Raises:
-        UserError: unknown model, arguments it does not take, weights that cannot be had or do not fit.
+        UserError: unknown model, arguments it does not take, unavailable or mismatched weights.
     """
     net = load_plugin("objective.heads", params.heads).build(backbone_maker(params, weights=weights))
     model = Classifier(net, *channel_scale(params))

@@ -25,7 +25,7 @@ class Evidence:
         components: float64 [N, C], principal components of the features.
         hashes: uint64 [N, 4].
         p: by task; mask per photo [N, 3], gender and age group per person [P, K].
-        codes: by task, as said, in the rows of `p`.
+        codes: by task, the given labels, in the rows of `p`.
     """
 
     photos: pd.DataFrame
@@ -79,7 +79,7 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
 def answers(
     task: str, components: np.ndarray, photos: pd.DataFrame, l2: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities from models that have not learnt the person, and the codes as said; see Evidence."""
+    """Probabilities from models that have not learnt the person, and the given labels; see Evidence."""
     from pipeline.analysis.audit.out_of_fold import out_of_fold, pooled, sharpened
 
     who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()

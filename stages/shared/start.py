@@ -122,7 +122,7 @@ def _excepthook(kind: type, error: BaseException, trace: Any) -> None:
 
 
 def _end_with_dvc() -> None:
-    """Before anything heavy is imported: a stage whose DVC was killed meanwhile would run on as an orphan.
+    """Runs before anything heavy is imported: if DVC is killed meanwhile, the stage must not stay an orphan.
 
     Ctrl-C during the imports just ends it; `run_stage` then says a sentence.
     """

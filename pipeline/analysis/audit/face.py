@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-# where eyes, nose and mouth corners come to lie, as shares of the side: the face fills the picture
+# where eyes, nose and mouth corners are placed, as shares of the side: the face fills the picture
 PLACES = np.array([[0.34, 0.40], [0.66, 0.40], [0.50, 0.60], [0.36, 0.78], [0.64, 0.78]])
 
 

@@ -121,7 +121,7 @@ def likely_swaps(p: np.ndarray, codes: np.ndarray, who: np.ndarray, least: float
 
     Args:
         p: out-of-fold probabilities of the mask codes, [N, K].
-        codes: int [N], as said.
+        codes: int [N], the given labels.
         who: int [N], the photo's person.
         least: probability, in [0, 1].
     """

@@ -38,7 +38,7 @@ class Answers:
     Args:
         task: mask, gender or age.
         p: out-of-fold probabilities, [N, K]: a row per photo for mask, per person for the others.
-        codes: int [N], as said.
+        codes: int [N], the given labels.
         people: N names.
         images: N keys, or "" for all of a person's photos.
         said: N values as the tables have them (an age is in years).

@@ -1,6 +1,6 @@
 """How well a task can be told from given features: a linear probe, on people that it has not learnt.
 
-Whether it tells anything at all is asked of a permutation test over people (Ojala & Garriga, Permutation
+A permutation test over people decides whether it tells anything at all (Ojala & Garriga, Permutation
 tests for studying classifier performance, JMLR 2010). An interval alone cannot say: each person has a few
 backgrounds, and among few people some of them go with a label by chance, which drawing the same people again
 does not undo.
@@ -119,7 +119,7 @@ def _of_shuffled(
 
 
 def shuffled(labels: Labels, who: np.ndarray, folds: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """int [N]: labels that chance has dealt anew, as often as before in each fold.
+    """int [N]: permuted labels, each as frequent in each fold as before.
 
     What belongs to people goes from person to person within a fold, since all photos of one are alike; what
     belongs to photos goes from photo to photo of one person.

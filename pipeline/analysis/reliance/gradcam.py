@@ -35,7 +35,7 @@ def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, to
         params: the `train` section that the model was trained with.
 
     Returns:
-        task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros where nothing speaks for the answer.
+        task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros where no region supports the answer.
         None for a network without feature maps (a vision transformer).
     """
     heads: Any = load_plugin("objective.heads", params.heads)

@@ -1,4 +1,4 @@
-"""detect.method none: nobody looks; every box is the whole photo."""
+"""detect.method none: no detector; every box is the whole photo."""
 
 from __future__ import annotations
 

@@ -22,4 +22,4 @@ def prepare(segment: Segment, root: Path, fitted: Path) -> Running:
 
 
 def create(segment: Segment, root: Path, fitted: Path) -> None:
-    """None: nobody looks."""
+    """None: there is no segmenter."""
