@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compose, detect_mtcnn, detect_yolov8, segment_unet, training_input
+from benchmarks import busy_machine, compose, detect_mtcnn, detect_yolov8, segment_unet, training_input
 from benchmarks.interleave import Row, table
 from pipeline.io.atomic import write_json
 from pipeline.networks.backends import cpu_has_bf16
@@ -39,6 +39,7 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         "detect_mtcnn": lambda: detect_mtcnn.run(photos, 600),
         "segment_unet": lambda: segment_unet.run(photos, None, 48),
         "compose": lambda: compose.run(photos, 960),
+        "busy_machine": busy_machine.run,
         "training_input": lambda: training_input.run(photos, 256),
     }
     yolo = weights / "yolov8n.pt" if weights else Path(".cache/weights/yolov8n.pt")
