@@ -24,8 +24,6 @@ MOVED = re.compile(r"^checkout: moving from (\S+) to ")
 
 def killed_experiment(root: Path) -> list[Ailment]:
     """A detached HEAD, options left in files, and DVC's notes. Call when nothing is at work here."""
-    if not (root / ".git").exists():
-        return []
     refs = {name: _git(root, "rev-parse", "-q", "--verify", f"refs/exps/exec/{name}") for name in REFS}
     refs = {name: rev for name, rev in refs.items() if rev}
     if not refs:
@@ -64,9 +62,9 @@ def _options(root: Path, head: str, merge: str) -> list[Ailment]:
     if not head or not merge:
         return []
     before = _before(root, head, merge) or head
-    changed = _git(root, "diff", "--name-only", "-z", before, merge, "--", ":!.dvc/tmp").split("\0")
+    changed = _git(root, "diff", "--name-only", "--relative", "-z", before, merge, "--", ".", ":!.dvc/tmp")
     found = []
-    for name in filter(None, changed):
+    for name in filter(None, changed.split("\0")):
         path, asked = root / name, _blob(root, merge, name)
         if not path.is_file() or asked is None or path.read_bytes() != asked:
             continue  # back already, or changed since: then it is the user's
@@ -113,7 +111,7 @@ def _drop(root: Path, names: list[str]) -> None:
 
 
 def _blob(root: Path, commit: str, name: str) -> bytes | None:
-    done = subprocess.run(["git", "show", f"{commit}:{name}"], cwd=root, capture_output=True, check=False)
+    done = subprocess.run(["git", "show", f"{commit}:./{name}"], cwd=root, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
 
