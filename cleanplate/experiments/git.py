@@ -70,6 +70,11 @@ def git_bytes(commit: str, path: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
+def project_prefix() -> str:
+    """Path of the current directory below the repository's root, e.g. `apps/cleanplate/`; "" at the root."""
+    return git("rev-parse", "--show-prefix").rstrip("\n")
+
+
 def changed_files(*commits: str, within: tuple[str, ...]) -> list[str]:
     """Files of the project that differ between two commits, or between one and the workspace."""
     return git("diff", "--name-only", "--relative", *commits, "--", *within).splitlines()

@@ -6,7 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanplate.experiments.git import WORKSPACE, changed_files, commit_of, experiment_names, git_bytes
+from cleanplate.experiments.git import (
+    WORKSPACE,
+    changed_files,
+    commit_of,
+    experiment_names,
+    git_bytes,
+    project_prefix,
+)
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import flat
 from pipeline.runtime.errors import UserError
@@ -124,9 +131,9 @@ def _cached_bytes(commit: str, path: str) -> bytes | None:
     from dvc.exceptions import DvcException
 
     try:
-        files = DVCFileSystem(".", rev=commit)
+        files = DVCFileSystem(".", rev=commit, subrepos=True)  # of a commit, its root is git's, not the project's
         try:
-            with files.open(path, "rb") as f:
+            with files.open(f"/{project_prefix()}{path}", "rb") as f:
                 data = f.read()
                 return data if isinstance(data, bytes) else None
         finally:

@@ -4,11 +4,14 @@ It runs on a detached HEAD with the values of its `-S` options in params.yaml, a
 EXEC_HEAD is the commit that it started from, EXEC_MERGE a stash of the workspace with the options applied.
 What the workspace was before is in another stash (`WIP on …`) that was dropped, but that git still has;
 where there is none, the workspace was clean.
+
+Notes and HEAD belong to the whole git repository, of which the project may be a subfolder: so do the files.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -24,12 +27,15 @@ MOVED = re.compile(r"^checkout: moving from (\S+) to ")
 
 def killed_experiment(root: Path) -> list[Ailment]:
     """A detached HEAD, options left in files, and DVC's notes. Call when nothing is at work here."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top:
+        return []
     refs = {name: _git(root, "rev-parse", "-q", "--verify", f"refs/exps/exec/{name}") for name in REFS}
     refs = {name: rev for name, rev in refs.items() if rev}
     if not refs:
         return []
     found = _detached(root, refs.get("EXEC_HEAD", ""))
-    found += _options(root, refs.get("EXEC_HEAD", ""), refs.get("EXEC_MERGE", ""))
+    found += _options(Path(top), refs.get("EXEC_HEAD", ""), refs.get("EXEC_MERGE", ""))
     notes = "notes of a killed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
     return [*found, Ailment(notes, "removes them", lambda: _drop(root, list(refs)))]
 
@@ -57,26 +63,26 @@ def _branch_before(root: Path, head: str) -> str:
     )
 
 
-def _options(root: Path, head: str, merge: str) -> list[Ailment]:
-    """Files that are as the experiment wanted them, not as they were before."""
+def _options(top: Path, head: str, merge: str) -> list[Ailment]:
+    """Files below the repository's root that are as the experiment wanted them, not as they were before."""
     if not head or not merge:
         return []
-    before = _before(root, head, merge) or head
-    changed = _git(root, "diff", "--name-only", "--relative", "-z", before, merge, "--", ".", ":!.dvc/tmp")
+    before = _before(top, head, merge) or head
+    changed = _git(top, "diff", "--name-only", "-z", before, merge, "--", ":(exclude,glob)**/.dvc/tmp/**").split("\0")
     found = []
-    for name in filter(None, changed.split("\0")):
-        path, asked = root / name, _blob(root, merge, name)
+    for name in filter(None, changed):
+        path, asked = top / name, _blob(top, merge, name)
         if not path.is_file() or asked is None or path.read_bytes() != asked:
             continue  # back already, or changed since: then it is the user's
-        old = _blob(root, before, name)
+        old = _blob(top, before, name)
         if old is None:
             continue
         origin = "the last commit" if before == head else "your uncommitted version"
         found.append(
             Ailment(
-                f"options of a killed `dvc exp run` are still in {name}",
+                f"options of a killed `dvc exp run` are still in {os.path.relpath(path)}",
                 f"restores {origin}",
-                lambda p=path, b=old: _restore(root, p, b),
+                lambda p=path, b=old: _restore(top, p, b),
             )
         )
     return found
@@ -97,10 +103,10 @@ def _before(root: Path, head: str, merge: str) -> str:
     return best[1]
 
 
-def _restore(root: Path, path: Path, content: bytes) -> None:
+def _restore(top: Path, path: Path, content: bytes) -> None:
     with atomic_file(path) as part:
         part.write_bytes(content)
-    _must(root, "reset", "-q", "--", str(path.relative_to(root)))
+    _must(top, "reset", "-q", "--", str(path.relative_to(top)))
 
 
 def _drop(root: Path, names: list[str]) -> None:
@@ -111,7 +117,7 @@ def _drop(root: Path, names: list[str]) -> None:
 
 
 def _blob(root: Path, commit: str, name: str) -> bytes | None:
-    done = subprocess.run(["git", "show", f"{commit}:./{name}"], cwd=root, capture_output=True, check=False)
+    done = subprocess.run(["git", "show", f"{commit}:{name}"], cwd=root, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from cleanplate.experiments.git import git
 from cleanplate.integrity.dvc_records import is_own
 from stages.shared.dvc_cache import cache_folder, dvc_setting
 
@@ -29,18 +30,25 @@ class Ailment:
 
 
 def at_work(root: Path) -> list[str]:
-    """Commands of living processes of DVC and of stages in this folder or below."""
-    here, own = root.resolve(), {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
+    """Commands of living processes of stages in this folder or below, and of DVC anywhere in the git repository.
+
+    An experiment of a neighbouring project detaches the same HEAD.
+    """
+    here = root.resolve()
+    repository = Path(git("-C", str(root), "rev-parse", "--show-toplevel").rstrip("\n") or here)
+    own = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if process.pid in own or not Path(process.cwd()).is_relative_to(here):
+            place = Path(process.cwd())
+            if process.pid in own or not place.is_relative_to(repository):
                 continue
         except (psutil.Error, OSError):
             continue
         names = {Path(part).name for part in command[:3]}
-        if "dvc" in names or any(part.startswith("stages.") for part in command):
+        is_stage = place.is_relative_to(here) and any(part.startswith("stages.") for part in command)
+        if "dvc" in names or is_stage:
             found.append(f"{process.pid}: {' '.join(command)[:100]}")
     return found
 

@@ -14,6 +14,7 @@ from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
 from tests.fixtures.experiments import commit_all, dvc, init_repository, run
 
+STAGES = ("train", "evaluate", "reliance", "explore")  # all that have plots, and others
 MAKE = """
 import json, pathlib, sys
 seed = open("params.yaml").read()
@@ -30,10 +31,10 @@ for place in sys.argv[1:]:
 
 
 def hollow(stage: dict[str, Any]) -> dict[str, Any]:
-    """The stage with its outputs, plots and metrics, and dependencies on other outputs, but another command."""
+    """The stage with its outputs, plots and metrics, but another command."""
     kinds = {kind: stage[kind] for kind in ("outs", "metrics", "plots") if kind in stage}
     made = [o if isinstance(o, str) else next(iter(o)) for outs in kinds.values() for o in outs]
-    deps = [d for d in stage.get("deps", []) if d.startswith(("build/", "reports/"))]
+    deps = [d for d in stage.get("deps", []) if d == "build/model"]
     return {"cmd": f"python3 make.py {' '.join(made)}", "deps": deps, "params": ["seed"], **kinds}
 
 
@@ -43,7 +44,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clone")
     init_repository(folder)
     graph = parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
-    graph["stages"] = {name: hollow(stage) for name, stage in graph["stages"].items()}
+    graph["stages"] = {name: hollow(graph["stages"][name]) for name in STAGES}
     (folder / "dvc.yaml").write_text(yaml_text(graph))
     (folder / "params.yaml").write_text("seed: 1\n")
     (folder / "make.py").write_text(MAKE)
