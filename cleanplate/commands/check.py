@@ -76,9 +76,9 @@ def _main_root() -> Path:
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     """Prints what a run without any cache takes; returns problems with the room for it."""
     from pipeline.runtime.disk import free_bytes, same_disk, size_text
+    from pipeline.runtime.dvc_cache import cache_folder
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs
-    from stages.shared.dvc_cache import cache_folder
     from stages.shared.rates import read_rates
 
     workers = worker_count(params.machine.workers)

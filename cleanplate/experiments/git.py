@@ -1,7 +1,6 @@
 """What git knows of this repository: experiments, tags, branches, files of a commit. Nothing here writes.
 
-The project may be a subfolder of the repository: git is asked for `COMMIT:./path` and `--relative` names, which
-are those below the current directory.
+The project may be a subfolder of the repository: git is asked for `COMMIT:./path` and `--relative` names.
 """
 
 from __future__ import annotations

@@ -131,7 +131,9 @@ def _cached_bytes(commit: str, path: str) -> bytes | None:
     from dvc.exceptions import DvcException
 
     try:
-        files = DVCFileSystem(".", rev=commit, subrepos=True)  # of a commit, its root is git's, not the project's
+        files = DVCFileSystem(
+            ".", rev=commit, subrepos=True
+        )  # of a commit, its root is git's, not the project's
         try:
             with files.open(f"/{project_prefix()}{path}", "rb") as f:
                 data = f.read()

@@ -68,7 +68,9 @@ def _options(top: Path, head: str, merge: str) -> list[Ailment]:
     if not head or not merge:
         return []
     before = _before(top, head, merge) or head
-    changed = _git(top, "diff", "--name-only", "-z", before, merge, "--", ":(exclude,glob)**/.dvc/tmp/**").split("\0")
+    changed = _git(
+        top, "diff", "--name-only", "-z", before, merge, "--", ":(exclude,glob)**/.dvc/tmp/**"
+    ).split("\0")
     found = []
     for name in filter(None, changed):
         path, asked = top / name, _blob(top, merge, name)

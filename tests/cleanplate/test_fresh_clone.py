@@ -40,7 +40,7 @@ def hollow(stage: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's own graph with stages that write at once; `evaluate` was run, dvc.lock names all outputs."""
+    """The project's own graph with stages of no work; `evaluate` was run, dvc.lock names all outputs."""
     folder = tmp_path_factory.mktemp("clone")
     init_repository(folder)
     graph = parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The project as a subfolder of a bigger git repository: paths of git are relative to the repository's root."""
+"""The project as a subfolder of a bigger git repository, whose paths are relative to its own root."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_killed_experiment_is_undone_and_edits_of_both_projects_stay(folder: P
 
 
 def kill_an_experiment(folder: Path, *, look: Path | None = None) -> None:
-    """kill -9 for dvc and its stage while that sleeps; `look`: a neighbour, whose doctor must wait till then."""
+    """kill -9 for dvc and its stage while that sleeps; the doctor of the neighbour `look` waits till then."""
     with start(folder, *dvc("exp", "run", "-S", "train.seed=777")) as process:
         assert process.stdout is not None
         assert any(line.startswith("> ") for line in process.stdout)
