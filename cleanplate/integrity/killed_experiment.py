@@ -5,6 +5,9 @@ EXEC_HEAD is the commit that it started from, EXEC_MERGE a stash of the workspac
 What the workspace was before is in another stash (`WIP on …`) that was dropped, but that git still has;
 where there is none, the workspace was clean.
 
+One whose stage failed leaves the options too, and of the notes EXEC_HEAD alone; its stash was dropped like
+the other one. An experiment of the name in its subject says that it ended well and that its values were meant.
+
 Notes and HEAD belong to the whole git repository, of which the project may be a subfolder: so do the files.
 """
 
@@ -35,8 +38,9 @@ def killed_experiment(root: Path) -> list[Ailment]:
     if not refs:
         return []
     found = _detached(root, refs.get("EXEC_HEAD", ""))
-    found += _options(Path(top), refs.get("EXEC_HEAD", ""), refs.get("EXEC_MERGE", ""))
-    notes = "notes of a killed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
+    head = refs.get("EXEC_HEAD", "")
+    found += _options(Path(top), head, refs.get("EXEC_MERGE") or _failed(root, head))
+    notes = "notes of a killed or failed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
     return [*found, Ailment(notes, "removes them", lambda: _drop(root, list(refs)))]
 
 
@@ -82,7 +86,7 @@ def _options(top: Path, head: str, merge: str) -> list[Ailment]:
         origin = "the last commit" if before == head else "your uncommitted version"
         found.append(
             Ailment(
-                f"options of a killed `dvc exp run` are still in {os.path.relpath(path)}",
+                f"options of a killed or failed `dvc exp run` are still in {os.path.relpath(path)}",
                 f"restores {origin}",
                 lambda p=path, b=old: _restore(top, p, b),
             )
@@ -90,19 +94,32 @@ def _options(top: Path, head: str, merge: str) -> list[Ailment]:
     return found
 
 
+def _failed(root: Path, head: str) -> str:
+    """The dropped stash of the last experiment that ran on the workspace, if it failed; else ""."""
+    stashes = _dropped(root, head, f"dvc-exp:{head}:")
+    subject = _git(root, "log", "-1", "--format=%s", stashes[-1]) if stashes else ""
+    ended = _git(root, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    name = subject.rpartition(":")[2]
+    return "" if not name or any(ref.rpartition("/")[2] == name for ref in ended) else stashes[-1]
+
+
+def _dropped(root: Path, head: str, subject: str, start: int = 0, end: int | None = None) -> list[str]:
+    """Dropped stashes on top of `head`, oldest first, whose subject begins so; seconds since 1970."""
+    lines = _git(root, "fsck", "--unreachable", "--no-reflogs", "--no-progress").splitlines()
+    found: list[tuple[int, str]] = []
+    for commit in [line.split()[2] for line in lines if line.startswith("unreachable commit ")]:
+        facts = _git(root, "log", "-1", "--format=%P%n%ct%n%s", commit).split("\n")
+        parents, when, said = [*facts, "", "", ""][:3]
+        in_time = start <= int(when or 0) and (end is None or int(when or 0) <= end)
+        if parents.split()[:1] == [head] and said.startswith(subject) and in_time:
+            found.append((int(when or 0), commit))
+    return [commit for _, commit in sorted(found)]
+
+
 def _before(root: Path, head: str, merge: str) -> str:
     """The dropped stash of the workspace from just before the experiment's own; "" if there was none."""
     end = int(_git(root, "log", "-1", "--format=%ct", merge) or 0)
-    lines = _git(root, "fsck", "--unreachable", "--no-reflogs", "--no-progress").splitlines()
-    commits = [line.split()[2] for line in lines if line.startswith("unreachable commit ")]
-    best: tuple[int, str] = (0, "")
-    for commit in commits:
-        facts = _git(root, "log", "-1", "--format=%P%n%ct%n%s", commit).split("\n")
-        parents, when, subject = [*facts, "", "", ""][:3]
-        ours = parents.split()[:1] == [head] and subject.startswith("WIP on ")
-        if ours and end - SECONDS <= int(when or 0) <= end:
-            best = max(best, (int(when), commit))
-    return best[1]
+    return next(iter(_dropped(root, head, "WIP on ", end - SECONDS, end)[-1:]), "")
 
 
 def _restore(top: Path, path: Path, content: bytes) -> None:
