@@ -29,7 +29,7 @@ def main(
     flops, wrong = _networks.network_flops(found)
     problems, notes, photos = _everything(found)
     problems += wrong
-    for note in notes:
+    for note in (*notes, *_absent()):
         say(f"check: note: {note}")
     problems += _estimate(found, photos, flops)
     if problems:
@@ -67,6 +67,17 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     return problems + _checks.correction_problems(params, listing), notes, photos
 
 
+def _absent() -> list[str]:
+    """What is said about outputs that dvc.lock names and that nobody made here."""
+    from cleanplate.integrity.dvc_records import absent_outputs
+    from pipeline.runtime.errors import UserError
+
+    try:
+        return [note] if (note := absent_outputs(Path())) else []
+    except UserError as e:  # half a dvc.lock
+        return [f"{e.message}; `cleanplate doctor` says more"]
+
+
 def _main_root() -> Path:
     import os
 
@@ -76,9 +87,9 @@ def _main_root() -> Path:
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     """Prints what a run without any cache takes; returns problems with the room for it."""
     from pipeline.runtime.disk import free_bytes, same_disk, size_text
-    from pipeline.runtime.dvc_cache import cache_folder
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs
+    from stages.shared.dvc_cache import cache_folder
     from stages.shared.rates import read_rates
 
     workers = worker_count(params.machine.workers)

@@ -11,8 +11,8 @@ from typing import Any
 
 from cleanplate.experiments.dvc_internals import lock_problem
 from pipeline.params.loading import parse_yaml
-from pipeline.runtime.dvc_cache import cache_folder
 from pipeline.runtime.errors import UserError
+from stages.shared.dvc_cache import cache_folder
 
 SKIPPED = {".git", ".dvc", ".venv", ".cache", "build", "reports", "quick", "node_modules"}
 
@@ -165,6 +165,23 @@ def objects(cache: Path, legacy: bool) -> list[Path]:
 def _is_object(path: Path) -> bool:
     name = path.parent.name + path.name.removesuffix(".dir")
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
+
+
+def absent_outputs(root: Path) -> str:
+    """A sentence about outputs on record that were made elsewhere only; "" where none or all are so.
+
+    Of a fresh clone in which nothing was run yet there is nothing to say.
+    """
+    cache = cache_folder(root)
+    made = [o for o in outputs(root) if o.is_made]
+    absent = [o for o in made if not o.path.exists() and not object_of(cache, o.md5, o.legacy).exists()]
+    if not absent or len(absent) == len(made):
+        return ""
+    makers = ", ".join(dict.fromkeys(o.maker for o in absent))
+    return (
+        f"dvc.lock names outputs that are not on this machine, of {makers}; experiments run without them, "
+        "but `dvc exp apply` says that their checkout failed. `dvc repro` makes them, `dvc pull` brings them"
+    )
 
 
 def files_of(listing: Path) -> dict[str, str] | None:

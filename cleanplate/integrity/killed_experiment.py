@@ -6,7 +6,7 @@ What the workspace was before is in another stash (`WIP on …`) that was droppe
 where there is none, the workspace was clean.
 
 One whose stage failed leaves the options too, and of the notes EXEC_HEAD alone; its stash was dropped like
-the other one. An experiment of the name in its subject says that it ended well and that its values were meant.
+the other one. An experiment of the name in its subject: it ended well, and its values were meant.
 
 Notes and HEAD belong to the whole git repository, of which the project may be a subfolder: so do the files.
 """

@@ -13,7 +13,7 @@ import psutil
 
 from cleanplate.experiments.git import git
 from cleanplate.integrity.dvc_records import is_own, object_folders
-from pipeline.runtime.dvc_cache import cache_folder, dvc_settings
+from stages.shared.dvc_cache import cache_folder, dvc_settings
 
 PART = re.compile(r"^\..+\.(\d+)\.(part|old)$")
 TOPS = ("build", "reports", "quick", "demo", ".cache")

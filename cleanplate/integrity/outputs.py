@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cleanplate.integrity.dvc_records import Output, files_of, object_of, objects, outputs
 from pipeline.dataset.listing import is_system
-from pipeline.runtime.dvc_cache import cache_folder
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
+from stages.shared.dvc_cache import cache_folder
 
 OWN_COPY = (
     "restore it from your own copy or with `dvc pull`; it was added by hand, so no stage can make it again"

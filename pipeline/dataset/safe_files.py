@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from pipeline.runtime.dvc_cache import is_cached
+from pipeline.dataset.dvc_links import is_cached
 
 LONGEST = 240  # bytes of a name: file systems allow 255, and pictures made from a photo add to its name
 AGAIN = "copy the file itself to this place"

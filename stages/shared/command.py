@@ -19,11 +19,11 @@ import typer
 from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.params import Params, load_params
 from pipeline.runtime.disk import require_room, same_disk
-from pipeline.runtime.dvc_cache import cache_folder
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_parent, stage_lock
 from pipeline.runtime.progress import say
 from stages.shared.costs import stage_bytes
+from stages.shared.dvc_cache import cache_folder
 from stages.shared.rates import rate_key, record_rate
 
 if TYPE_CHECKING:

@@ -48,17 +48,17 @@ def test_verify_hashes_the_cache_that_dvc_uses(folder: Path, tmp_path: Path, way
     command, env = WAYS[way]
     env = env_of(tmp_path) | {name: str(tmp_path / "site") for name in env}
     if command:
-        code, said = run(folder, *dvc(*command, str(tmp_path / "elsewhere")), **env)
+        code, said = run(folder, *dvc(*command, str(tmp_path / "elsewhere")), timeout=120, **env)
         assert code == 0, said
     (folder / "mine.txt").write_text("mine")
-    code, said = run(folder, *dvc("add", "mine.txt"), **env)
+    code, said = run(folder, *dvc("add", "mine.txt"), timeout=120, **env)
     assert code == 0, said
     (kept,) = (p for p in tmp_path.rglob("files/md5/??/*") if p.is_file())
     assert kept.is_relative_to(tmp_path / "elsewhere") == ("cache.dir" in command)
-    code, said = run(folder, *cleanplate("verify"), **env)
+    code, said = run(folder, *cleanplate("verify"), timeout=120, **env)
     assert (code, "nothing wrong" in said) == (0, True), said
     flip(kept)
-    code, said = run(folder, *cleanplate("verify"), **env)
+    code, said = run(folder, *cleanplate("verify"), timeout=120, **env)
     assert code == 1
     assert f"changed in DVC's cache: {kept}" in said.replace(" .dvc", f" {folder}/.dvc")
 
@@ -112,7 +112,9 @@ def test_links_into_the_cache_are_followed_and_no_others(
     for name, value in env_of(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    code, said = run(folder, *dvc("config", "--global", "cache.dir", str(cache)), **env_of(tmp_path))
+    code, said = run(
+        folder, *dvc("config", "--global", "cache.dir", str(cache)), timeout=120, **env_of(tmp_path)
+    )
     assert code == 0, said
     data.mkdir()
     md5 = hashlib.md5(PHOTO).hexdigest()

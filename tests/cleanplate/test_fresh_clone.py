@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cleanplate.integrity.dvc_records import absent_outputs
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
@@ -22,7 +23,7 @@ for place in sys.argv[1:]:
     path = pathlib.Path(place)
     if path.suffix:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"value": len(seed)}) + place)
+        path.write_text(json.dumps({"value": len(seed), "of": place}))
     else:
         path.mkdir(parents=True, exist_ok=True)
         for name in ("images.parquet", "class.csv", "step.tsv"):
@@ -64,5 +65,14 @@ def test_an_experiment_of_some_stages_runs(clone: Path, way: tuple[str, ...]) ->
     dvc(clone, "exp", "run", "-q", *way, "-n", name, "-S", f"seed={len(way)}00", "evaluate")
     assert name in dvc(clone, "exp", "list", "--name-only").split()
     run(clone, "git", "checkout", "-q", ".")
-    table = json.loads(dvc(clone, "exp", "show", "--json"))
-    assert name in json.dumps(table)
+    assert name in dvc(clone, "exp", "show", "--csv")
+    changed = json.loads(dvc(clone, "metrics", "diff", "HEAD", name, "--json"))
+    assert changed["reports/metrics.json"]["value"]["diff"] != 0
+
+
+def test_what_was_made_elsewhere_is_told(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clone)
+    told = absent_outputs(Path())
+    assert "of explore, reliance; experiments run without them" in told
+    dvc(clone, "repro", "-q")
+    assert absent_outputs(Path()) == ""
