@@ -29,7 +29,7 @@ def main(
     flops, wrong = _networks.network_flops(found)
     problems, notes, photos = _everything(found)
     problems += wrong
-    for note in notes:
+    for note in (*notes, *_absent()):
         say(f"check: note: {note}")
     problems += _estimate(found, photos, flops)
     if problems:
@@ -65,6 +65,17 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
         [f"… and {len(listing.notes) - 5} more notes"] if len(listing.notes) > 5 else []
     )
     return problems + _checks.correction_problems(params, listing), notes, photos
+
+
+def _absent() -> list[str]:
+    """What is said about outputs that dvc.lock names and that nobody made here."""
+    from cleanplate.integrity.dvc_records import absent_outputs
+    from pipeline.runtime.errors import UserError
+
+    try:
+        return [note] if (note := absent_outputs(Path())) else []
+    except UserError as e:  # half a dvc.lock
+        return [f"{e.message}; `cleanplate doctor` says more"]
 
 
 def _main_root() -> Path:

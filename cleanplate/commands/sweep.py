@@ -38,6 +38,7 @@ def main(
     import sys
 
     from cleanplate.experiments.runs import Bench
+    from cleanplate.integrity.dvc_records import absent_outputs
     from pipeline.runtime.errors import UserError
     from pipeline.runtime.progress import say
 
@@ -50,6 +51,8 @@ def main(
         for name in todo:
             print(shlex.join(["dvc", *bench.command(name, sweep.experiments[name], queue=not run)]))
         return
+    if todo and (absent := absent_outputs(Path())):
+        say(f"note: {absent}")
     if not run:
         bench.queue({name: sweep.experiments[name] for name in todo})
         say(f"{len(todo)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")

@@ -1,4 +1,7 @@
-"""What git knows of this repository: experiments, tags, branches, files of a commit. Nothing here writes."""
+"""What git knows of this repository: experiments, tags, branches, files of a commit. Nothing here writes.
+
+The project may be a subfolder of the repository: git is asked for `COMMIT:./path` and `--relative` names.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,16 @@ def git_bytes(commit: str, path: str) -> bytes | None:
     """A file of a commit, by its path below the current directory; None where it has none."""
     done = subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
+
+
+def project_prefix() -> str:
+    """Path of the current directory below the repository's root, e.g. `apps/cleanplate/`; "" at the root."""
+    return git("rev-parse", "--show-prefix").rstrip("\n")
+
+
+def changed_files(*commits: str, within: tuple[str, ...]) -> list[str]:
+    """Files of the project that differ between two commits, or between one and the workspace."""
+    return git("diff", "--name-only", "--relative", *commits, "--", *within).splitlines()
 
 
 def git(*arguments: str) -> str:

@@ -6,7 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanplate.experiments.git import WORKSPACE, commit_of, experiment_names, git, git_bytes
+from cleanplate.experiments.git import (
+    WORKSPACE,
+    changed_files,
+    commit_of,
+    experiment_names,
+    git_bytes,
+    project_prefix,
+)
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import flat
 from pipeline.runtime.errors import UserError
@@ -115,7 +122,7 @@ def changed_code(a: Revision, b: Revision) -> list[str]:
     if a.is_file or b.is_file or a.name == b.name:
         return []
     commits = [c for c in (a.commit, b.commit) if c]
-    return git("diff", "--name-only", *commits, "--", *INPUTS).splitlines()
+    return changed_files(*commits, within=INPUTS)
 
 
 def _cached_bytes(commit: str, path: str) -> bytes | None:
@@ -124,9 +131,11 @@ def _cached_bytes(commit: str, path: str) -> bytes | None:
     from dvc.exceptions import DvcException
 
     try:
-        files = DVCFileSystem(".", rev=commit)
+        files = DVCFileSystem(
+            ".", rev=commit, subrepos=True
+        )  # of a commit, its root is git's, not the project's
         try:
-            with files.open(path, "rb") as f:
+            with files.open(f"/{project_prefix()}{path}", "rb") as f:
                 data = f.read()
                 return data if isinstance(data, bytes) else None
         finally:

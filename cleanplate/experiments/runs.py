@@ -18,7 +18,7 @@ from typing import Any
 
 from cleanplate.experiments.cost import record_seconds
 from cleanplate.experiments.dvc_internals import waiting_experiments
-from cleanplate.experiments.git import experiments, git
+from cleanplate.experiments.git import changed_files, experiments, git
 from cleanplate.experiments.revisions import INPUTS
 from cleanplate.experiments.sweep import effect
 from pipeline.params.loading import parse_yaml
@@ -129,12 +129,12 @@ class Bench:
 
 def _changed_since(commit: str) -> bool:
     """Whether code or data of the workspace differ from the experiment's."""
-    return bool(git("diff", "--name-only", commit, "--", *INPUTS).strip())
+    return bool(changed_files(commit, within=INPUTS))
 
 
 def _effect_of(commit: str) -> str:
     try:
-        return effect(parse_yaml(git("show", f"{commit}:params.yaml")) or {}, commit)
+        return effect(parse_yaml(git("show", f"{commit}:./params.yaml")) or {}, commit)
     except (Problems, ValueError):  # made when the schema was another one
         return f"unknown {commit}"
 

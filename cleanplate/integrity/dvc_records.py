@@ -19,11 +19,16 @@ SKIPPED = {".git", ".dvc", ".venv", ".cache", "build", "reports", "quick", "node
 
 @dataclass(frozen=True)
 class Output:
-    """One output (or added file) on record: its place, its md5 (`….dir` for folders), who makes it."""
+    """One output (or added file) on record: its place, its md5 (`….dir` for folders), who makes it.
+
+    `legacy`: recorded by DVC 2. The md5 of text is then that with unix line ends, and the cache has another
+    layout.
+    """
 
     path: Path
     md5: str
     maker: str  # as in `dvc repro <maker>`; of an added file its `.dvc` file
+    legacy: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -76,7 +81,7 @@ def _add(found: dict[Path, Output], base: Path, outs: Any, maker: str) -> None:
     for out in outs or ():
         if out.get("md5") and out.get("cache", True):
             path = Path(os.path.normpath(base / out["path"]))
-            found[path] = Output(path, out["md5"], maker)
+            found[path] = Output(path, out["md5"], maker, legacy="hash" not in out)
 
 
 def _records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Iterator[Path]:
@@ -136,18 +141,23 @@ def is_own(root: Path, path: Path) -> bool:
     out of the project.
     """
     folder = path.parent.resolve()
-    cache = (cache_folder(root) / "files" / "md5").resolve()
-    return folder.is_relative_to(root.resolve()) or (folder.is_relative_to(cache) and _is_object(path))
+    in_cache = folder.parent in [f.resolve() for f in object_folders(cache_folder(root))]
+    return folder.is_relative_to(root.resolve()) or (in_cache and _is_object(path))
 
 
-def object_of(cache: Path, md5: str) -> Path:
+def object_folders(cache: Path) -> tuple[Path, Path]:
+    """Where the objects of DVC 3 and those of DVC 2 lie."""
+    return cache / "files" / "md5", cache
+
+
+def object_of(cache: Path, md5: str, legacy: bool) -> Path:
     """Where the cache keeps the bytes with this md5."""
-    return cache / "files" / "md5" / md5[:2] / md5[2:]
+    return object_folders(cache)[legacy] / md5[:2] / md5[2:]
 
 
-def objects(cache: Path) -> list[Path]:
-    """Everything that the cache keeps, by name; temporary names of unfinished transfers are not among it."""
-    folder = cache / "files" / "md5"
+def objects(cache: Path, legacy: bool) -> list[Path]:
+    """All that DVC 3, or DVC 2, keeps in its cache, by name; unfinished transfers are not among it."""
+    folder = object_folders(cache)[legacy]
     shards = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     return [p for shard in shards for p in sorted(shard.iterdir()) if _is_object(p)]
 
@@ -155,6 +165,23 @@ def objects(cache: Path) -> list[Path]:
 def _is_object(path: Path) -> bool:
     name = path.parent.name + path.name.removesuffix(".dir")
     return len(name) == 32 and set(name) <= set("0123456789abcdef")
+
+
+def absent_outputs(root: Path) -> str:
+    """A sentence about outputs on record that were made elsewhere only; "" where none or all are so.
+
+    Of a fresh clone in which nothing was run yet there is nothing to say.
+    """
+    cache = cache_folder(root)
+    made = [o for o in outputs(root) if o.is_made]
+    absent = [o for o in made if not o.path.exists() and not object_of(cache, o.md5, o.legacy).exists()]
+    if not absent or len(absent) == len(made):
+        return ""
+    makers = ", ".join(dict.fromkeys(o.maker for o in absent))
+    return (
+        f"dvc.lock names outputs that are not on this machine, of {makers}; experiments run without them, "
+        "but `dvc exp apply` says that their checkout failed. `dvc repro` makes them, `dvc pull` brings them"
+    )
 
 
 def files_of(listing: Path) -> dict[str, str] | None:

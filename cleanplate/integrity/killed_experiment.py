@@ -4,11 +4,17 @@ It runs on a detached HEAD with the values of its `-S` options in params.yaml, a
 EXEC_HEAD is the commit that it started from, EXEC_MERGE a stash of the workspace with the options applied.
 What the workspace was before is in another stash (`WIP on …`) that was dropped, but that git still has;
 where there is none, the workspace was clean.
+
+One whose stage failed leaves the options too, and of the notes EXEC_HEAD alone; its stash was dropped like
+the other one. An experiment of the name in its subject: it ended well, and its values were meant.
+
+Notes and HEAD belong to the whole git repository, of which the project may be a subfolder: so do the files.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -24,15 +30,17 @@ MOVED = re.compile(r"^checkout: moving from (\S+) to ")
 
 def killed_experiment(root: Path) -> list[Ailment]:
     """A detached HEAD, options left in files, and DVC's notes. Call when nothing is at work here."""
-    if not (root / ".git").exists():
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top:
         return []
     refs = {name: _git(root, "rev-parse", "-q", "--verify", f"refs/exps/exec/{name}") for name in REFS}
     refs = {name: rev for name, rev in refs.items() if rev}
     if not refs:
         return []
     found = _detached(root, refs.get("EXEC_HEAD", ""))
-    found += _options(root, refs.get("EXEC_HEAD", ""), refs.get("EXEC_MERGE", ""))
-    notes = "notes of a killed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
+    head = refs.get("EXEC_HEAD", "")
+    found += _options(Path(top), head, refs.get("EXEC_MERGE") or _failed(root, head))
+    notes = "notes of a killed or failed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
     return [*found, Ailment(notes, "removes them", lambda: _drop(root, list(refs)))]
 
 
@@ -59,50 +67,65 @@ def _branch_before(root: Path, head: str) -> str:
     )
 
 
-def _options(root: Path, head: str, merge: str) -> list[Ailment]:
-    """Files that are as the experiment wanted them, not as they were before."""
+def _options(top: Path, head: str, merge: str) -> list[Ailment]:
+    """Files below the repository's root that are as the experiment wanted them, not as they were before."""
     if not head or not merge:
         return []
-    before = _before(root, head, merge) or head
-    changed = _git(root, "diff", "--name-only", "-z", before, merge, "--", ":!.dvc/tmp").split("\0")
+    before = _before(top, head, merge) or head
+    changed = _git(
+        top, "diff", "--name-only", "-z", before, merge, "--", ":(exclude,glob)**/.dvc/tmp/**"
+    ).split("\0")
     found = []
     for name in filter(None, changed):
-        path, asked = root / name, _blob(root, merge, name)
+        path, asked = top / name, _blob(top, merge, name)
         if not path.is_file() or asked is None or path.read_bytes() != asked:
             continue  # back already, or changed since: then it is the user's
-        old = _blob(root, before, name)
+        old = _blob(top, before, name)
         if old is None:
             continue
         origin = "the last commit" if before == head else "your uncommitted version"
         found.append(
             Ailment(
-                f"options of a killed `dvc exp run` are still in {name}",
+                f"options of a killed or failed `dvc exp run` are still in {os.path.relpath(path)}",
                 f"restores {origin}",
-                lambda p=path, b=old: _restore(root, p, b),
+                lambda p=path, b=old: _restore(top, p, b),
             )
         )
     return found
 
 
+def _failed(root: Path, head: str) -> str:
+    """The dropped stash of the last experiment that ran on the workspace, if it failed; else ""."""
+    stashes = _dropped(root, head, f"dvc-exp:{head}:")
+    subject = _git(root, "log", "-1", "--format=%s", stashes[-1]) if stashes else ""
+    ended = _git(root, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    name = subject.rpartition(":")[2]
+    return "" if not name or any(ref.rpartition("/")[2] == name for ref in ended) else stashes[-1]
+
+
+def _dropped(root: Path, head: str, subject: str, start: int = 0, end: int | None = None) -> list[str]:
+    """Dropped stashes on top of `head`, oldest first, whose subject begins so; seconds since 1970."""
+    lines = _git(root, "fsck", "--unreachable", "--no-reflogs", "--no-progress").splitlines()
+    found: list[tuple[int, str]] = []
+    for commit in [line.split()[2] for line in lines if line.startswith("unreachable commit ")]:
+        facts = _git(root, "log", "-1", "--format=%P%n%ct%n%s", commit).split("\n")
+        parents, when, said = [*facts, "", "", ""][:3]
+        in_time = start <= int(when or 0) and (end is None or int(when or 0) <= end)
+        if parents.split()[:1] == [head] and said.startswith(subject) and in_time:
+            found.append((int(when or 0), commit))
+    return [commit for _, commit in sorted(found)]
+
+
 def _before(root: Path, head: str, merge: str) -> str:
     """The dropped stash of the workspace from just before the experiment's own; "" if there was none."""
     end = int(_git(root, "log", "-1", "--format=%ct", merge) or 0)
-    lines = _git(root, "fsck", "--unreachable", "--no-reflogs", "--no-progress").splitlines()
-    commits = [line.split()[2] for line in lines if line.startswith("unreachable commit ")]
-    best: tuple[int, str] = (0, "")
-    for commit in commits:
-        facts = _git(root, "log", "-1", "--format=%P%n%ct%n%s", commit).split("\n")
-        parents, when, subject = [*facts, "", "", ""][:3]
-        ours = parents.split()[:1] == [head] and subject.startswith("WIP on ")
-        if ours and end - SECONDS <= int(when or 0) <= end:
-            best = max(best, (int(when), commit))
-    return best[1]
+    return next(iter(_dropped(root, head, "WIP on ", end - SECONDS, end)[-1:]), "")
 
 
-def _restore(root: Path, path: Path, content: bytes) -> None:
+def _restore(top: Path, path: Path, content: bytes) -> None:
     with atomic_file(path) as part:
         part.write_bytes(content)
-    _must(root, "reset", "-q", "--", str(path.relative_to(root)))
+    _must(top, "reset", "-q", "--", str(path.relative_to(top)))
 
 
 def _drop(root: Path, names: list[str]) -> None:

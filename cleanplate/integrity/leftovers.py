@@ -11,8 +11,9 @@ from typing import Any
 
 import psutil
 
-from cleanplate.integrity.dvc_records import is_own
-from stages.shared.dvc_cache import cache_folder, dvc_setting
+from cleanplate.experiments.git import git
+from cleanplate.integrity.dvc_records import is_own, object_folders
+from stages.shared.dvc_cache import cache_folder, dvc_settings
 
 PART = re.compile(r"^\..+\.(\d+)\.(part|old)$")
 TOPS = ("build", "reports", "quick", "demo", ".cache")
@@ -29,18 +30,25 @@ class Ailment:
 
 
 def at_work(root: Path) -> list[str]:
-    """Commands of living processes of DVC and of stages in this folder or below."""
-    here, own = root.resolve(), {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
+    """Commands of living processes: stages in this folder or below, and DVC anywhere in the git repository.
+
+    An experiment of a neighbouring project detaches the same HEAD.
+    """
+    here = root.resolve()
+    repository = Path(git("-C", str(root), "rev-parse", "--show-toplevel").rstrip("\n") or here)
+    own = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if process.pid in own or not Path(process.cwd()).is_relative_to(here):
+            place = Path(process.cwd())
+            if process.pid in own or not place.is_relative_to(repository):
                 continue
         except (psutil.Error, OSError):
             continue
         names = {Path(part).name for part in command[:3]}
-        if "dvc" in names or any(part.startswith("stages.") for part in command):
+        is_stage = place.is_relative_to(here) and any(part.startswith("stages.") for part in command)
+        if "dvc" in names or is_stage:
             found.append(f"{process.pid}: {' '.join(command)[:100]}")
     return found
 
@@ -49,14 +57,15 @@ def half_written(root: Path) -> list[Ailment]:
     """Temporary names of processes that live no more, of ours and of DVC's cache."""
     found = []
     places = [p for top in TOPS for p in sorted((root / top).rglob(".*"))]
-    kept = cache_folder(root) / "files" / "md5"
+    kept = cache_folder(root)
     for path in places:
         match = PART.match(path.name)
         if match and is_own(root, path) and not psutil.pid_exists(int(match[1])):
             found.append(Ailment(f"half-written: {path}", "removes it", lambda p=path: _remove(p)))
     found += [
         Ailment(f"a transfer that was cut short: {path}", "removes it", lambda p=path: _remove(p))
-        for path in (sorted(kept.rglob("*.tmp")) if kept.is_dir() else ())
+        for folder in object_folders(kept)
+        for path in sorted((*folder.glob("*.tmp"), *folder.glob("??/*.tmp")))
         if TRANSFER.search(path.name) and kept.resolve() in path.resolve().parents
     ]
     return found
@@ -82,7 +91,7 @@ def stale_locks(root: Path) -> list[Ailment]:
             shown = ", ".join(str(pid) for pid in sorted(holders))
             what = f"a lock of DVC is held by a dead process ({shown}): {path}"
             found.append(Ailment(what, "frees it", lambda p=path: _freed(p)))
-    if (dvc_setting(root, "core", "hardlink_lock") or "").lower() == "true":
+    if dvc_settings(root)["core"].get("hardlink_lock"):
         found += [
             Ailment(f"a lock of DVC that nobody holds: {path}", "removes it", path.unlink)
             for path in (root / ".dvc/tmp/lock", root / ".dvc/tmp/rwlock.lock")

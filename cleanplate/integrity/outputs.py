@@ -17,6 +17,8 @@ from stages.shared.dvc_cache import cache_folder
 OWN_COPY = (
     "restore it from your own copy or with `dvc pull`; it was added by hand, so no stage can make it again"
 )
+KINDS = ("md5", "md5-dos2unix")  # what DVC 3 and DVC 2 call a file by
+Hashes = dict[tuple[int, int, bool], str]  # (device, inode, legacy) -> md5 of what was read
 AGAIN = "`cleanplate doctor --mend`, then `dvc repro`"
 
 
@@ -50,8 +52,11 @@ def check_cache_and_outputs(root: Path) -> Findings:
     """
     cache = cache_folder(root)
     found = Findings()
-    kept = objects(cache)
-    good, inodes = _hashed_objects(kept, found)
+    good: set[Path] = set()
+    hashes: Hashes = {}
+    kept = [*objects(cache, legacy=False), *objects(cache, legacy=True)]
+    for legacy in (False, True):
+        good |= _hashed_objects(objects(cache, legacy), legacy, hashes, found)
     known = outputs(root)
     precious = _added_objects(known, cache)
     for path in kept:
@@ -59,7 +64,7 @@ def check_cache_and_outputs(root: Path) -> Findings:
             again, remove = (OWN_COPY, ()) if path in precious else (AGAIN, (path,))
             found.damage.append(Damage("changed in DVC's cache", path, again, remove))
     for output in known:
-        _check_output(output, cache, good, inodes, found)
+        _check_output(output, cache, good, hashes, found)
     return found
 
 
@@ -68,31 +73,28 @@ def _added_objects(known: list[Output], cache: Path) -> set[Path]:
     found: set[Path] = set()
     for output in known:
         if not output.is_made:
-            entry = object_of(cache, output.md5)
+            entry = object_of(cache, output.md5, output.legacy)
             md5s = (files_of(entry) or {}).values() if output.is_folder else ()
-            found |= {entry, *(object_of(cache, md5) for md5 in md5s)}
+            found |= {entry, *(object_of(cache, md5, output.legacy) for md5 in md5s)}
     return found
 
 
-def _hashed_objects(kept: list[Path], found: Findings) -> tuple[set[Path], dict[tuple[int, int], str]]:
-    """The objects that are what their name says, and the md5 of each inode that was read."""
+def _hashed_objects(kept: list[Path], legacy: bool, hashes: Hashes, found: Findings) -> set[Path]:
+    """The objects that are what their name says; `hashes` gets the md5 of each inode that was read."""
     good: set[Path] = set()
-    inodes: dict[tuple[int, int], str] = {}
-    for path, md5 in hashed(kept, "md5", "cache"):
+    for path, md5 in hashed(kept, KINDS[legacy], "cache"):
         if md5 is None:
             continue
         facts = path.stat()
         found.files, found.bytes = found.files + 1, found.bytes + facts.st_size
-        inodes[facts.st_dev, facts.st_ino] = md5
+        hashes[facts.st_dev, facts.st_ino, legacy] = md5
         if md5 == path.parent.name + path.name.removesuffix(".dir"):
             good.add(path)
-    return good, inodes
+    return good
 
 
-def _check_output(
-    output: Output, cache: Path, good: set[Path], inodes: dict[tuple[int, int], str], found: Findings
-) -> None:
-    kept = object_of(cache, output.md5)
+def _check_output(output: Output, cache: Path, good: set[Path], hashes: Hashes, found: Findings) -> None:
+    kept = object_of(cache, output.md5, output.legacy)
     expected = {"": output.md5}
     if output.is_folder:
         listed = files_of(kept) if kept in good else None
@@ -104,7 +106,7 @@ def _check_output(
         expected = listed
     there: list[tuple[Path, str]] = []
     for name, md5 in sorted(expected.items()):
-        place, entry = (output.path / name if name else output.path), object_of(cache, md5)
+        place, entry = (output.path / name if name else output.path), object_of(cache, md5, output.legacy)
         if not entry.exists():
             found.damage.append(_missing(output, place, entry))
         if place.is_file():
@@ -114,10 +116,10 @@ def _check_output(
                 f" or `dvc repro {output.maker}`" if output.is_made else ""
             )
             found.damage.append(Damage("missing in the workspace", place, fix))
-    unread = [p for p, _ in there if _inode(p) not in inodes]
-    known = dict(hashed(unread, "md5", output.path.name))
+    unread = [p for p, _ in there if (*_inode(p), output.legacy) not in hashes]
+    known = dict(hashed(unread, KINDS[output.legacy], output.path.name))
     for place, md5 in there:
-        actual = known.get(place) if place in known else inodes.get(_inode(place))
+        actual = known.get(place) if place in known else hashes.get((*_inode(place), output.legacy))
         found.files += place in known
         found.bytes += place.stat().st_size if place in known else 0
         if actual != md5 and output.is_made:
@@ -174,6 +176,10 @@ def hashed(paths: Iterable[Path], kind: str, label: str) -> Iterator[tuple[Path,
 def _hasher(kind: str) -> Callable[[Path], str | None]:
     def hash_of(path: Path) -> str | None:
         try:
+            if kind == KINDS[True]:
+                from dvc_data.hashfile.hash import file_md5
+
+                return file_md5(str(path), name=kind)
             with path.open("rb") as f:
                 return hashlib.file_digest(f, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
         except OSError:

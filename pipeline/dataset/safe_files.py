@@ -5,14 +5,13 @@ opened.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 
+from pipeline.dataset.dvc_links import is_cached
+
 LONGEST = 240  # bytes of a name: file systems allow 255, and pictures made from a photo add to its name
 AGAIN = "copy the file itself to this place"
-# A photo that DVC keeps may be a link into its cache, where files lie under their md5.
-DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?$")
 
 
 class Unusable(Exception):
@@ -40,7 +39,7 @@ def name_problem(name: str) -> str:
 
 
 def checked_path(root: Path, relative: str) -> Path:
-    """`root/relative`, if that is a regular file, itself or by a link that stays below `root`.
+    """`root/relative`, if that is a regular file: itself, or by a link below `root` or into DVC's cache.
 
     Args:
         root: a folder, already resolved.
@@ -61,7 +60,7 @@ def checked_path(root: Path, relative: str) -> Path:
     except OSError as e:
         circular = "a link that leads to itself" if path.is_symlink() else f"it cannot be read ({e.strerror})"
         raise Unusable(circular, AGAIN) from e
-    if real != str(path) and not _below(real, root) and not DVC_CACHE.search(real):
+    if real != str(path) and not _below(real, root) and not is_cached(real, root):
         raise Unusable("a link that leads out of the data folder", AGAIN)
     if not stat.S_ISREG(mode):
         raise Unusable(f"{_kind(mode)}, not a file", "remove it")
@@ -106,6 +105,6 @@ def checked_folder(root: Path, relative: str) -> Path:
     """
     path = root / relative
     real = os.path.realpath(path, strict=True)
-    if not _below(real, root) and not DVC_CACHE.search(real):
+    if not _below(real, root):
         raise OSError(0, "a link that leads out of the data folder", str(path))
     return path

@@ -122,5 +122,6 @@ def test_folder_that_is_no_project_says_so(tmp_path: Path) -> None:
 def test_commands_start_without_what_takes_long_to_import() -> None:
     names = ("compare", "sweep", "vote", "score")
     heavy = "{'pandas', 'dvc', 'torch'}"
-    code = f"import sys; from commands import {', '.join(names)}; print({heavy} & set(sys.modules))"
+    imports = f"from cleanplate.commands import {', '.join(names)}"
+    code = f"import sys; {imports}; print({heavy} & set(sys.modules))"
     assert run(ROOT, sys.executable, "-c", code).strip() == "set()"

@@ -86,7 +86,7 @@ def test_a_killed_experiment_is_undone_and_own_edits_stay(repository: Path) -> N
     code, said = doctor(repository)
     assert code == 1
     assert "a detached HEAD" in said
-    assert "options of a killed `dvc exp run` are still in params.yaml" in said
+    assert "options of a killed or failed `dvc exp run` are still in params.yaml" in said
 
     code, said = doctor(repository, "--mend")
     assert code == 0, said
@@ -94,6 +94,26 @@ def test_a_killed_experiment_is_undone_and_own_edits_stay(repository: Path) -> N
     assert (repository / "notes.txt").read_text() == "mine"
     assert git(repository, "rev-parse", "--abbrev-ref", "HEAD") == "main"
     assert "EXEC" not in git(repository, "for-each-ref")
+
+
+def test_a_failed_experiment_is_undone_and_one_that_ended_well_stays(repository: Path) -> None:
+    params = repository / "params.yaml"
+    params.write_text(params.read_text().replace("  margin: 0.3\n", OWN))
+    mine = params.read_bytes()
+    code, _ = run(repository, *dvc("exp", "run", "-S", "relabel.corrections=none.csv", "relabel"))
+    assert code != 0
+    assert params.read_bytes() != mine
+    code, said = doctor(repository, "--mend")
+    assert code == 0, said
+    assert params.read_bytes() == mine
+    code, said = run(
+        repository, *dvc("exp", "run", "-S", "relabel.age_rules=[{from: 59, to: 60}]", "relabel")
+    )
+    assert code == 0, said
+    meant = params.read_bytes()
+    assert meant != mine
+    doctor(repository, "--mend")
+    assert params.read_bytes() == meant
 
 
 def test_edits_made_since_are_not_touched(repository: Path) -> None:

@@ -101,8 +101,13 @@ def test_folders_that_are_links(root: Path, tmp_path: Path) -> None:
     assert "train/images/000010_male_Asian_20" in quarantine()
 
 
-def test_photos_that_dvc_links_into_its_cache_are_used(root: Path, tmp_path: Path) -> None:
-    cached = tmp_path / "cache" / "files" / "md5" / "ab" / ("0" * 30)
+@pytest.mark.parametrize("layout", ["files/md5", "."])  # of DVC 3 and of DVC 2
+def test_photos_that_dvc_links_into_its_cache_are_used(root: Path, tmp_path: Path, layout: str) -> None:
+    (Path.cwd() / ".dvc").mkdir()
+    (Path.cwd() / ".dvc" / "config").write_text(
+        f"[core]\n  no_scm = true\n[cache]\n  dir = {tmp_path / 'kept'}\n"
+    )
+    cached = tmp_path / "kept" / layout / "ab" / ("0" * 30)
     cached.parent.mkdir(parents=True)
     photo = root / "train" / "images" / ANNA / "mask1.jpg"
     photo.rename(cached)
