@@ -4,8 +4,10 @@ Which entry counts is settled as PIL's `ImageOps.exif_transpose` does it. Of a J
 first one counts, also where it has no orientation and a later one does: PIL and viewers do so, while OpenCV
 takes a later block that has one. A later block is mostly what an editor left of a photo that it has turned
 already. Of several entries in the directory the first that can be read counts. A value may be of any numeric
-type but BYTE; of several values the first counts. An orientation that stands in XMP only is not applied: PIL
-does that, while OpenCV and browsers do not, and tools that turn a photo leave it there.
+type but BYTE; of several values the first counts. A PNG may hold one block;
+of several the first counts, as in libpng and OpenCV, while PIL takes the last. An orientation that stands in
+XMP only is not applied: PIL does that, while OpenCV and browsers do not, and tools that turn a photo leave it
+there.
 """
 
 from __future__ import annotations

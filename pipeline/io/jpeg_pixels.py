@@ -1,7 +1,7 @@
 """A JPEG's pixels by libjpeg-turbo, with every warning an error, but for deviations that leave pixels whole.
 
-libjpeg reports only its first warning, so none can be excused by its text: another may hide behind it. What is
-known to be harmless is put right in the bytes instead, and these are then decoded as strictly as any others:
+libjpeg reports only its first warning, so none can be excused by its text: another may hide behind it. What
+is known to be harmless is put right in the bytes instead, and these are then decoded as strictly as any:
 
 - a scan header other than 0, 63, 0 in a sequential JPEG, where it has no meaning (Samsung's cameras)
 - stray bytes between header segments, or between scans
