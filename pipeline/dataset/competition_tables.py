@@ -25,7 +25,7 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
     gender, race, age or id than the folder's name, and a folder without a row, are notes.
     """
     rows = rows_of(root, TABLE, COLUMNS, (), listing)
-    if rows is None:
+    if rows is None or note_no_rows(rows, TABLE, listing):
         return
     folders = {unicodedata.normalize("NFC", p): p for p in people}  # macOS writes names decomposed
     lines: dict[str, Row] = {}
@@ -51,6 +51,16 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
             )
             listing.notes.append(f"{TABLE} line {row.line}: there is no folder train/images/{path}")
     listing.notes += [f"train/images/{folders[p]}: not in {TABLE}" for p in sorted(set(folders) - set(lines))]
+
+
+def note_no_rows(rows: Sequence[Row], table: str, listing: Listing) -> bool:
+    """Whether a table has none but its header, which then is told: somebody expects it to say something."""
+    if rows:
+        return False
+    reason = "a table with a header and no rows"
+    listing.set_aside(table, reason, "add rows, or remove the table", counts=False)
+    listing.notes.append(f"{table}: {reason}")
+    return True
 
 
 def rows_of(

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.competition_tables import note_no_rows, rows_of
 from pipeline.dataset.csv_reading import Row
 from pipeline.dataset.listing import Candidate, Listing, with_position
 from pipeline.dataset.safe_files import name_problem
@@ -31,6 +31,7 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             if problem := formula_problem(name):
                 listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
     else:
+        note_no_rows(rows, TABLE, listing)
         wanted = _wanted(rows, by_name, listing)
         for name in sorted(set(by_name) - set(wanted.values())):
             listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.competition_tables import note_no_rows, rows_of
 from pipeline.dataset.csv_reading import Row
-from pipeline.dataset.listing import Candidate, Listing, without_twins
+from pipeline.dataset.listing import Candidate, Listing, system_file_reason, without_twins
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.formula import formula_problem
+from pipeline.io.system_files import is_system_path, system_folder
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.params.schema import Data
 from pipeline.runtime.errors import Problems, UserError, nearest
@@ -44,9 +45,12 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
             raise Problems("the table of photos cannot be used", listing.problems)
         fix = "set data.table to a table below data.root, or data.layout to folders"
         raise UserError("the table of photos is missing", where=root / data.table, fix=fix)
+    note_no_rows(rows, data.table, listing)
     photos = _candidates(rows, data.table, listing)
     listing.problems += _contradictions(photos, data.table)
-    kept = without_twins([p for _, p in photos], listing)
+    own = [p for _, p in photos if not is_system_path(PurePosixPath(p.image))]
+    _set_system_aside([p.image for _, p in photos], listing)
+    kept = without_twins(own, listing)
     people = sorted({p.person for p in kept if p.split == "train"})
     chosen = set(people[:limit] if limit else people)
     used = {p.image for p in kept}
@@ -57,6 +61,15 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
     wanted = {image for _, image in listing.eval_rows}
     listing.photos += [p for p in kept if p.image in wanted]
     return listing
+
+
+def _set_system_aside(images: Sequence[str], listing: Listing) -> None:
+    """Lists what a table names but a tool made: tables are often made by walking through all folders."""
+    for folder in sorted({system_folder(image) for image in images} - {""}):
+        listing.set_system_aside(folder)
+    for image in images:
+        if not system_folder(image) and (stray := system_file_reason(image)):
+            listing.set_aside(image, *stray)
 
 
 def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple[int, Candidate]]:
