@@ -15,6 +15,7 @@ from pipeline.dataset.eval_table import arrange_eval
 from pipeline.dataset.listing import Candidate, Listing, is_picture, stray_reason, without_twins
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
+from pipeline.io.spelling import spelled_twice
 from pipeline.io.system_files import is_system
 from pipeline.labels import MASK_OF_STEM
 from pipeline.params.schema import Data
@@ -52,10 +53,13 @@ def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]
     """What lies in a folder, by name (code points, so that no locale matters)."""
     try:
         with os.scandir(checked_folder(root, folder)) as entries:
-            return sorted(entries, key=lambda e: e.name)
+            found = sorted(entries, key=lambda e: e.name)
     except OSError as e:
         listing.set_aside(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
         return []
+    names = (e.name for e in found if is_picture(e.name) or _is_folder(e))
+    listing.problems += [f"{folder}: {problem}" for problem in spelled_twice(names)]
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
