@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Aside, Candidate, Listing
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
@@ -66,10 +67,11 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     """The data folder, resolved, and what it holds.
 
     Raises:
-        UserError: the folder is missing, or is not laid out as `data.layout` says.
+        UserError: the folder is missing, overlaps our outputs, or is not laid out as `data.layout` says.
         Problems: labels that cannot be read, all of them.
     """
     root = Path(data.root)
+    refuse_overlap(root)
     if not root.is_dir():
         what = "the data folder is not a folder" if root.exists() else "the data folder is missing"
         raise UserError(what, where=root, fix="set data.root in params.yaml; `dvc repro` draws demo/data")
