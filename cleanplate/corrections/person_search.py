@@ -65,7 +65,8 @@ class PersonSearch:
     def short(self, person: str) -> str:
         """The id if that is enough to find `person`, else the whole name."""
         id_ = id_of(person)
-        return id_ if self._by_id.get(composed(id_)) == [person] else person
+        found = [composed(p) for p in self._by_id.get(composed(id_), [])]
+        return id_ if found == [composed(person)] else person
 
     def _close(self, text: str) -> list[str]:
         return [p for p in self.people if composed(p)[:4] == text[:4]]

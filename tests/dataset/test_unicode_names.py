@@ -132,6 +132,7 @@ def test_imports_find_people(disk: str, table: str) -> None:
     search = PersonSearch([person, ANNA])
     assert search.find(form(table, PERSON)) == person
     assert search.find(form(table, NAME)) == person
+    assert search.short(form(table, PERSON)) == form(table, NAME)
     importer = Importer(labels(person), "test")
     out = renames(importer, form(table, f"{PERSON},{NAME}_male_Asian_30\n").encode(), "renames.csv")
     assert [(e.person, e.field, e.new) for e in out.entries] == [(person, "gender", "male")]
