@@ -118,7 +118,7 @@ def test_from_real_photos_to_metrics_and_only_what_a_change_touches_runs(reposit
     assert detected["found"] > 0.7 * detected["photos"], "MTCNN finds most faces, masked ones too"
     mattes = json.loads((repository / "reports/fit_segmenter.json").read_text())
     assert next(v for k, v in mattes.items() if "iou" in k.lower()) > 0.6, mattes
-    metrics = json.loads((repository / "reports/metrics.json").read_text())
+    metrics = json.loads((repository / "reports/evaluate.json").read_text())
     for scores in (metrics, metrics["mask"], metrics["gender"], metrics["age"]):
         assert (
             0 <= scores["macro_f1"]["low"] <= scores["macro_f1"]["value"] <= scores["macro_f1"]["high"] <= 1

@@ -41,12 +41,15 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     """Problems, notes, and how many photos there are."""
     from cleanplate.preflight import checks as _checks
     from cleanplate.preflight import networks as _networks
+    from pipeline.dataset.data_root import refuse_overlap
     from pipeline.runtime.progress import say
 
     root = Path()
     problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
+    if overlap := _checks.said(lambda: refuse_overlap(Path(params.data.root))):
+        return problems + overlap, notes, 0
     if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
@@ -75,7 +78,7 @@ def _absent() -> list[str]:
     try:
         return [note] if (note := absent_outputs(Path())) else []
     except UserError as e:  # half a dvc.lock
-        return [f"{e.message}; `cleanplate doctor` says more"]
+        return [f"{str(e).splitlines()[0]}; `cleanplate doctor` says more"]
 
 
 def _main_root() -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.dataset.corrections_table import Entry
+from pipeline.io.spelling import composed
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ def table_diff(first: Sequence[tuple[int, Entry]], second: Sequence[tuple[int, E
     here = {_says(e) for _, e in second}
     by_person: dict[tuple[str, str], list[tuple[int, Entry]]] = {}
     for line, e in second:
-        by_person.setdefault((e.person, e.field), []).append((line, e))
+        by_person.setdefault((composed(e.person), e.field), []).append((line, e))
     contradicting = [
         ((line, a), (other, b))
         for line, a in first
-        for other, b in by_person.get((a.person, a.field), [])
+        for other, b in by_person.get((composed(a.person), a.field), [])
         if a.field != "drop" and a.new != b.new and _overlap(a, b)
     ]
     clashing = {_says(a) for (_, a), _ in contradicting} | {_says(b) for _, (_, b) in contradicting}
@@ -40,9 +41,13 @@ def table_diff(first: Sequence[tuple[int, Entry]], second: Sequence[tuple[int, E
 
 
 def _says(e: Entry) -> tuple[str, ...]:
-    return e.person, PurePosixPath(e.image).stem, e.field, e.old, e.new
+    return composed(e.person), _photo(e), e.field, e.old, e.new
+
+
+def _photo(e: Entry) -> str:
+    return composed(PurePosixPath(e.image).stem)
 
 
 def _overlap(a: Entry, b: Entry) -> bool:
-    photos = PurePosixPath(a.image).stem, PurePosixPath(b.image).stem
+    photos = _photo(a), _photo(b)
     return "" in photos or photos[0] == photos[1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cleanplate.integrity.dvc_records import Output, files_of, object_of, objects, outputs
-from pipeline.dataset.listing import is_system
+from pipeline.io.system_files import is_system
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
 from stages.shared.dvc_cache import cache_folder

@@ -13,6 +13,7 @@ from cleanplate.review.people import Person
 from pipeline.dataset.corrections import names_photo, read_corrections
 from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
 from pipeline.io.atomic import write_text
+from pipeline.io.spelling import composed
 from pipeline.runtime.errors import Problems
 
 Row = Entry | Kept
@@ -71,11 +72,11 @@ class Tables:
         self._people: dict[str, list[Placed]] = {}
         for rows, path in ((self.entries, corrections), (self.kept, reviewed)):
             for line, row in rows:
-                self._people.setdefault(row.person, []).append(Placed(row, str(path), line))
+                self._people.setdefault(composed(row.person), []).append(Placed(row, str(path), line))
 
     def about(self, person: str) -> list[Placed]:
         """All rows about a person."""
-        return self._people.get(person, [])
+        return self._people.get(composed(person), [])
 
     def version(self, person: str) -> str:
         """Changes whenever the rows about a person do."""
@@ -88,8 +89,8 @@ class Tables:
         Raises:
             Problems: rows that do not fit, contradict each other, or keep what another corrects.
         """
-        entries = [(n, e) for n, e in self.entries if person in (None, e.person)]
-        kept = [(n, k) for n, k in self.kept if person in (None, k.person)]
+        entries = [(n, e) for n, e in self.entries if person is None or _is_about(e, person)]
+        kept = [(n, k) for n, k in self.kept if person is None or _is_about(k, person)]
         whole = person is None and self.bytes[0].strip()
         data = self.bytes[0] if whole else entries_text(Entry, (e for _, e in entries)).encode()
         wrong: list[str] = []
@@ -114,6 +115,10 @@ class Tables:
             jobs.reverse()
         for path, text in jobs:
             write_text(path, text)
+
+
+def _is_about(row: Row, person: str) -> bool:
+    return composed(row.person) == composed(person)
 
 
 def _bytes(path: Path) -> bytes:

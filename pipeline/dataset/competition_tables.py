@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pipeline.dataset.csv_reading import Row, read_rows
 from pipeline.dataset.listing import Listing
 from pipeline.dataset.person import read_person
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
+from pipeline.io.spelling import composed
 from pipeline.labels import read_age, read_gender
 from pipeline.runtime.errors import Problems
 
@@ -25,13 +25,13 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
     gender, race, age or id than the folder's name, and a folder without a row, are notes.
     """
     rows = rows_of(root, TABLE, COLUMNS, (), listing)
-    if rows is None:
+    if rows is None or note_no_rows(rows, TABLE, listing):
         return
-    folders = {unicodedata.normalize("NFC", p): p for p in people}  # macOS writes names decomposed
+    folders = {composed(p): p for p in people}
     lines: dict[str, Row] = {}
     for row in rows:
         wrong = _unreadable(row)
-        path = unicodedata.normalize("NFC", row["path"].strip("/").split("/")[-1])
+        path = composed(row["path"].strip("/").split("/")[-1])
         if not path:
             wrong.append("path is empty")
         elif ".." in row["path"].replace("\\", "/").split("/"):
@@ -51,6 +51,16 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
             )
             listing.notes.append(f"{TABLE} line {row.line}: there is no folder train/images/{path}")
     listing.notes += [f"train/images/{folders[p]}: not in {TABLE}" for p in sorted(set(folders) - set(lines))]
+
+
+def note_no_rows(rows: Sequence[Row], table: str, listing: Listing) -> bool:
+    """Whether a table has none but its header, which then is told: somebody expects it to say something."""
+    if rows:
+        return False
+    reason = "a table with a header and no rows"
+    listing.set_aside(table, reason, "add rows, or remove the table", counts=False)
+    listing.notes.append(f"{table}: {reason}")
+    return True
 
 
 def rows_of(
@@ -90,10 +100,10 @@ def _differences(row: Row, folder: str) -> list[str]:
     return [
         f"{TABLE} line {row.line}: {field} is {said[field]!r}; {folder} is what counts"
         for field in said
-        if unicodedata.normalize("NFC", said[field]) != unicodedata.normalize("NFC", named[field])
+        if composed(said[field]) != composed(named[field])
     ]
 
 
 def _same_id(said: str, named: str) -> bool:
     """Spreadsheets drop the zeros in front of an id; that is no difference."""
-    return unicodedata.normalize("NFC", said).lstrip("0") == unicodedata.normalize("NFC", named).lstrip("0")
+    return composed(said).lstrip("0") == composed(named).lstrip("0")

@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from pipeline.dataset.csv_reading import Row, read_rows
+from pipeline.io.spelling import composed
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.runtime.errors import Problems, nearest
 
@@ -59,7 +60,7 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
             other, or that cannot be read; all of them, each with its line.
     """
     rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
-    people = {str(p): g for p, g in labels.groupby("person", sort=False)} if rows else {}
+    people = {composed(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
     ids: dict[str, list[str]] = {}
     for person in people:
         ids.setdefault(_bare_id(person), []).append(person)
@@ -81,7 +82,7 @@ def _corrections_of(
     row: Row, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]
 ) -> tuple[list[Correction], list[str]]:
     """The corrections that one row means, and what is wrong with it."""
-    person, field = row["person"], row["field"].lower()
+    person, field = composed(row["person"]), row["field"].lower()
     wrong: list[str] = []
     if field not in FIELDS:
         close = nearest(field, FIELDS)
@@ -90,6 +91,7 @@ def _corrections_of(
     if person not in people:
         return [], [*wrong, _nobody(person, people, ids)]
     photos = people[person]
+    key = str(photos["person"].iloc[0])
     if row["image"]:
         photos = photos[[names_photo(str(image), row["image"]) for image in photos["image"]]]
         if photos.empty:
@@ -105,15 +107,13 @@ def _corrections_of(
         if said != [str(old)]:
             return [], [_stale(row, field, old, new, said)]
     images = sorted(str(i) for i in photos["image"])
-    return [
-        Correction(i, person, field, old, new, row["reason"], row["source"], row.line) for i in images
-    ], []
+    return [Correction(i, key, field, old, new, row["reason"], row["source"], row.line) for i in images], []
 
 
 def names_photo(image: str, text: str) -> bool:
-    """Whether `text` is the key, the file name or the stem of `image`."""
-    path = PurePosixPath(image)
-    return text in (image, path.name, path.stem)
+    """Whether `text` is the key, the file name or the stem of `image`, in any Unicode spelling."""
+    path = PurePosixPath(composed(image))
+    return composed(text) in (str(path), path.name, path.stem)
 
 
 def _nobody(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from pipeline.dataset.corrections import Correction, names_photo
 from pipeline.dataset.csv_reading import read_rows
 from pipeline.io.formula import begins_formula
+from pipeline.io.spelling import composed
 from pipeline.runtime.errors import Problems
 
 
@@ -99,10 +100,10 @@ def keeps_contradicted(
     """
     by_person: dict[tuple[str, str], list[tuple[int, Kept]]] = {}
     for line, row in kept:
-        by_person.setdefault((row.person, row.field), []).append((line, row))
+        by_person.setdefault((composed(row.person), row.field), []).append((line, row))
     sentences: dict[tuple[int, int], str] = {}
     for c in corrections:
-        for line, row in by_person.get((c.person, c.field), []):
+        for line, row in by_person.get((composed(c.person), c.field), []):
             if str(c.new) != row.value and (not row.image or names_photo(c.image, row.image)):
                 who = f"{row.person} {row.image}".strip()
                 sentences[line, c.line] = (

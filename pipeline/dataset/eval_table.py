@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.competition_tables import note_no_rows, rows_of
 from pipeline.dataset.csv_reading import Row
 from pipeline.dataset.listing import Candidate, Listing, with_position
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.formula import formula_problem
+from pipeline.io.spelling import composed
 
 TABLE = "eval/info.csv"
 FOLDER = "eval/images"
@@ -31,16 +31,17 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             if problem := formula_problem(name):
                 listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
     else:
+        note_no_rows(rows, TABLE, listing)
         wanted = _wanted(rows, by_name, listing)
         for name in sorted(set(by_name) - set(wanted.values())):
             listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")
-    known_aside = {a.path for a in listing.aside}
+    known_aside = {composed(a.path) for a in listing.aside}
     for position, (name, file) in enumerate(list(wanted.items())[:limit]):
         photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
-        elif f"{FOLDER}/{name}" not in known_aside:
+        elif composed(f"{FOLDER}/{name}") not in known_aside:
             reason = f"listed in {TABLE}, but there is no such photo"
             listing.set_aside(
                 f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
@@ -49,14 +50,13 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
 
 
 def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
-    """ImageID -> name of its file, which macOS may have written with decomposed accents."""
-    composed = {unicodedata.normalize("NFC", name): name for name in files}
-    exact = set(files)
+    """ImageID as the table has it -> name of its file as the disk has it."""
+    spelled = {composed(name): name for name in files}
     wanted: dict[str, str] = {}
     lines: dict[str, int] = {}
     for row in rows:
         name, place = row["ImageID"], f"{TABLE} line {row.line}"
-        file = name if name in exact else composed.get(unicodedata.normalize("NFC", name), name)
+        file = spelled.get(composed(name), composed(name))
         if not name:
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):

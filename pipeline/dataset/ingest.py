@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Aside, Candidate, Listing
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
@@ -66,10 +67,11 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     """The data folder, resolved, and what it holds.
 
     Raises:
-        UserError: the folder is missing, or is not laid out as `data.layout` says.
+        UserError: the folder is missing, overlaps our outputs, or is not laid out as `data.layout` says.
         Problems: labels that cannot be read, all of them.
     """
     root = Path(data.root)
+    refuse_overlap(root)
     if not root.is_dir():
         what = "the data folder is not a folder" if root.exists() else "the data folder is missing"
         raise UserError(what, where=root, fix="set data.root in params.yaml; `dvc repro` draws demo/data")
@@ -97,7 +99,7 @@ def open_photos(root: Path, listing: Listing, ingest: Ingest, workers: int | Non
         UserError: not one photo to train on can be used.
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
-    factory = partial(opener, root, ingest.verify == "strict", ingest.max_pixels)
+    factory = partial(opener, root, ingest)
     images = [p.image for p in photos]
     results = run_parallel(factory, images, workers=workers, chunk=32)
     aside, used = list(listing.aside), []
@@ -120,14 +122,19 @@ def open_photos(root: Path, listing: Listing, ingest: Ingest, workers: int | Non
     )
 
 
-def opener(root: Path, strict: bool, max_pixels: int) -> Callable[[str], Opened | Aside]:
+def opener(root: Path, ingest: Ingest) -> Callable[[str], Opened | Aside]:
     """The work of one process: image key -> what the photo is, or why it is set aside."""
 
     def open_photo(image: str) -> Opened | Aside:
         try:
             data = read_regular(checked_path(root, image), MAX_BYTES)
-            header = header_of(data, image, max_pixels)
-            if strict:
+            header = header_of(data, image, ingest.max_pixels)
+            if min(header.width, header.height) < ingest.min_side:
+                reason = f"{header.width} x {header.height} pixels, a side less than ingest.min_side = "
+                return Aside(
+                    image, f"{reason}{ingest.min_side}", "use a larger one, or lower ingest.min_side"
+                )
+            if ingest.verify == "strict":
                 decode_photo(data, where=image)
         except (Unusable, PhotoError) as e:
             return Aside(image, e.reason, e.advice)

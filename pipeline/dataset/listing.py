@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from pipeline.dataset.safe_files import name_problem
+from pipeline.io.system_files import is_system
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 OTHER_PICTURES = (
@@ -23,7 +24,8 @@ OTHER_PICTURES = (
     ".svg",
     ".eps",
 )
-SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "@eadir", "$recycle.bin"}
+SYSTEM_FOLDER = "a hidden or system folder"
+SYSTEM_FIX = "nothing to do; remove it if you like"
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,25 @@ class Listing:
     def set_aside(self, path: str, reason: str, fix: str, counts: bool = True) -> None:
         self.aside.append(Aside(path, reason, fix, counts))
 
+    def set_system_aside(self, path: str) -> None:
+        """A folder that an operating system, a NAS or a tool made: listed as one, and not counted."""
+        self.set_aside(path, SYSTEM_FOLDER, SYSTEM_FIX, counts=False)
+
 
 def is_picture(name: str) -> bool:
     """Whether the name is that of a picture of any format."""
     return PurePosixPath(name).suffix.lower() in (*SUFFIXES, *OTHER_PICTURES)
 
 
-def is_system(name: str) -> bool:
-    """Whether an operating system or a tool left it: hidden, `Thumbs.db`, `._mask1.jpg`, `__MACOSX`, …"""
-    return name.startswith(".") or name.lower() in SYSTEM_NAMES
+def system_file_reason(path: str) -> tuple[str, str, bool] | None:
+    """(reason, fix, counts) for a hidden or system file, or None."""
+    return ("a hidden or system file", SYSTEM_FIX, False) if is_system(PurePosixPath(path).name) else None
 
 
 def stray_reason(name: str) -> tuple[str, str, bool] | None:
     """(reason, fix, counts) for a name that no photo can have, or None."""
-    if is_system(name):
-        return "a hidden or system file", "nothing to do; remove it if you like", False
+    if system := system_file_reason(name):
+        return system
     if problem := name_problem(name):
         return problem, "rename it", is_picture(name)
     suffix = PurePosixPath(name).suffix.lower()

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.io.exif import PREFIX, exif_orientation
+
 SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
-ORIENTATION = 0x0112
 MOST_MARKERS = 10_000  # a crafted file may hold millions; a photo has dozens
 USUAL_SCANS = 50
 BLOCK = 1 << 20  # bytes searched at a time, to bound memory
@@ -38,15 +39,15 @@ class JpegHeader:
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader:
-    """Walks the markers up to the first scan.
+    """Walks the markers up to the first scan; stray bytes between them are passed over, as decoders do.
 
     Raises:
         ValueError: the markers are broken or cut off.
         OtherJpeg: a lossless one, or not of 8 bits a channel.
     """
-    at, frame, orientation = 2, None, 1
+    at, frame, exif = 2, None, b""
     for _ in range(MOST_MARKERS):
-        marker, at = _next_marker(data, at)
+        marker, at = next_marker(data, at)
         if marker in ALONE:
             continue
         if marker == EOI:
@@ -63,15 +64,15 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             raise OtherJpeg("the JPEG is a lossless one; these cannot be read")
         if marker in SOF:
             frame = _frame(body)
-        elif marker == APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
-            orientation = exif_orientation(body[6:])
+        elif marker == APP1 and body.startswith(PREFIX):
+            exif += body[len(PREFIX) :]
         at += length
     else:
         raise ValueError(f"the JPEG has more than {MOST_MARKERS} markers")
     if frame is None:
         raise ValueError("the JPEG has no frame header")
     width, height, components = frame
-    return JpegHeader(width, height, components, orientation, _scans(data, at))
+    return JpegHeader(width, height, components, exif_orientation(exif), _scans(data, at))
 
 
 def _scans(data: bytes, at: int) -> int:
@@ -99,19 +100,20 @@ def _scan_markers(data: bytes) -> int:
     return found
 
 
-def _next_marker(data: bytes, at: int) -> tuple[int, int]:
-    """The marker at or after `at` and the offset behind it; fill bytes (0xFF) may come before it."""
-    if data[at : at + 1] != b"\xff":
-        raise ValueError("the JPEG is broken or cut off in its header")
-    if at + 1 < len(data) and data[at + 1] != 0xFF:
-        return data[at + 1], at + 2
+def next_marker(data: bytes, at: int) -> tuple[int, int]:
+    """The marker at or after `at` and the offset behind it; fill bytes (0xFF) and strays may come before it.
+
+    Raises:
+        ValueError: there is none.
+    """
     for _ in range(MOST_MARKERS):
-        if data[at : at + 1] != b"\xff":
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 1 >= len(data):
             break
+        if data[at + 1] not in (0x00, 0xFF):
+            return data[at + 1], at + 2
         at += 1
-    if at >= len(data):
-        raise ValueError("the JPEG is cut off in its header")
-    return data[at], at + 1
+    raise ValueError("the JPEG is broken or cut off in its header")
 
 
 def _frame(body: bytes) -> tuple[int, int, int]:
@@ -123,26 +125,3 @@ def _frame(body: bytes) -> tuple[int, int, int]:
     if width == 0 or height == 0 or components not in (1, 3, 4):
         raise ValueError(f"the JPEG's frame header is broken ({width} x {height}, {components} components)")
     return width, height, components
-
-
-def exif_orientation(tiff: bytes) -> int:
-    """The orientation 1-8 in EXIF data (a TIFF header and its first directory); 1 where there is none.
-
-    Broken EXIF counts as none: it says nothing about the picture. Nothing else of it is read.
-    """
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or len(tiff) < 8:
-        return 1
-    start = struct.unpack(order + "I", tiff[4:8])[0]
-    if start + 2 > len(tiff):
-        return 1
-    entries = struct.unpack(order + "H", tiff[start : start + 2])[0]
-    for k in range(entries):
-        entry = tiff[start + 2 + 12 * k : start + 14 + 12 * k]
-        if len(entry) < 12:
-            break
-        tag, kind, _count = struct.unpack(order + "HHI", entry[:8])
-        if tag == ORIENTATION:
-            value = struct.unpack(order + ("H" if kind == 3 else "I"), entry[8 : 10 if kind == 3 else 12])[0]
-            return value if 1 <= value <= 8 else 1
-    return 1

@@ -3,7 +3,8 @@
 PIL ignores EXIF orientation and cv2 applies it; a pipeline that mixes them puts boxes on the wrong pixels.
 
 What counts is a file's content, not the suffix of its name. JPEGs go through libjpeg-turbo (three times as
-fast as PIL, the same pixels), where every warning counts as damage; PNGs, and JPEGs in CMYK, through PIL.
+fast as PIL, the same pixels), where every warning counts as damage but for those that `jpeg_pixels` names;
+PNGs, and JPEGs in CMYK, through PIL.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from PIL import Image
 
 from pipeline.io.file_types import AGAIN, CONVERT, advice_for, sniff
 from pipeline.io.jpeg_header import USUAL_SCANS, JpegHeader, OtherJpeg, read_jpeg_header
+from pipeline.io.jpeg_pixels import decode_jpeg
 from pipeline.io.pil_pixels import refuse_no_colour, rgb_of
 from pipeline.io.png_chunks import SIGNATURE, picture_chunks, read_png_header, refuse_short
 from pipeline.runtime.errors import UserError
@@ -130,9 +132,7 @@ def decode_photo(
             # the decoder takes the smallest scale whose sides are not below these
             least = [side // reduction for side in (header.height, header.width)]
             height, width = least[::-1] if header.orientation >= 5 else least
-            pixels = simplejpeg.decode_jpeg(
-                data, colorspace="RGB", strict=True, min_height=height, min_width=width
-            )
+            pixels = decode_jpeg(data, height, width)
         else:
             whole = picture_chunks(data) if header.format == "PNG" else data
             with Image.open(io.BytesIO(whole), formats=(header.format,)) as image:

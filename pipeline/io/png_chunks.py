@@ -11,7 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from pipeline.io.jpeg_header import exif_orientation
+from pipeline.io.exif import exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}

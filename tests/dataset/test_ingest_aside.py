@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.params.schema import Ingest
 from pipeline.runtime.errors import Problems
 from tests.fixtures.data_folder import (
     ANNA,
     BERT,
     STEMS,
+    add_eval,
     add_person,
     picture,
     quarantine,
@@ -145,6 +147,24 @@ def test_pixel_limit(root: Path) -> None:
     assert len(run_ingest(root, ingest={"max_pixels": 1599})) == 13
     assert "40 x 40 = 1600 pixels" in next(iter(quarantine().values()))
     assert len(run_ingest(root, ingest={"max_pixels": 1600})) == 14
+
+
+def test_photos_of_a_few_pixels_are_set_aside(root: Path) -> None:
+    add_eval(root, ["1.jpg"])
+    (root / "train" / "images" / ANNA / "mask1.jpg").write_bytes(picture(width=19, height=400))
+    (root / "train" / "images" / ANNA / "mask2.jpg").write_bytes(picture(width=400, height=20))
+    (root / "eval" / "images" / "1.jpg").write_bytes(picture(width=8, height=8))
+    index = run_ingest(root, ingest={"min_side": 12})
+    assert len(index) == 14
+    assert list(quarantine().values()) == ["8 x 8 pixels, a side less than ingest.min_side = 12"]
+    assert run_ingest(root, ingest={"min_side": 20})["image"].tolist() == [f"train/images/{ANNA}/mask2.jpg"]
+    with pytest.raises(Problems, match=r"19 x 400 pixels.*ingest\.min_side = 20; use a larger one, or lower"):
+        run_ingest(root, ingest={"min_side": 20, "max_quarantine": 0.5})
+
+
+def test_a_folder_of_tiny_photos_is_no_training_set_by_default(root: Path) -> None:
+    with pytest.raises(Problems, match=r"12 x 16 pixels, a side less than ingest\.min_side = 32"):
+        run_ingest(root, ingest={"min_side": Ingest().min_side})
 
 
 def test_photos_in_inner_folders_are_named_one_by_one(root: Path) -> None:

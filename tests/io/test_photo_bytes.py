@@ -7,7 +7,7 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.io.jpeg_header import exif_orientation
+from pipeline.io.exif import exif_orientation
 from pipeline.io.photo import PhotoError, decode_photo, header_of
 from tests.fixtures.data_folder import picture
 

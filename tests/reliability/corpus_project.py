@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 def write_params(folder: Path, **sections: dict[str, object]) -> None:
     raw = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["data"]["root"] = "photos"
-    raw["ingest"]["max_quarantine"] = 1.0
+    raw["ingest"] |= {"max_quarantine": 1.0, "min_side": 1}
     for name, values in sections.items():
         raw[name] |= values
     (folder / "params.yaml").write_text(yaml_text(raw), encoding="utf-8")

@@ -29,11 +29,13 @@ export async function openFinder(onPick) {
   };
 }
 
+function plain(text) { return text.normalize("NFC").toLowerCase(); }
+
 function pick(person, onPick) { dialog.close(); onPick(person[0]); }
 
 function render(onPick) {
-  const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
-  matches = people.filter(([, name]) => words.every((word) => name.toLowerCase().includes(word)));
+  const words = plain(query.value).split(/\s+/).filter(Boolean);
+  matches = people.filter(([, name]) => words.every((word) => plain(name).includes(word)));
   list.replaceChildren(...matches.slice(0, SHOWN).map((person) => {
     const item = document.createElement("li");
     const button = document.createElement("button");

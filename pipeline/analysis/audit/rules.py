@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline.analysis.audit.duplicates import DuplicatePair
 from pipeline.analysis.audit.suspects import Suspect
 from pipeline.dataset.csv_reading import Row
+from pipeline.io.spelling import composed
 from pipeline.labels import read_age, read_gender
 
 TABLE_CONFIDENCE = 0.5  # either of the two that differ may be right
@@ -83,10 +84,11 @@ def table_differences(rows: Sequence[Row], labels: pd.DataFrame, where: str) -> 
         where: the table's name.
     """
     facts = labels.drop_duplicates("person").set_index("person")
+    keys = {composed(str(person)): str(person) for person in facts.index}
     found: list[Suspect] = []
     for row in rows:
-        person = row["path"].strip("/").split("/")[-1]
-        if person not in facts.index:
+        person = keys.get(composed(row["path"].strip("/").split("/")[-1]))
+        if person is None:
             continue
         for field, read in (("gender", read_gender), ("age", read_age)):
             try:

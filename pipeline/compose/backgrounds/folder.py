@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.compose.backgrounds import Candidate, Choose, Sources
 from pipeline.compose.crop import resized
 from pipeline.io.photo import PhotoError, read_photo
+from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.workers import run_parallel
@@ -50,8 +51,7 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
 
 
 def _is_picture(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.is_file() and not hidden
+    return path.is_file() and not is_system_path(path.relative_to(folder))
 
 
 def _checker(folder: Path) -> Callable[[str], str]:

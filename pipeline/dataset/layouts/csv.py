@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import rows_of
+from pipeline.dataset.competition_tables import note_no_rows, rows_of
 from pipeline.dataset.csv_reading import Row
-from pipeline.dataset.listing import Candidate, Listing, without_twins
+from pipeline.dataset.disk_names import DiskNames
+from pipeline.dataset.listing import Candidate, Listing, system_file_reason, without_twins
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.formula import formula_problem
+from pipeline.io.spelling import composed, spelled_twice
+from pipeline.io.system_files import is_system_path, system_folder
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.params.schema import Data
 from pipeline.runtime.errors import Problems, UserError, nearest
@@ -44,19 +48,52 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
             raise Problems("the table of photos cannot be used", listing.problems)
         fix = "set data.table to a table below data.root, or data.layout to folders"
         raise UserError("the table of photos is missing", where=root / data.table, fix=fix)
+    note_no_rows(rows, data.table, listing)
     photos = _candidates(rows, data.table, listing)
+    photos, written = _spelled_as_on_disk(root, photos, data.table, listing)
     listing.problems += _contradictions(photos, data.table)
-    kept = without_twins([p for _, p in photos], listing)
+    own = [p for _, p in photos if not is_system_path(PurePosixPath(p.image))]
+    _set_system_aside([p.image for _, p in photos], listing)
+    kept = without_twins(own, listing)
     people = sorted({p.person for p in kept if p.split == "train"})
     chosen = set(people[:limit] if limit else people)
     used = {p.image for p in kept}
     listing.photos = [p for p in kept if p.split == "train" and p.person in chosen]
     to_predict = [p for _, p in photos if p.split == "eval"]
     for photo in to_predict[:limit] if limit else to_predict:
-        listing.eval_rows.append((photo.image, photo.image if photo.image in used else ""))
+        listing.eval_rows.append((written[photo.image], photo.image if photo.image in used else ""))
     wanted = {image for _, image in listing.eval_rows}
     listing.photos += [p for p in kept if p.image in wanted]
     return listing
+
+
+def _set_system_aside(images: Sequence[str], listing: Listing) -> None:
+    """Lists what a table names but a tool made: tables are often made by walking through all folders."""
+    for folder in sorted({system_folder(image) for image in images} - {""}):
+        listing.set_system_aside(folder)
+    for image in images:
+        if not system_folder(image) and (stray := system_file_reason(image)):
+            listing.set_aside(image, *stray)
+
+
+def _spelled_as_on_disk(
+    root: Path, photos: Sequence[tuple[int, Candidate]], table: str, listing: Listing
+) -> tuple[list[tuple[int, Candidate]], dict[str, str]]:
+    """The photos under their keys, which are spelled as on disk; and key -> path as the table has it."""
+    names = DiskNames(root)
+    found: list[tuple[int, Candidate]] = []
+    written: dict[str, str] = {}
+    for line, photo in photos:
+        try:
+            image = names.spelling(photo.image)
+        except ValueError as e:
+            listing.problems.append(f"{table} line {line}: image {photo.image!r}: {e}")
+            continue
+        written[image] = photo.image
+        found.append((line, replace(photo, image=image)))
+    people = spelled_twice(p.person for _, p in photos if p.split == "train")
+    listing.problems += [f"{table}: person {problem}" for problem in people]
+    return found, written
 
 
 def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple[int, Candidate]]:
@@ -71,9 +108,9 @@ def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple
             close = nearest(split, SPLITS)
             hint = f", did you mean {close!r}?" if close else ""
             wrong.append(f"split is {row['split']!r}{hint}; allowed: {', '.join(SPLITS)}")
-        if image in lines and row["image"]:
-            wrong.append(f"image {row['image']!r} is in line {lines[image]} too")
-        lines.setdefault(image, row.line)
+        if composed(image) in lines and row["image"]:
+            wrong.append(f"image {row['image']!r} is in line {lines[composed(image)]} too")
+        lines.setdefault(composed(image), row.line)
         gender, age, mask = _labels(row, wrong) if split == "train" else ("", -1, "")
         listing.problems += [f"{table} line {row.line}: {w}" for w in wrong]
         if wrong:

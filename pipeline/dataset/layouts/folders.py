@@ -12,15 +12,18 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.competition_tables import compare_with_folders
 from pipeline.dataset.eval_table import arrange_eval
-from pipeline.dataset.listing import Candidate, Listing, is_picture, is_system, stray_reason, without_twins
+from pipeline.dataset.listing import Candidate, Listing, is_picture, stray_reason, without_twins
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
+from pipeline.io.spelling import spelled_twice
+from pipeline.io.system_files import is_system
 from pipeline.labels import MASK_OF_STEM
 from pipeline.params.schema import Data
 from pipeline.runtime.errors import UserError, nearest, printable
 
 TRAIN = "train/images"
 EVAL = "eval/images"
+NO_PHOTO = "a person's folder without a photo"
 
 
 def read(root: Path, data: Data, limit: int | None) -> Listing:
@@ -50,10 +53,13 @@ def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]
     """What lies in a folder, by name (code points, so that no locale matters)."""
     try:
         with os.scandir(checked_folder(root, folder)) as entries:
-            return sorted(entries, key=lambda e: e.name)
+            found = sorted(entries, key=lambda e: e.name)
     except OSError as e:
         listing.set_aside(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
         return []
+    names = (e.name for e in found if is_picture(e.name) or _is_folder(e))
+    listing.problems += [f"{folder}: {problem}" for problem in spelled_twice(names)]
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -77,7 +83,7 @@ def _people(root: Path, listing: Listing) -> list[Person]:
             )
             listing.set_aside(path, reason, fix, counts)
         elif is_system(entry.name):
-            listing.set_aside(path, "a hidden or system folder", "nothing to do", counts=False)
+            listing.set_system_aside(path)
         elif problem := name_problem(entry.name):
             _set_folder_aside(root, path, f"its person's folder: {problem}", listing)
         else:
@@ -90,18 +96,26 @@ def _people(root: Path, listing: Listing) -> list[Person]:
 
 def _set_folder_aside(root: Path, path: str, reason: str, listing: Listing) -> None:
     for inner in _entries(root, path, listing):
-        listing.set_aside(f"{path}/{inner.name}", reason, "rename the folder", is_picture(inner.name))
+        if is_system(inner.name) and _is_folder(inner):
+            listing.set_system_aside(f"{path}/{inner.name}")
+        else:
+            counts = is_picture(inner.name) and not is_system(inner.name)
+            listing.set_aside(f"{path}/{inner.name}", reason, "rename the folder", counts)
 
 
 def _set_inner_aside(root: Path, path: str, what: str, listing: Listing) -> None:
     """Names every photo below a folder where none belongs; without any, the folder itself."""
-    inner = sorted(
-        os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118
-        for folder, _, names in os.walk(root / path)
-        for name in names
-        if is_picture(name)
-    )
-    for photo in inner:
+    if is_system(PurePosixPath(path).name):
+        listing.set_system_aside(path)
+        return
+    inner: list[str] = []
+    for folder, folders, names in os.walk(root / path):
+        place = PurePosixPath(os.path.relpath(folder, root))
+        for system in filter(is_system, folders):
+            listing.set_system_aside(str(place / system))
+        folders[:] = sorted(name for name in folders if not is_system(name))
+        inner += [str(place / name) for name in names if is_picture(name) and not is_system(name)]
+    for photo in sorted(inner):
         listing.set_aside(photo, f"in {what}", "move it up")
     if not inner:
         listing.set_aside(path, what, "move its photos up", is_picture(path))
@@ -109,7 +123,7 @@ def _set_inner_aside(root: Path, path: str, what: str, listing: Listing) -> None
 
 def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
     folder = f"{TRAIN}/{person.key}"
-    found: list[Candidate] = []
+    found, known = list[Candidate](), len(listing.aside)
     for entry in _entries(root, folder, listing):
         path, name = f"{folder}/{entry.name}", PurePosixPath(entry.name)
         if _is_folder(entry):
@@ -122,6 +136,9 @@ def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
             close = nearest(name.stem.lower(), MASK_OF_STEM)
             hint = f"rename it, perhaps to {close}{name.suffix}" if close else "rename it"
             listing.set_aside(path, "not a known photo name (mask1 to mask5, incorrect_mask, normal)", hint)
+    if not any(a.counts and a.path.startswith(f"{folder}/") for a in listing.aside[known:]) and not found:
+        listing.set_aside(folder, NO_PHOTO, "put photos there, or remove the folder", counts=False)
+        listing.notes.append(f"{folder}: {NO_PHOTO}")
     return without_twins(found, listing)
 
 
@@ -144,7 +161,7 @@ def _note_missing(people: list[Person], listing: Listing) -> None:
         person = path.split("/")[2] if path.count("/") >= 3 else ""
         stems.get(person, set()).add(PurePosixPath(path).stem.lower())
     for person, have in stems.items():
-        lacking = [stem for stem in MASK_OF_STEM if stem not in have]
+        lacking = [stem for stem in MASK_OF_STEM if have and stem not in have]
         if lacking:
             listing.notes.append(f"{TRAIN}/{person}: no {', '.join(lacking)}")
 

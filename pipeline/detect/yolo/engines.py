@@ -164,7 +164,7 @@ def convert(weights: Path, root: Path, folder: Path) -> None:
     example = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
     with torch.inference_mode(), warnings.catch_warnings():
         # OpenVINO itself traces with torch.jit, which torch calls deprecated
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit")
         network = openvino.convert_model(PersonNet(model).eval(), example_input=example)
     network.reshape([-1, -1, -1, 3])
     openvino.save_model(network, folder / "person.xml", compress_to_fp16=False)

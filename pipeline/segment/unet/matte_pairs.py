@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.io.photo import read_matte, read_photo
+from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.seeds import unit
 
@@ -39,7 +40,9 @@ def find_pairs(photos: Path, mattes: Path) -> list[Pair]:
         Problems: mattes without a photo, or with two.
     """
     named = _photos_by_name(photos)
-    found = sorted(p for p in _folder(mattes).rglob("*.png") if p.is_file())
+    found = sorted(
+        p for p in _folder(mattes).rglob("*.png") if p.is_file() and not is_system_path(p.relative_to(mattes))
+    )
     if not found:
         raise UserError("there are no mattes", where=mattes, allowed="<name of the photo>.png, in its folder")
     names = [p.relative_to(mattes).with_suffix("").as_posix() for p in found]
@@ -60,7 +63,8 @@ def find_pairs(photos: Path, mattes: Path) -> list[Pair]:
 def _photos_by_name(photos: Path) -> dict[str, list[Path]]:
     named: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(_folder(photos).rglob("*")):
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
+        own = path.suffix.lower() in PHOTO_SUFFIXES and not is_system_path(path.relative_to(photos))
+        if own and path.is_file():
             named[path.relative_to(photos).with_suffix("").as_posix()].append(path)
     return dict(named)
 

@@ -1,0 +1,148 @@
+"""A JPEG's pixels by libjpeg-turbo, with every warning an error, but for deviations that leave pixels whole.
+
+libjpeg reports only its first warning, so none can be excused by its text: another may hide behind it. What
+is known to be harmless is put right in the bytes instead, and these are then decoded as strictly as any:
+
+- a scan header other than 0, 63, 0 in a sequential JPEG, where it has no meaning (Samsung's cameras)
+- stray bytes between header segments, or between scans
+- a JFIF version that libjpeg does not know; an unknown colour transform in Adobe's segment
+- padding behind a scan's data: one byte value over and over. Other bytes there are the very sign by which
+  damage shows, so they are refused. The whole run is removed, which a damaged scan that ends in flat picture
+  does not survive
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import simplejpeg
+
+from pipeline.io.jpeg_header import ALONE, EOI, MOST_MARKERS, NEXT_MARKER, SOF, SOS, next_marker
+
+APP0, APP14 = 0xE0, 0xEE
+PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+SEQUENTIAL = SOF - PROGRESSIVE
+SCAN = 0  # stands for a marker where a scan's data is
+ADOBE = b"Adobe"
+TRANSFORM = 11  # offset in Adobe's segment
+YCC = 1
+RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+LEAST_PADDING = 4  # times that a byte other than zero must occur
+
+
+def decode_jpeg(data: bytes, min_height: int, min_width: int) -> np.ndarray:
+    """uint8 [H, W, 3] RGB, not turned, at the smallest scale whose sides are not below these.
+
+    Raises:
+        ValueError: the JPEG is damaged or cut off.
+    """
+    try:
+        return _strictly(data, min_height, min_width)
+    except ValueError as e:
+        for mended in _mended(data):
+            try:
+                return _strictly(mended, min_height, min_width)
+            except ValueError:
+                continue
+        raise e
+
+
+def _strictly(data: bytes, min_height: int, min_width: int) -> np.ndarray:
+    return simplejpeg.decode_jpeg(
+        data, colorspace="RGB", strict=True, min_height=min_height, min_width=min_width
+    )
+
+
+def _mended(data: bytes) -> Iterator[bytes]:
+    """The JPEG without harmless deviations: of headers, of the end, of every scan's and interval's end."""
+    try:
+        parts = _parts(data)
+    except ValueError:
+        return
+    if not _is_complete(parts):
+        return
+    tried = {data[: data.find(b"\xff\xd9") + 2]}
+    last = max(k for k, (marker, _) in enumerate(parts) if marker == SCAN)
+    for mend in (
+        lambda k, scan: scan,
+        lambda k, scan: _unpadded(scan) if k == last else scan,
+        lambda k, scan: b"".join(_unpadded(part) for part in _intervals(scan)),
+    ):
+        mended = b"".join(mend(k, part) if marker == SCAN else part for k, (marker, part) in enumerate(parts))
+        if mended not in tried:
+            tried.add(mended)
+            yield mended
+
+
+def _parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The picture from SOI to EOI without strays: (marker, segment put right) and (SCAN, a scan's data)."""
+    parts, at, frame = [(0xD8, data[:2])], 2, 0
+    for _ in range(MOST_MARKERS):
+        begin, (marker, at) = at, next_marker(data, at)
+        if ADOBE in data[begin : at - 2]:
+            raise ValueError("what looks like stray bytes says how colours are to be read")
+        if marker in ALONE:
+            continue
+        if marker == EOI:
+            return [*parts, (EOI, b"\xff\xd9")]
+        end = at + max(2, int.from_bytes(data[at : at + 2], "big"))
+        body = bytearray(data[at + 2 : end])
+        frame = marker if marker in SOF else frame
+        _put_right(marker, body, frame)
+        parts.append((marker, bytes((0xFF, marker)) + data[at : at + 2] + bytes(body)))
+        at = end
+        if marker == SOS:
+            following = NEXT_MARKER.search(data, at)
+            if following is None:
+                raise ValueError("the JPEG has no end")
+            parts.append((SCAN, data[at : following.start()]))
+            at = following.start()
+    raise ValueError(f"the JPEG has more than {MOST_MARKERS} markers")
+
+
+def _is_complete(parts: Sequence[tuple[int, bytes]]) -> bool:
+    """Whether the scans hold every bit of every coefficient; libjpeg does not miss a scan."""
+    lacking: dict[int, set[int]] = {}
+    sequential = True
+    for marker, segment in parts:
+        if marker in SOF and len(segment) > 9:
+            sequential = marker in SEQUENTIAL
+            lacking = {component: set(range(64)) for component in segment[10::3][: segment[9]]}
+        elif marker == SOS and len(segment) > 7:
+            first, final, bits = segment[-3:]
+            if sequential or bits & 15 == 0:
+                for component in segment[5:-3:2]:
+                    lacking.get(component, set()).difference_update(range(first, final + 1))
+    return bool(lacking) and not any(lacking.values())
+
+
+def _put_right(marker: int, body: bytearray, frame: int) -> None:
+    if marker == SOS and frame in SEQUENTIAL and len(body) >= 3:
+        body[-3:] = bytes((0, 63, 0))
+    elif marker == APP0 and body.startswith(b"JFIF\0") and len(body) > 5:
+        body[5] = 1
+    elif marker == APP14 and body.startswith(ADOBE) and len(body) > TRANSFORM and body[TRANSFORM] > 2:
+        body[TRANSFORM] = YCC  # what decoders assume, of three channels
+
+
+def _intervals(scan: bytes) -> Iterator[bytes]:
+    """A scan's data from one restart marker to the next."""
+    at = 0
+    for marker in RESTART.finditer(scan):
+        yield scan[at : marker.start()]
+        yield marker.group()
+        at = marker.end()
+    yield scan[at:]
+
+
+def _unpadded(scan: bytes) -> bytes:
+    if RESTART.fullmatch(scan):
+        return scan
+    scan = scan.rstrip(b"\xff")  # fill bytes
+    padding = scan[-1:]
+    kept = scan.rstrip(padding)
+    if padding != b"\0" and len(scan) - len(kept) < LEAST_PADDING:
+        return scan
+    return kept + b"\0" if kept.endswith(b"\xff") else kept  # 0xFF 0x00 is a byte of the data

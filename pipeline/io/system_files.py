@@ -1,0 +1,31 @@
+"""What operating systems, NAS boxes and tools leave among photos: thumbnails, recycle bins, checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import PurePath, PurePosixPath
+
+SYSTEM_NAMES = {  # in lower case; hidden ones need no name
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "sthumbs.db", "desktop.ini", "picasa.ini", "icon\r"),
+    *("$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx", "__pycache__"),
+    *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@__thumb", "#recycle", "#snapshot", "~snapshot"),
+    *("network trash folder", "temporary items", "_vti_cnf"),
+}
+
+
+def is_system(name: str) -> bool:
+    """Whether an operating system or a tool left it: hidden, `Thumbs.db`, `._mask1.jpg`, `@eaDir`, …"""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
+
+
+def is_system_path(path: PurePath) -> bool:
+    """Whether a relative path, or a folder in which it lies, is a hidden or system one."""
+    return any(map(is_system, path.parts))
+
+
+def system_folder(path: str) -> str:
+    """The outermost hidden or system folder in which the file `path` lies, as a path; "" if in none."""
+    folders = PurePosixPath(path).parts[:-1]
+    for k, name in enumerate(folders, 1):
+        if is_system(name):
+            return "/".join(folders[:k])
+    return ""
