@@ -162,7 +162,7 @@ def test_precision_is_definite_and_part_of_the_identity(root: Path, weights: Pat
     assert said == {"f32": "f32", "auto": "bf16" if cpu_has_bf16() else "f32"}
     on_torch = Detect(backend="torch", yolov8=Yolov8Params(weights=str(weights), precision="bf16"))
     if not has_cuda():
-        with pytest.raises(UserError, match="bf16 is not to be had here"):
+        with pytest.raises(UserError, match="bf16 is not supported on this machine"):
             module.identity(on_torch, root)
 
 

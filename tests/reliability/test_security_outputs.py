@@ -150,7 +150,8 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
         "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import opener\n"
-        "open_photo = opener(Path.cwd(), True, 50_000_000)\n"
+        "from pipeline.params.schema import Ingest\n"
+        "open_photo = opener(Path.cwd(), Ingest())\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
         "print(open_photo('bomb.png').reason)\n"
     )

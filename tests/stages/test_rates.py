@@ -20,6 +20,7 @@ from tests.fixtures.data_folder import add_person
 def params(project: Path) -> Params:
     raw = parse_yaml((project / "params.yaml").read_text())
     raw["data"]["root"] = "photos"
+    raw["ingest"]["min_side"] = 1  # the photos are tiny
     raw["machine"]["workers"] = 1
     (project / "params.yaml").write_text(yaml_text(raw))
     return load_params(project / "params.yaml")
