@@ -91,11 +91,12 @@ def train_rate() -> float:
     """resnet18 at 64 px, on drawn noise, in the loop that `train` runs."""
     from benchmarks.training_input import examples_of
     from pipeline.params.schema import Train
+    from pipeline.train.config import resolve_config
     from pipeline.train.loop import one_epoch, start
 
     array = np.random.default_rng(0).integers(0, 256, (512, 64, 64, 3)).astype(np.uint8)
     examples = examples_of(array, [str(n) for n in range(len(array))])
-    running = start(examples, Train(size=64, epochs=1000), 0)
+    running = start(examples, resolve_config(Train(size=64, epochs=1000)), 0)
     one_epoch(running, examples, 0)
     return one_epoch(running, examples, 1)[1]
 

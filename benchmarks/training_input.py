@@ -24,10 +24,11 @@ from benchmarks.interleave import Row, compare, table
 from pipeline.io.image_store import ImageStore
 from pipeline.objective.objective import target_of
 from pipeline.params.schema import Train
+from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples, Pictures, keys_of
 from pipeline.train.decoded import decoded
 from pipeline.train.loop import Run, one_epoch, start
-from pipeline.train.network import classifier, to_images
+from pipeline.train.network import make_classifier, to_images
 
 RECIPE = "flip_affine_blur"
 CONSTANT_TARGET, TEAM_TARGET = 0.9, 3.0
@@ -45,13 +46,14 @@ def run(photos: list[Path], limit: int = 384, model: str = "resnet18", size: int
     """
     photos = photos[:: max(1, len(photos) // limit)][:limit]
     params = Train(model=model, size=size, augment=RECIPE, mix="none", batch_size=32, epochs=1000)
+    config = resolve_config(params)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as cache:
         names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
         array, _ = decoded(ImageStore(Path("/")), names, size, Path(cache))
         examples = examples_of(array, names)
-        ours = looped(start(examples, params, 0), examples)
-        constant = on_constant_batch(start(examples, params, 0), examples)
+        ours = looped(start(examples, config, 0), examples)
+        constant = on_constant_batch(start(examples, config, 0), examples)
         items = list(range(len(photos)))
         share = "train, share of a constant batch"
         rows.append(compare(share, constant, ours, items, agree=both, target=CONSTANT_TARGET, blocks=4))
@@ -125,7 +127,7 @@ def as_teams_do(photos: Sequence[Path], examples: Examples, params: Train) -> Si
             v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         ]
     )
-    net = classifier(params).net.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    net = make_classifier(resolve_config(params)).net.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(net.parameters(), params.lr)
 
     def work(items: Sequence[int]) -> list[bool]:

@@ -142,17 +142,18 @@ def answers(
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
     from pipeline.analysis.reliance.swap_answers import predict_views
+    from pipeline.train.config import resolve_config
     from pipeline.train.inference import load_model
 
-    facts = photos.set_index("image")
+    facts, resolved = photos.set_index("image"), resolve_config(config.train)
     for fold in config.folds:
         here = [job for job in jobs if facts.loc[job.image, "fold"] == fold]
         if not here:
             continue
-        model = load_model(MODEL, config.train, fold)
+        model = load_model(MODEL, resolved, fold)
         views = run_parallel(partial(viewer, setting), here, workers=stage.params.machine.workers, name=_name)
         while batch := list(islice(views, TOGETHER)):
-            table, maps = predict_views(model, config.train, batch)
+            table, maps = predict_views(model, resolved, batch)
             yield (
                 table,
                 [

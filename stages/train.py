@@ -20,6 +20,7 @@ import pandas as pd
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
+from pipeline.params.schema import Train
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import LIVE, MODEL
 from stages.shared.command import Stage, stage_command
@@ -52,7 +53,7 @@ def run(stage: Stage) -> None:
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
     checkpoints = stage.result_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
-    refuse_without_gpu(checkpoints, params)
+    refuse_without_gpu(checkpoints, params.train)
     done: dict[int, Fold] = {}
     with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
         for fold in folds:
@@ -61,18 +62,19 @@ def run(stage: Stage) -> None:
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def refuse_without_gpu(checkpoints: Path, params: Params) -> None:
+def refuse_without_gpu(checkpoints: Path, train: Train) -> None:
     """Keeps a fold or a round on the CPU from joining those that CUDA trained before an interruption.
 
     Raises:
         UserError: there was CUDA and there is none now.
     """
     from pipeline.train.checkpoint import Progress
+    from pipeline.train.config import resolve_config
     from pipeline.train.device import refuse_slower
 
     for file in sorted(checkpoints.glob("*.pt")):
         if before := Progress.load(file):
-            refuse_slower(before.device, params.train)
+            refuse_slower(before.device, resolve_config(train))
 
 
 def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epoch: OnEpoch) -> Fold:
@@ -99,13 +101,14 @@ def one_round(
 ) -> Fold:
     """Trains from the start, or from `checkpoint` on."""
     from pipeline.objective.objective import training_prior
+    from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
         in_processes(stage, fold, checkpoint, guesses)
     learn, valid = data.sides(fold, guesses)
     fresh, begun = not checkpoint.exists(), time.monotonic()
-    progress = fit(learn, valid, stage.params.train, fold, checkpoint, on_epoch)
+    progress = fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, on_epoch)
     if fresh:
         stage.measured(time.monotonic() - begun, len(learn) * len(progress.history))
     return Fold(progress, training_prior(learn.classes, stage.params.train))
@@ -113,20 +116,21 @@ def one_round(
 
 def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | None) -> None:
     """Trains one fold on `train.processes` processes."""
-    from pipeline.train.device import device_of
+    from pipeline.train.config import resolve_config
     from pipeline.train.processes import launch
 
-    cpu = device_of(stage.params.train).type == "cpu"
+    cpu = resolve_config(stage.params.train).device.type == "cpu"
     launch(share, (stage, fold, checkpoint, guesses), stage.params.train.processes, cpu)
 
 
 def share(order: tuple[Stage, int, Path, Guesses | None]) -> None:
     """What each of several processes does: the same fold, each its share of every batch."""
+    from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
 
     stage, fold, checkpoint, guesses = order
     learn, valid = training_set(stage).sides(fold, guesses)
-    fit(learn, valid, stage.params.train, fold, checkpoint, lambda _: None)
+    fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, lambda _: None)
 
 
 def checkpoint_key(params: Params, digest: str) -> str:

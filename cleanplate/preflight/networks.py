@@ -14,7 +14,7 @@ def network_problems(params: Params) -> list[str]:
     """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
     from pipeline.networks.timm_names import timm_name
     from pipeline.train.augment.recipe import Recipe
-    from pipeline.train.device import device_of, precision_of
+    from pipeline.train.config import resolve_config
 
     train = params.train
     problems = said(lambda: timm_name(train.model)) + said(lambda: Recipe(train.augment))
@@ -31,7 +31,11 @@ def network_problems(params: Params) -> list[str]:
             problems.append(f"{param}: there is no such file; got {value}")
     if auditor := params.audit.model:
         problems += said(lambda: timm_name(auditor, "audit.model"))
-    return problems + encoder_problems(params) + said(lambda: precision_of(train, device_of(train)))
+    return (
+        problems
+        + encoder_problems(params)
+        + said(lambda: resolve_config(train.model_copy(update={"normalize": "imagenet"})))
+    )
 
 
 def encoder_problems(params: Params) -> list[str]:
@@ -65,12 +69,15 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from pipeline.networks.timm_names import timm_name
-    from pipeline.train.network import Classifier, classifier
+    from pipeline.train.config import resolve_config
+    from pipeline.train.network import Classifier, make_classifier
     from pipeline.train.optimizers import optimizer_of
 
     train = params.train
     if said(lambda: timm_name(train.model)):
         return None, []  # is among the names
+    # `network_problems` reports what is wrong with device and precision
+    config = resolve_config(train.model_copy(update={"device": "cpu", "precision": "f32"}))
     made: list[Classifier] = []
     counted: list[float] = []
 
@@ -81,7 +88,9 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
         counted.append(float(counter.get_total_flops()))
 
     with torch.device("meta"), torch.no_grad():
-        problems = _refused(lambda: made.append(classifier(train, weights=False)), "train.model", train.model)
+        problems = _refused(
+            lambda: made.append(make_classifier(config, weights=False)), "train.model", train.model
+        )
         if made and train.optimizer in _optimizers():
             problems += _refused(lambda: optimizer_of(made[0], train), "train.optimizer", train.optimizer)
         if made:

@@ -60,20 +60,21 @@ class HeatMaps:
         import torch
 
         from pipeline.analysis.reliance.gradcam import cams
-        from pipeline.train.device import device_of
+        from pipeline.train.config import resolve_config
         from pipeline.train.network import to_images
 
         config = read_config()
+        resolved = resolve_config(config.train)
         fold = self._fold(person, config.folds)
         if fold not in self._models:
             from pipeline.train.inference import load_model
 
-            self._models[fold] = load_model(MODEL, config.train, fold)
+            self._models[fold] = load_model(MODEL, resolved, fold)
         size = config.train.size
         shrinks = size < max(picture.shape[:2])  # as training scales its pictures
         how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         small = cv2.resize(picture, (size, size), interpolation=how)
-        images = to_images(torch.from_numpy(small[None]), device_of(config.train))
+        images = to_images(torch.from_numpy(small[None]), resolved.device)
         maps = cams(self._models[fold], images, config.train)
         if maps is None:
             raise Unreadable("this network keeps no maps, so that nobody can tell where it looked")

@@ -8,7 +8,7 @@ is known to be harmless is put right in the bytes instead, and these are then de
 - a JFIF version that libjpeg does not know; an unknown colour transform in Adobe's segment
 - padding behind a scan's data: one byte value over and over. Other bytes there are the very sign by which
   damage shows, so they are refused. The whole run is removed, which a damaged scan that ends in flat picture
-  does not survive
+  does not survive; and what is left must be needed to its last byte, or the run was data after all
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ TRANSFORM = 11  # offset in Adobe's segment
 YCC = 1
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 LEAST_PADDING = 4  # times that a byte other than zero must occur
+MOST_PADDED = 64  # scans or intervals with padding: each costs another decoding
 
 
 def decode_jpeg(data: bytes, min_height: int, min_width: int) -> np.ndarray:
@@ -41,12 +42,22 @@ def decode_jpeg(data: bytes, min_height: int, min_width: int) -> np.ndarray:
     try:
         return _strictly(data, min_height, min_width)
     except ValueError as e:
-        for mended in _mended(data):
+        for mended, shortened in _mended(data):
             try:
-                return _strictly(mended, min_height, min_width)
+                pixels = _strictly(mended, min_height, min_width)
             except ValueError:
                 continue
+            if not any(_decodes(bytes_, min_height, min_width) for bytes_ in shortened):
+                return pixels
         raise e
+
+
+def _decodes(data: bytes, min_height: int, min_width: int) -> bool:
+    try:
+        _strictly(data, min_height, min_width)
+    except ValueError:
+        return False
+    return True
 
 
 def _strictly(data: bytes, min_height: int, min_width: int) -> np.ndarray:
@@ -55,8 +66,11 @@ def _strictly(data: bytes, min_height: int, min_width: int) -> np.ndarray:
     )
 
 
-def _mended(data: bytes) -> Iterator[bytes]:
-    """The JPEG without harmless deviations: of headers, of the end, of every scan's and interval's end."""
+def _mended(data: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The JPEG without harmless deviations: of headers, of the end, of every scan's and interval's end.
+
+    With each come the same bytes less the last one of a scan or interval that lost padding; none may decode.
+    """
     try:
         parts = _parts(data)
     except ValueError:
@@ -64,16 +78,27 @@ def _mended(data: bytes) -> Iterator[bytes]:
     if not _is_complete(parts):
         return
     tried = {data[: data.find(b"\xff\xd9") + 2]}
-    last = max(k for k, (marker, _) in enumerate(parts) if marker == SCAN)
-    for mend in (
-        lambda k, scan: scan,
-        lambda k, scan: _unpadded(scan) if k == last else scan,
-        lambda k, scan: b"".join(_unpadded(part) for part in _intervals(scan)),
-    ):
-        mended = b"".join(mend(k, part) if marker == SCAN else part for k, (marker, part) in enumerate(parts))
-        if mended not in tried:
+    scans = [k for k, (marker, _) in enumerate(parts) if marker == SCAN]
+    for by_interval, padded in ((False, []), (False, scans[-1:]), (True, scans)):
+        pieces: list[bytes] = []
+        stripped: list[int] = []  # which pieces lost padding
+        for k, (_, part) in enumerate(parts):
+            for piece in _intervals(part) if by_interval and k in padded else [part]:
+                kept = _unpadded(piece) if k in padded else piece
+                if kept != piece:
+                    stripped.append(len(pieces))
+                pieces.append(kept)
+        mended = b"".join(pieces)
+        if mended not in tried and len(stripped) <= MOST_PADDED:
             tried.add(mended)
-            yield mended
+            yield mended, [_shortened(pieces, k) for k in stripped]
+
+
+def _shortened(pieces: Sequence[bytes], k: int) -> bytes:
+    """All pieces in one, the one at `k` without its last byte of data (0xFF 0x00 is one)."""
+    piece = pieces[k]
+    short = piece[:-2] if piece.endswith(b"\xff\0") else piece[:-1]
+    return b"".join([*pieces[:k], short, *pieces[k + 1 :]])
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Asking a trained model: probabilities of the 18 classes, with test-time augmentation if wanted."""
+"""Inference: probabilities of the 18 classes, with test-time augmentation if wanted."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from pipeline.networks.backends import Precision
-from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
+from pipeline.train.config import TrainConfig
 from pipeline.train.data import Pictures
-from pipeline.train.device import autocast, device_of, precision_of
-from pipeline.train.network import Classifier, classifier, to_images
+from pipeline.train.device import autocast
+from pipeline.train.network import Classifier, make_classifier, to_images
 
 BATCH = 64
 
 
-def load_model(folder: Path, params: Train, fold: int) -> Classifier:
-    """The network of one fold as trained, on the device of `params`, ready to be asked.
+def load_model(folder: Path, config: TrainConfig, fold: int) -> Classifier:
+    """The trained network of one fold, on the device of `config`, in evaluation mode.
 
     Raises:
-        UserError: its weights are missing or are not of the network that `params` describe.
+        UserError: its weights are missing or do not fit the network that `config` describes.
     """
     path = folder / f"fold{fold}" / "model.safetensors"
-    model = classifier(params, weights=False)
+    model = make_classifier(config, weights=False)
     try:
         model.net.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as e:
@@ -40,57 +39,39 @@ def load_model(folder: Path, params: Train, fold: int) -> Classifier:
             got=str(e).splitlines()[0],
             fix="run `dvc repro train`",
         ) from e
-    return model.to(device_of(params)).eval()
+    return model.to(config.device).eval()
 
 
-def probabilities(
+def predict_probabilities(
     model: Classifier,
     pictures: Pictures,
-    params: Train,
+    config: TrainConfig,
+    rows: np.ndarray | None = None,
     *,
     batch_size: int = BATCH,
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
 ) -> np.ndarray:
-    """float64 [N, 18], rows sum to 1, for all `pictures`, in the device and precision of `params`.
+    """float64 [n, 18], rows sum to 1; leaves `model` in evaluation mode.
 
     Args:
-        flip: also ask about the mirrored picture.
-        scales: how large to show the picture in its frame (1.1 = a tenth larger); the answers are averaged.
+        rows: int [n], which of `pictures`; None: all of them.
+        flip: also predict for the mirrored picture.
+        scales: how large to show the picture in its frame (1.1 = a tenth larger); predictions are averaged.
     """
-    device = device_of(params)
-    rows = np.arange(len(pictures))
-    precision = precision_of(params, device)
-    return probabilities_of(
-        model, pictures, rows, params, device, precision, batch_size=batch_size, flip=flip, scales=scales
-    )
-
-
-def probabilities_of(
-    model: Classifier,
-    pictures: Pictures,
-    rows: np.ndarray,
-    params: Train,
-    device: torch.device,
-    precision: Precision,
-    *,
-    batch_size: int = BATCH,
-    flip: bool = False,
-    scales: Sequence[float] = (1.0,),
-) -> np.ndarray:
-    """As `probabilities`, for int rows [n] of `pictures`; leaves the model in evaluation mode."""
-    heads: Any = load_plugin("objective.heads", params.heads)
+    heads: Any = load_plugin("objective.heads", config.train.heads)
     model.eval()
-    found = [np.empty((0, 18))]
+    rows = np.arange(len(pictures)) if rows is None else rows
+    parts = [np.empty((0, 18))]
     for start in range(0, len(rows), batch_size):
-        images = to_images(pictures.gather(rows[start : start + batch_size]), device)
+        images = to_images(pictures.gather(rows[start : start + batch_size]), config.device)
         views = [view for scale in scales for view in _views(images, scale, flip)]
         total = torch.zeros(len(images), 18, dtype=torch.float64)
-        with torch.inference_mode(), autocast(device, precision):
+        with torch.inference_mode(), autocast(config):
             for view in views:
-                total += heads.probabilities(model(view).float(), params).double().cpu()
-        found.append((total / total.sum(dim=1, keepdim=True)).numpy())
-    return np.concatenate(found)
+                total += heads.probabilities(model(view).float(), config.train).double().cpu()
+        parts.append((total / total.sum(dim=1, keepdim=True)).numpy())
+    return np.concatenate(parts)
 
 
 def _views(images: torch.Tensor, scale: float, flip: bool) -> list[torch.Tensor]:

@@ -14,16 +14,15 @@ from accelerate import Accelerator
 from accelerate.utils.operations import broadcast_object_list
 
 from pipeline import seeds
-from pipeline.networks.backends import Precision
 from pipeline.objective.objective import Objective, target_of
-from pipeline.params.schema import Train
 from pipeline.runtime.progress import say
 from pipeline.train import device as devices
 from pipeline.train.augment.recipe import Recipe
 from pipeline.train.checkpoint import Best, Progress
+from pipeline.train.config import TrainConfig
 from pipeline.train.data import Examples, batches, epoch_order, prefetch
 from pipeline.train.mix import Mixer
-from pipeline.train.network import Classifier, classifier, to_images
+from pipeline.train.network import Classifier, make_classifier, to_images
 from pipeline.train.optimizers import Schedule, freeze, make_ema, optimizer_of
 from pipeline.train.processes import share_norms
 from pipeline.train.validation import columns_of, validate, weights_of
@@ -35,7 +34,7 @@ OnEpoch = Callable[[list[dict[str, float]]], None]
 class Run:
     """What the epochs of one fold share."""
 
-    params: Train
+    config: TrainConfig
     fold: int
     accelerator: Accelerator
     net: Classifier  # the bare network
@@ -46,7 +45,6 @@ class Run:
     objective: Objective
     recipe: Recipe
     mixer: Mixer
-    precision: Precision
 
     @property
     def eval_model(self) -> Classifier:
@@ -66,35 +64,36 @@ class Run:
 
 
 def fit(
-    learn: Examples, valid: Examples, params: Train, fold: int, checkpoint: Path, on_epoch: OnEpoch
+    learn: Examples, valid: Examples, config: TrainConfig, fold: int, checkpoint: Path, on_epoch: OnEpoch
 ) -> Progress:
     """Trains on `learn`, keeps the epoch that is best on `valid`.
 
     Args:
         learn: pictures with training targets.
         valid: pictures of people that are not in `learn`, with true classes.
-        params: the `train` section.
+        config: the resolved `train` section.
         fold: the fold held out; it also tells the random numbers of the folds apart.
-        checkpoint: file to go on from if it exists, and to leave the state in after every epoch.
+        checkpoint: file to resume from if it exists; it holds the state after every epoch.
         on_epoch: called with all rows of curves (step, loss, macro-F1 …) after every epoch.
 
     Returns:
         The finished progress: `state` is the state dict of the timm network(s), on the CPU.
     """
+    epochs = config.train.epochs
     progress = Progress.load(checkpoint) or Progress()
     if progress.epoch:
         on_epoch(progress.history)
     if progress.finished:
         return progress
     if progress.epoch:
-        devices.refuse_slower(progress.device, params)
-        say(f"train: fold {fold} goes on after epoch {progress.epoch} of {params.epochs}")
-    with devices.explain_cuda_errors(devices.device_of(params)):
-        run = start(learn, params, fold)
+        devices.refuse_slower(progress.device, config)
+        say(f"train: fold {fold} resumes after epoch {progress.epoch} of {epochs}")
+    with devices.explain_cuda_errors(config.device):
+        run = start(learn, config, fold)
     progress.device = run.accelerator.device.type
     run.restore(progress.parts)
     begun, first = time.monotonic(), progress.epoch
-    for epoch in range(progress.epoch, params.epochs):
+    for epoch in range(progress.epoch, epochs):
         with devices.explain_cuda_errors(run.accelerator.device):
             row, rate = one_epoch(run, learn, epoch)
             row = broadcast_from_main(row | scores_of(run, valid))
@@ -103,29 +102,28 @@ def fit(
         keep_best(run, progress, row, epoch)
         progress.epoch, progress.parts = epoch + 1, run.parts()
         waited = epoch - progress.best_epoch
-        progress.finished = epoch + 1 == params.epochs or 0 < params.early_stopping <= waited
+        progress.finished = epoch + 1 == epochs or 0 < config.train.early_stopping <= waited
         if progress.finished and len(progress.bests) > 1:
             run.eval_model.net.load_state_dict(progress.state)
             progress.score = broadcast_from_main(scores_of(run, valid))["valid/macro_f1"]
         if run.accelerator.is_main_process:
             progress.save(checkpoint)
             on_epoch(progress.history)
-            report(row, rate, epoch, params, fold, (time.monotonic() - begun) / (epoch + 1 - first))
+            report(row, rate, epoch, epochs, fold, (time.monotonic() - begun) / (epoch + 1 - first))
         if progress.finished:
             break
     return progress
 
 
-def start(learn: Examples, params: Train, fold: int) -> Run:
-    """A fresh network with all that trains it."""
-    device = devices.device_of(params)
-    precision = devices.precision_of(params, device)
-    devices.set_deterministic(device)
-    accelerator = devices.accelerator(device, precision)
+def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
+    """A fresh network, with its optimiser, schedule, objective and augmentation."""
+    params = config.train
+    devices.set_deterministic(config.device)
+    accelerator = devices.make_accelerator(config)
     if accelerator.is_main_process:
-        say(f"train: {params.model} on {devices.described(device, precision)}, {len(learn)} pictures")
+        say(f"train: {params.model} on {devices.describe_device(config)}, {len(learn)} pictures")
     torch.manual_seed(seeds.seed_of(params.seed, "init", fold))
-    net = classifier(params).to(accelerator.device)
+    net = make_classifier(config).to(accelerator.device)
     ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
     if accelerator.num_processes > 1:
         share_norms(net)
@@ -135,14 +133,12 @@ def start(learn: Examples, params: Train, fold: int) -> Run:
     model, optimizer = accelerator.prepare(net, optimizer)
     objective = Objective(params, learn.counts(), accelerator.device)
     recipe, mixer = Recipe(params.augment), Mixer(params)
-    return Run(
-        params, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer, precision
-    )
+    return Run(config, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer)
 
 
 def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], float]:
     """Learns every example once. Returns the epoch's row of curves, and pictures per second."""
-    params, accelerator = run.params, run.accelerator
+    params, accelerator = run.config.train, run.accelerator
     torch.manual_seed(seeds.seed_of(params.seed, "epoch", run.fold, epoch))  # dropout and the like
     order = epoch_order(learn.classes, params.sampler, seeds.seed_of(params.seed, run.fold), epoch)
     parts = batches(order, params.batch_size, accelerator.process_index, accelerator.num_processes)
@@ -173,7 +169,7 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
 
 def scores_of(run: Run, valid: Examples) -> dict[str, float]:
     """The validation columns of an epoch's row of curves."""
-    return validate(run.eval_model, valid, run.params, run.accelerator.device, run.precision)
+    return validate(run.eval_model, valid, run.config)
 
 
 def broadcast_from_main(row: dict[str, float]) -> dict[str, float]:
@@ -190,11 +186,11 @@ def keep_best(run: Run, progress: Progress, row: dict[str, float], epoch: int) -
             progress.score = score if task == "class" else progress.score
 
 
-def report(row: dict[str, float], rate: float, epoch: int, params: Train, fold: int, seconds: float) -> None:
+def report(row: dict[str, float], rate: float, epoch: int, epochs: int, fold: int, seconds: float) -> None:
     """One line for the user; `rate`: pictures learnt per second, `seconds`: of an epoch on average."""
-    left = (params.epochs - epoch - 1) * seconds
+    left = (epochs - epoch - 1) * seconds
     say(
-        f"train: fold {fold} epoch {epoch + 1}/{params.epochs}: loss {row['train/loss']:.3f}, "
+        f"train: fold {fold} epoch {epoch + 1}/{epochs}: loss {row['train/loss']:.3f}, "
         f"valid macro-F1 {row['valid/macro_f1']:.3f} (mask {row['valid/mask_macro_f1']:.3f}, "
         f"gender {row['valid/gender_macro_f1']:.3f}, age {row['valid/age_macro_f1']:.3f}), "
         f"{rate:.0f} images/s, {left:.0f} s left"

@@ -13,11 +13,7 @@ from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train import pretrained
-
-SCALES = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-}
+from pipeline.train.config import TrainConfig, default_config
 
 
 class Classifier(nn.Module):
@@ -60,31 +56,32 @@ def to_images(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
-def classifier(params: Train, *, weights: bool = True) -> Classifier:
-    """The network that `params` describe, in training mode, on the CPU, channels last.
+def make_classifier(config: TrainConfig, *, weights: bool = True) -> Classifier:
+    """The network that `config` describes, in training mode, on the CPU, channels last.
 
     Args:
-        params: the `train` section.
-        weights: load `params.pretrained`; off when a trained state dict follows.
+        config: its `train.pretrained` names the weights to start from.
+        weights: load them; off when a trained state dict follows.
 
     Raises:
         UserError: unknown model, arguments it does not take, unavailable or mismatched weights.
     """
-    net = load_plugin("objective.heads", params.heads).build(backbone_maker(params, weights=weights))
-    model = Classifier(net, *channel_scale(params))
-    _try_out(model, params)
+    train = config.train
+    net = load_plugin("objective.heads", train.heads).build(backbone_maker(train, weights=weights))
+    model = Classifier(net, config.mean, config.std)
+    _try_out(model, train)
     return cast(Classifier, model.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]
 
 
-def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module]:
-    """A function that makes the backbone with so many outputs."""
+def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]:
+    """A function from a number of outputs to the backbone with that many."""
     import timm
 
-    name = timm_name(params.model)
-    arguments = dict(params.model_args)
-    if default_config(params.model).get("fixed_input_size"):
-        arguments.setdefault("img_size", params.size)
-    use = params.pretrained if weights else False
+    name = timm_name(train.model)
+    arguments = dict(train.model_args)
+    if default_config(train.model).get("fixed_input_size"):
+        arguments.setdefault("img_size", train.size)
+    use = train.pretrained if weights else False
 
     def make(outputs: int) -> nn.Module:
         try:
@@ -93,7 +90,7 @@ def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module
             model = timm.create_model(name, num_classes=outputs, **cast(Any, arguments))
         except (TypeError, AssertionError, ValueError, KeyError) as e:
             raise UserError(
-                f"timm cannot make `{params.model}` like this",
+                f"timm cannot make `{train.model}` like this",
                 where="train.model_args, train.size",
                 got=first_line(e),
                 fix="remove the argument, or take a size that the model can use",
@@ -105,35 +102,14 @@ def backbone_maker(params: Train, *, weights: bool) -> Callable[[int], nn.Module
     return make
 
 
-def default_config(name: str) -> dict[str, Any]:
-    """What timm knows of the weights that `name` stands for: mean, std, fixed_input_size … ({} if nothing).
-
-    Raises:
-        UserError: timm has no such model.
-    """
-    import timm.models
-
-    config = timm.models.get_pretrained_cfg(timm_name(name))
-    return config.to_dict() if config else {}
-
-
-def channel_scale(params: Train) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel for RGB in [0, 1]."""
-    if params.normalize != "model":
-        return SCALES[params.normalize]
-    config = default_config(params.model)
-    mean, std = config.get("mean", SCALES["imagenet"][0]), config.get("std", SCALES["imagenet"][1])
-    return tuple(float(v) for v in mean), tuple(float(v) for v in std)
-
-
-def _try_out(model: Classifier, params: Train) -> None:
+def _try_out(model: Classifier, train: Train) -> None:
     training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, params.size, params.size))
+            model.eval()(torch.zeros(1, 3, train.size, train.size))
     except (RuntimeError, AssertionError, ValueError) as e:
         raise UserError(
-            f"`{params.model}` cannot take pictures of {params.size} × {params.size} pixels",
+            f"`{train.model}` cannot take pictures of {train.size} × {train.size} pixels",
             where="train.size",
             got=first_line(e),
             fix="take a multiple of 32, or the model's own size",

@@ -1,31 +1,27 @@
-"""How an epoch is judged, on people that were not learnt, and the weights that are kept if it is best."""
+"""Validation after an epoch, on people held out of training, and the weights to keep if it is the best."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from pipeline.evaluate import metrics
 from pipeline.labels import TASKS
-from pipeline.networks.backends import Precision
-from pipeline.params.schema import Train
 from pipeline.train.checkpoint import State
+from pipeline.train.config import TrainConfig
 from pipeline.train.data import Examples
 from pipeline.train.network import Classifier
 
 SMALLEST = 1e-12  # a probability below this costs no more
 
 
-def validate(
-    net: Classifier, valid: Examples, params: Train, device: torch.device, precision: Precision
-) -> dict[str, float]:
+def validate(net: Classifier, valid: Examples, config: TrainConfig) -> dict[str, float]:
     """`valid/macro_f1` of the classes, `valid/TASK_macro_f1`, and `valid/loss`, the mean in nll.
 
-    Where each task has a network of its own, also `valid/TASK_loss`, by which it settles a tie.
+    Where each task has a network of its own, also `valid/TASK_loss`, which settles a tie.
     """
-    from pipeline.train.inference import probabilities_of
+    from pipeline.train.inference import predict_probabilities
 
-    p = probabilities_of(net, valid.pictures, valid.rows, params, device, precision)
+    p = predict_probabilities(net, valid.pictures, config, valid.rows)
     found = metrics.scores(metrics.confusion(valid.classes, p.argmax(axis=1)))
     row = {f"valid/{name.replace('.', '_')}": float(v) for name, v in found.items() if "macro_f1" in name}
     row["valid/loss"] = nll(p, valid.classes)

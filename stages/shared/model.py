@@ -67,15 +67,17 @@ def predict_each(
     Args:
         images: keys of photos; their pictures are below build/images.
     """
+    from pipeline.train.config import resolve_config
     from pipeline.train.data import Pictures
-    from pipeline.train.inference import load_model, probabilities
+    from pipeline.train.inference import load_model, predict_probabilities
 
     array, _ = stage.decoded(COMPOSED, [composed_name(image) for image in images], config.train.size)
+    resolved = resolve_config(config.train)
     each = [
-        probabilities(
-            load_model(MODEL, config.train, fold),
+        predict_probabilities(
+            load_model(MODEL, resolved, fold),
             Pictures((array,)),
-            config.train,
+            resolved,
             batch_size=how.batch_size,
             flip=how.tta_flip,
             scales=how.tta_scales,

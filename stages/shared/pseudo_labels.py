@@ -94,22 +94,22 @@ class Unlabelled:
 
     def guesses(self, state: State) -> Guesses:
         """The confident answers of the network with these weights, about each photo and its mirror image."""
+        from pipeline.train.config import resolve_config
         from pipeline.train.data import Pictures
-        from pipeline.train.device import device_of, explain_cuda_errors
-        from pipeline.train.inference import probabilities
-        from pipeline.train.network import classifier
+        from pipeline.train.device import explain_cuda_errors
+        from pipeline.train.inference import predict_probabilities
+        from pipeline.train.network import make_classifier
 
-        train = self.params.train
-        assert train.pseudo_labels is not None
-        net = classifier(train, weights=False)
+        config, threshold = resolve_config(self.params.train), self.params.train.pseudo_labels
+        assert threshold is not None
+        net = make_classifier(config, weights=False)
         net.net.load_state_dict(state)
-        device = device_of(train)
-        with explain_cuda_errors(device):
-            p = probabilities(net.to(device), Pictures((self.pixels,)), train, flip=True)
-        least, sure = train.pseudo_labels, p.max(axis=1)
-        rows = np.flatnonzero(sure >= least)
+        with explain_cuda_errors(config.device):
+            p = predict_probabilities(net.to(config.device), Pictures((self.pixels,)), config, flip=True)
+        confidence = p.max(axis=1)
+        rows = np.flatnonzero(confidence >= threshold)
         answers = p[rows].argmax(axis=1).astype(np.int64)
-        return Guesses(rows, answers, sure[rows], least, len(p), float(sure.max()))
+        return Guesses(rows, answers, confidence[rows], threshold, len(p), float(confidence.max()))
 
     def joined(self, learn: Examples, guesses: Guesses) -> Examples:
         """`learn` and the photos that were guessed, with the guesses as training targets.

@@ -15,7 +15,8 @@ from pipeline.analysis.reliance.gradcam import LEAST_CELLS, cams, last_maps, log
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.labels import TASKS
 from pipeline.params.schema import Train
-from pipeline.train.network import Classifier, classifier
+from pipeline.train.config import resolve_config
+from pipeline.train.network import Classifier, make_classifier
 
 SIZE = 64
 
@@ -25,7 +26,7 @@ def made(model: str, heads: str = "multitask", size: int = SIZE) -> tuple[Classi
     params = Train.model_validate(
         {"model": model, "heads": heads, "size": size, "device": "cpu", "precision": "f32"}
     )
-    return classifier(params, weights=False).eval(), params
+    return make_classifier(resolve_config(params), weights=False).eval(), params
 
 
 def pictures(count: int = 2, size: int = SIZE) -> torch.Tensor:

@@ -174,3 +174,18 @@ def test_a_lost_segment_that_says_how_colours_are_read_is_not_a_stray() -> None:
     assert abs(decode_photo(data).astype(int) - (200, 10, 30)).max() < 4
     with pytest.raises(PhotoError):
         decode_photo(data.replace(b"\xff\xee", b"\x7f\xee"))
+
+
+@pytest.mark.parametrize(("place", "value"), [(626, 71), (659, 141), (728, 3)])
+def test_a_damaged_scan_that_ends_in_a_zero_of_its_own_is_not_taken_for_a_padded_one(
+    place: int, value: int
+) -> None:
+    random = np.random.default_rng(2584)
+    pixels = random.integers(0, 256, (24, 16, 3), np.uint8)
+    pixels[12:] = random.integers(0, 256)
+    data = bytearray(saved(Image.fromarray(pixels), "JPEG", quality=80))
+    assert data.endswith(b"\0" + EOI), "this JPEG shows nothing"
+    assert np.array_equal(decode_photo(bytes(data)), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    data[place] = value
+    with pytest.raises(PhotoError):
+        decode_photo(bytes(data))

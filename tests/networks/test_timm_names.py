@@ -29,11 +29,12 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_name_that_timm_resolves_decides(name: str) -> None:
-    from pipeline.train.network import channel_scale
+    from pipeline.train.config import resolve_config
 
     today, scale = NAMES[name]
     assert timm_name(name) == today
-    assert channel_scale(Train(model=name)) == scale
+    config = resolve_config(Train(model=name))
+    assert (config.mean, config.std) == scale
 
 
 def test_every_old_name_is_one_of_today_or_refused() -> None:
@@ -74,11 +75,15 @@ def test_other_names_are_refused_with_what_looks_like_them(name: str, said: str)
 
 @pytest.mark.parametrize("name", ["hf-hub:timm/test_resnet.r160_in1k", "mobilenetv2_100", "ssl_resnet18"])
 def test_a_network_is_made_by_any_of_its_names(name: str) -> None:
-    from pipeline.train.network import classifier
+    from pipeline.train.config import resolve_config
+    from pipeline.train.network import make_classifier
 
     params = Train(model=name, size=64)
     today = params.model_copy(update={"model": timm_name(name)})
-    shapes = [{k: v.shape for k, v in classifier(p).state_dict().items()} for p in (params, today)]
+    shapes = [
+        {k: v.shape for k, v in make_classifier(resolve_config(p)).state_dict().items()}
+        for p in (params, today)
+    ]
     assert shapes[0] == shapes[1]
 
 

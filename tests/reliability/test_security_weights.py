@@ -87,14 +87,15 @@ def test_a_pickle_named_safetensors(tmp_path: Path) -> None:
 
 def test_a_checkpoint_smuggled_in_as_an_argument_of_the_model(project: Path) -> None:
     from pipeline.params import load_params
-    from pipeline.train.network import classifier
+    from pipeline.train.config import resolve_config
+    from pipeline.train.network import make_classifier
 
     torch_file(project / "evil.pth", project / "ran")
     raw = parse_yaml(Path("params.yaml").read_text())
     raw["train"] |= {"model": "test_resnet", "model_args": {"checkpoint_path": "evil.pth"}, "size": 32}
     Path("params.yaml").write_text(yaml_text(raw))
     with pytest.raises((UserError, RuntimeError), match=r"blocked|not a checkpoint|cannot"):
-        classifier(load_params(Path("params.yaml")).train)
+        make_classifier(resolve_config(load_params(Path("params.yaml")).train))
     assert not (project / "ran").exists()
 
 

@@ -14,6 +14,7 @@ from pipeline.io.atomic import atomic_folder
 from pipeline.io.photo import encode_matte
 from pipeline.runtime.errors import UserError
 from pipeline.train.background_swap import Plates
+from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples
 from pipeline.train.loop import OnEpoch, fit
 from stages import compose, plates, synthesize
@@ -161,7 +162,7 @@ def test_training_goes_on_where_it_was_stopped_and_ends_as_if_it_had_not_been(pr
         raise KeyboardInterrupt
 
     def trained(learn: Examples, name: str, on_epoch: OnEpoch = lambda _: None) -> dict[str, torch.Tensor]:
-        return fit(learn, valid, swapping.params.train, 0, Path(name), on_epoch).state
+        return fit(learn, valid, resolve_config(swapping.params.train), 0, Path(name), on_epoch).state
 
     with pytest.raises(KeyboardInterrupt):
         trained(learn, "stopped.pt", stop)

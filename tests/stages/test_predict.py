@@ -45,8 +45,9 @@ def test_keeps_the_order_and_answers_missing_photos_with_the_most_frequent_class
 
 
 def test_all_folds_are_averaged() -> None:
+    from pipeline.train.config import resolve_config
     from pipeline.train.data import Pictures
-    from pipeline.train.inference import load_model, probabilities
+    from pipeline.train.inference import load_model, predict_probabilities
     from stages.shared.model import predict, read_config
 
     write_build(12)
@@ -59,9 +60,10 @@ def test_all_folds_are_averaged() -> None:
     single = [predict(config, [fold], images, stage, params.predict) for fold in (0, 1)]
     np.testing.assert_allclose(both, (single[0] + single[1]) / 2)
     assert (single[0] != single[1]).any()
-    model = load_model(Path("build/model"), config.train, 0)
+    resolved = resolve_config(config.train)
+    model = load_model(Path("build/model"), resolved, 0)
     blank = Pictures((np.zeros((1, 32, 32, 3), np.uint8),))
-    assert probabilities(model, blank, config.train).sum() == pytest.approx(1)
+    assert predict_probabilities(model, blank, resolved).sum() == pytest.approx(1)
 
 
 def test_probabilities_are_published_beside_the_answers() -> None:

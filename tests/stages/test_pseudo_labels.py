@@ -16,9 +16,10 @@ from pipeline.io.image_store import ImageStore, atomic_images
 from pipeline.io.tables import write_table
 from pipeline.runtime.errors import UserError
 from pipeline.train.background_swap import Plates
+from pipeline.train.config import resolve_config
 from pipeline.train.data import Pictures
-from pipeline.train.inference import probabilities
-from pipeline.train.network import classifier
+from pipeline.train.inference import predict_probabilities
+from pipeline.train.network import make_classifier
 from stages import train
 from stages.shared.command import Stage
 from stages.shared.pseudo_labels import Guesses
@@ -77,8 +78,9 @@ def test_only_answers_above_the_threshold_count_asked_with_the_mirror_image() ->
     more = training_set(Stage("train", params)).unlabelled
     assert more
     torch.manual_seed(0)
-    net = classifier(params.train, weights=False)
-    p = probabilities(net, Pictures((more.pixels,)), params.train, flip=True)
+    config = resolve_config(params.train)
+    net = make_classifier(config, weights=False)
+    p = predict_probabilities(net, Pictures((more.pixels,)), config, flip=True)
     sure = p.max(axis=1)
     least = float(np.sort(sure)[12])
     guesses = replace(more, params=small_params(pseudo_labels=least)).guesses(net.net.state_dict())

@@ -61,13 +61,14 @@ def test_all_folds_give_a_model_each_and_curves_each() -> None:
 )
 def test_backbone_takes_a_step_and_answers(model: str, size: int) -> None:
     from pipeline.objective.objective import Objective, target_of
-    from pipeline.train.network import classifier
+    from pipeline.train.config import resolve_config
+    from pipeline.train.network import make_classifier
     from pipeline.train.optimizers import optimizer_of
 
     # vgg16 has 120 million weights in two layers otherwise
     thin: dict[str, float] = {"mlp_ratio": 0.01} if model == "vgg16" else {}
     params = Train(model=model, size=size, heads="multitask", optimizer="sgd", lr=0.01, model_args=thin)
-    net = classifier(params)
+    net = make_classifier(resolve_config(params))
     optimizer = optimizer_of(net, params)
     before = [p.detach().clone() for p in net.parameters()]
     target = target_of(np.array([0, 17]), np.array([20, 60], np.float32), torch.device("cpu"))

@@ -15,6 +15,7 @@ import torch
 
 from pipeline.runtime.errors import UserError
 from pipeline.train.checkpoint import Progress
+from pipeline.train.config import TrainConfig, resolve_config
 from pipeline.train.device import refuse_slower
 from pipeline.train.loop import fit
 from stages.shared.command import Stage
@@ -122,10 +123,10 @@ def test_a_gpu_lost_in_the_middle_leaves_the_last_epoch(monkeypatch: pytest.Monk
 def test_a_training_that_began_on_cuda_does_not_go_on_without_it() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
-    refuse_slower("cpu", small_params().train)
+    refuse_slower("cpu", resolve_config(small_params().train))
     for device in ("auto", "cpu"):
         with pytest.raises(UserError, match="began on CUDA"):
-            refuse_slower("cuda", small_params(device=device).train)
+            refuse_slower("cuda", resolve_config(small_params(device=device).train))
 
 
 def test_no_fold_joins_on_the_cpu_what_cuda_began(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +139,10 @@ def test_no_fold_joins_on_the_cpu_what_cuda_began(monkeypatch: pytest.MonkeyPatc
     params = small_params(epochs=1, folds="all")
     real = loop.start
 
-    def dies(learn: loop.Examples, params: loop.Train, fold: int) -> loop.Run:
+    def dies(learn: loop.Examples, config: TrainConfig, fold: int) -> loop.Run:
         if fold == 1:
             raise KeyboardInterrupt
-        return real(learn, params, fold)
+        return real(learn, config, fold)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "start", dies)
@@ -175,7 +176,7 @@ def test_where_a_training_ran_is_kept_with_it() -> None:
     params = small_params(epochs=2)
     data = training_set(Stage("train", params))
     checkpoint = Path(".cache/kept.pt")
-    fit(*data.sides(0), params.train, 0, checkpoint, lambda _: None)
+    fit(*data.sides(0), resolve_config(params.train), 0, checkpoint, lambda _: None)
     progress = Progress.load(checkpoint)
     assert progress is not None
     assert progress.device == "cpu"
@@ -183,4 +184,4 @@ def test_where_a_training_ran_is_kept_with_it() -> None:
     progress.save(checkpoint)
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="began on CUDA"):
-            fit(*data.sides(0), params.train, 0, checkpoint, lambda _: None)
+            fit(*data.sides(0), resolve_config(params.train), 0, checkpoint, lambda _: None)

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
+from pipeline.train.config import resolve_config
 from pipeline.train.inference import load_model
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import WEIGHTS, trained, weights
@@ -31,7 +32,7 @@ def test_local_checkpoint_is_started_from_and_a_head_of_another_size_left_out(
 ) -> None:
     write_build(12)
     trained(small_params(epochs=1))
-    own = load_model(Path("build/model"), small_params().train, 0).net.state_dict()
+    own = load_model(Path("build/model"), resolve_config(small_params().train), 0).net.state_dict()
     shutil.copy(WEIGHTS, "start.safetensors")
     trained(small_params(epochs=1, heads="joint", pretrained="start.safetensors", freeze_epochs=1))
     assert "the head of start.safetensors is not this one" in capsys.readouterr().err
@@ -42,7 +43,7 @@ def test_local_checkpoint_is_started_from_and_a_head_of_another_size_left_out(
 
 
 def test_imagenet_backbone_of_the_shared_weights_loads(test_data: Path) -> None:
-    from pipeline.train.network import classifier
+    from pipeline.train.network import make_classifier
 
     path = test_data.parent / "weights" / "mobilenetv2_100_imagenet1k_int8deq_timm.pth"
     if not path.is_file():
@@ -50,7 +51,7 @@ def test_imagenet_backbone_of_the_shared_weights_loads(test_data: Path) -> None:
     params = Train(
         model="mobilenetv2_100", model_args={"pad_type": "same"}, normalize="half", pretrained=str(path)
     )
-    net = classifier(params)
+    net = make_classifier(resolve_config(params))
     assert torch.equal(
         net.net.state_dict()["conv_stem.weight"], torch.load(path, weights_only=True)["conv_stem.weight"]
     )

@@ -8,19 +8,21 @@ import torch
 
 from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_plugin
+from pipeline.train.config import resolve_config
 from pipeline.train.data import Pictures
-from pipeline.train.inference import probabilities
-from pipeline.train.network import Classifier, classifier
+from pipeline.train.inference import predict_probabilities
+from pipeline.train.network import Classifier, make_classifier
 
 SIZE = 32
 PARAMS = Train(model="test_resnet", size=SIZE, heads="joint", device="cpu", precision="f32")
+CONFIG = resolve_config(PARAMS)
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
 def model() -> Classifier:
     torch.manual_seed(0)
-    net = classifier(PARAMS)
+    net = make_classifier(CONFIG)
     net(torch.rand(64, 3, SIZE, SIZE))  # its norms have seen pictures
     for p in net.parameters():
         p.data *= 2  # or its answers hardly depend on the picture
@@ -57,10 +59,10 @@ def test_answers_are_the_mean_over_the_views(
     views += [view[:, :, ::-1] for view in views] if flip else []
     each = np.stack([answered(model, view) for view in views])
     assert np.ptp(each, axis=0).max() > 0.02, "all views are answered alike: this shows nothing"
-    found = probabilities(model, Pictures((PIXELS,)), PARAMS, flip=flip, scales=scales, batch_size=2)
+    found = predict_probabilities(model, Pictures((PIXELS,)), CONFIG, flip=flip, scales=scales, batch_size=2)
     np.testing.assert_allclose(found, each.mean(axis=0), atol=1e-4)
 
 
 def test_without_views_it_is_the_plain_answer(model: Classifier) -> None:
-    found = probabilities(model, Pictures((PIXELS,)), PARAMS)
+    found = predict_probabilities(model, Pictures((PIXELS,)), CONFIG)
     np.testing.assert_allclose(found, answered(model, PIXELS / 255), atol=1e-5)

@@ -68,7 +68,8 @@ def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
     from torch.nn import functional
 
     from pipeline.params.schema import Train
-    from pipeline.train.network import backbone_maker, channel_scale
+    from pipeline.train.config import resolve_config
+    from pipeline.train.network import backbone_maker
 
     torch.set_num_threads(1)
     params = Train(
@@ -77,10 +78,12 @@ def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
         pretrained=audit.pretrained,
         normalize=audit.normalize,
         size=audit.size,
+        device="cpu",
     )
     made: Any = backbone_maker(params, weights=True)(1000)
     model = made.eval().to(memory_format=torch.channels_last)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in channel_scale(params))
+    config = resolve_config(params)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (config.mean, config.std))
 
     def look(face: np.ndarray) -> np.ndarray:
         image = torch.from_numpy(face).permute(2, 0, 1)[None].float().div(255)

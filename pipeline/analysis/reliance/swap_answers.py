@@ -12,15 +12,14 @@ from pipeline.analysis.reliance.gradcam import cams, outside
 from pipeline.analysis.reliance.summary import changed
 from pipeline.analysis.reliance.swap_views import Views
 from pipeline.labels import TASKS
-from pipeline.params.schema import Train
+from pipeline.train.config import TrainConfig
 from pipeline.train.data import Pictures
-from pipeline.train.device import device_of
-from pipeline.train.inference import probabilities
+from pipeline.train.inference import predict_probabilities
 from pipeline.train.network import Classifier, to_images
 
 
 def predict_views(
-    model: Classifier, params: Train, batch: Sequence[Views]
+    model: Classifier, config: TrainConfig, batch: Sequence[Views]
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray] | None]:
     """Asks about all views of a batch at once.
 
@@ -31,7 +30,7 @@ def predict_views(
         `pipeline.analysis.reliance.gradcam`).
     """
     pictures = np.concatenate([v.pictures for v in batch])
-    answers = probabilities(model, Pictures((pictures,)), params).argmax(axis=1)
+    answers = predict_probabilities(model, Pictures((pictures,)), config).argmax(axis=1)
     of_photo = np.split(answers, np.cumsum([len(v.pictures) for v in batch])[:-1])
     rows: dict[str, object] = {
         "image": [v.image for v in batch],
@@ -43,7 +42,7 @@ def predict_views(
         for task in TASKS:
             rows[f"{measure}_{task}"] = [np.nan if s is None else float(s[task][0]) for s in shares]
     originals = torch.from_numpy(np.stack([v.pictures[0] for v in batch]))
-    found = cams(model, to_images(originals, device_of(params)), params)
+    found = cams(model, to_images(originals, config.device), config.train)
     maps = None if found is None else {task: cam.numpy() for task, cam in found.items()}
     for task in TASKS:
         rows[f"cam_outside_{task}"] = [
