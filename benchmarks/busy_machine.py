@@ -106,7 +106,7 @@ def fit_rate() -> float:
     from pipeline.params.schema import FitSegmenter
     from pipeline.segment.unet.architecture import build
     from pipeline.segment.unet.config import UnetConfig
-    from pipeline.segment.unet.fitting import DECODER, Sample, fit_net, set_seed
+    from pipeline.segment.unet.fitting import DECODER_CHANNELS, Sample, fit_net, set_seed
 
     params = FitSegmenter(epochs=2)
     random = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def fit_rate() -> float:
         for n in range(64)
     ]
     set_seed(0)
-    config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER, size=params.size)
+    config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER_CHANNELS, size=params.size)
     ends: list[float] = []
     fit_net(build(config), config, params, samples, samples[:1], lambda *_: ends.append(time.monotonic()))
     return len(samples) / (ends[1] - ends[0])

@@ -64,7 +64,7 @@ def most_per_second(photos: list[Path], adaptive: bool) -> float:
     mtcnn = Mtcnn(adaptive=adaptive)
     mtcnn.nets = counted = CountedNets(mtcnn.nets)
     for photo in some:
-        mtcnn.best(read_photo(photo))
+        mtcnn.detect_largest(read_photo(photo))
     return limit.per_second(photos, counted.gflop / len(some), "f32")
 
 
@@ -106,7 +106,7 @@ def detector(adaptive: bool) -> Callable[[Path], Result]:
     mtcnn = Mtcnn(adaptive=adaptive)
 
     def work(path: Path) -> Result:
-        face = mtcnn.best(read_photo(path))
+        face = mtcnn.detect_largest(read_photo(path))
         return None if face is None else face.box
 
     return work

@@ -80,14 +80,14 @@ def gflop(detect: Detect, root: Path, photos: Sequence[Path]) -> float:
     import openvino
 
     from pipeline.detect.methods import yolov8
-    from pipeline.detect.yolo.engines import converted
+    from pipeline.detect.yolo.engines import ensure_converted
     from pipeline.detect.yolo.letterbox import letterbox_of
     from pipeline.io.photo import photo_header
     from pipeline.networks import weights
 
     yolov8.prepare(detect, root)
     path = weights.resolve(detect.yolov8.weights, root)
-    model = openvino.Core().read_model(converted(path, weights.sha256_of(path), root) / "person.xml")
+    model = openvino.Core().read_model(ensure_converted(path, weights.sha256_of(path), root) / "person.xml")
     headers = [photo_header(photo) for photo in photos]
     frames = Counter((f.height, f.width) for f in (letterbox_of(h.width, h.height) for h in headers))
     total = 0.0

@@ -114,10 +114,10 @@ def gflop(segment: Segment, root: Path, photos: Sequence[Path]) -> float:
     from pipeline.io.photo import photo_header
     from pipeline.segment.unet.config import locate
     from pipeline.segment.unet.frame import frame_of
-    from pipeline.segment.unet.openvino_net import converted
+    from pipeline.segment.unet.openvino_net import ensure_converted
 
     weights, config = locate(Path(segment.unet.weights))
-    model = openvino.Core().read_model(converted(weights, config, root))
+    model = openvino.Core().read_model(ensure_converted(weights, config, root))
     headers = [photo_header(photo) for photo in photos]
     frames = Counter(frame_of(h.height, h.width, segment.unet.size or config.size).net for h in headers)
     total = 0.0

@@ -75,7 +75,7 @@ def on_other_backgrounds(
         photos=Path(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
-        behind=params.ingest.transparent_rgb,
+        background_rgb=params.ingest.transparent_rgb,
         workers=1,
     )
     kind = load_plugin("compose.backgrounds", params.synthesize.backgrounds)

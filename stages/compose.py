@@ -63,7 +63,7 @@ class Result(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     compose = stage.params.compose
-    root, behind = Path(stage.params.data.root), stage.params.ingest.transparent_rgb
+    root, background_rgb = Path(stage.params.data.root), stage.params.ingest.transparent_rgb
     photos = stage.first(PHOTOS.read("image", "width", "height"))
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
     orders = ordered(photos, boxes, compose.margin)
@@ -72,7 +72,9 @@ def run(stage: Stage) -> None:
     started = time.monotonic()
     spent, empty = [0.0, 0.0, 0.0], []
     with atomic_images(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
-        recipe = Config(Cutter(root, mattes, compose.size, behind), writer, compose.fill, compose.seed)
+        recipe = Config(
+            Cutter(root, mattes, compose.size, background_rgb), writer, compose.fill, compose.seed
+        )
         groups = groups_of(orders, compose.size)
         done = run_parallel(
             partial(composer, recipe), groups, workers=stage.params.machine.workers, chunk=1, name=_names

@@ -23,19 +23,19 @@ def run(stage: Stage) -> None:
     detect, machine = stage.params.detect, stage.params.machine
     folder = Path(stage.params.data.root)
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
-    orders = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
+    indexed = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
     if detect.method != "none":
-        say(f"detect: {detect.method} for {len(orders)} photos")
-    result = detect_photos(orders, detect, root, stage.result_cache, machine.workers, background)
-    found = [result.found[order.sha256] for order in orders]
-    if result.asked:
-        say("detect: " + result.line(len(orders), sum(f is not None for f in found)))
+        say(f"detect: {detect.method} for {len(indexed)} photos")
+    result = detect_photos(indexed, detect, root, stage.result_cache, machine.workers, background)
+    detections = [result.detections[photo.sha256] for photo in indexed]
+    if result.ran:
+        say("detect: " + result.line(len(indexed), sum(d is not None for d in detections)))
         prune(stage.result_cache, machine.cache_gb)
         if result.hits == 0:
-            stage.measured(result.seconds, len(orders))
-    table = box_table(photos, found, result.asked)
+            stage.measured(result.seconds, len(indexed))
+    table = box_table(photos, detections, result.ran)
     BOXES.write(stage.out(BOXES.path), table)
     found = counts(table["status"], photos["split"])
     write_report(stage.out("reports/detect.json"), {"without_box": without_box(table["status"])}, found)

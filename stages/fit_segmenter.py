@@ -34,10 +34,10 @@ def run(stage: Stage) -> None:
     train, unseen = split_people(pairs, params.seed)
     say(f"fit_segmenter: loading torch for {len(pairs)} photos with mattes")
     from pipeline.segment.unet.architecture import build
-    from pipeline.segment.unet.fitting import DECODER, fit_net, set_seed
+    from pipeline.segment.unet.fitting import DECODER_CHANNELS, fit_net, set_seed
     from pipeline.segment.unet.weights import load_encoder, save_net
 
-    config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER, size=params.size)
+    config = UnetConfig(encoder=params.encoder, decoder_channels=DECODER_CHANNELS, size=params.size)
     set_seed(params.seed)
     net = build(config)
     if params.encoder_weights:

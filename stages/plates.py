@@ -87,7 +87,7 @@ def run(stage: Stage) -> None:
         photos=Path(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
-        behind=params.ingest.transparent_rgb,
+        background_rgb=params.ingest.transparent_rgb,
         workers=params.machine.workers,
     )
     kind, seed = params.synthesize.backgrounds, params.synthesize.seed

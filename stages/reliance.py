@@ -116,7 +116,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Config:
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
     return Config(
-        sources=Sources(Path(params.data.root), mattes, behind=params.ingest.transparent_rgb),
+        sources=Sources(Path(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,

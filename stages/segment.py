@@ -19,7 +19,7 @@ from pipeline.networks.result_cache import ResultCache, prune
 from pipeline.params.schema import Segment
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
-from pipeline.segment.mattes import EMPTY
+from pipeline.segment.mattes import MIN_COVERAGE
 from pipeline.segment.run import SegmentationResult, matte_photos
 from pipeline.segment.unet.config import CONFIG, read_config
 from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
@@ -34,7 +34,7 @@ def run(stage: Stage) -> None:
         say(f"segment: {segment.method} for {len(photos)} photos")
     with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
         result = SegmentationResult() if segment.method == "none" else _matted(stage, photos, writer)
-    empty = [image for image, share in result.coverage.items() if share < EMPTY]
+    empty = [image for image, share in result.coverage.items() if share < MIN_COVERAGE]
     report = report_of(photos, result, segment.method)
     metrics = {"empty_mattes": None if segment.method == "none" else len(empty), "iou": fitted_iou(segment)}
     write_report(stage.out("reports/segment.json"), metrics, report)
@@ -68,9 +68,9 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> Segmenta
     orders = [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
 
     def prepare() -> int:
-        running = module.prepare(*chosen)
-        say(f"segment: {running.about}")
-        return running.batch
+        plan = module.prepare(*chosen)
+        say(f"segment: {plan.description}")
+        return plan.batch
 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create, workers = partial(module.create, *chosen), stage.params.machine.workers
@@ -86,7 +86,7 @@ def report_of(photos: pd.DataFrame, result: SegmentationResult, method: str) -> 
     return {
         "method": method,
         **{name: _summary(group.dropna().to_numpy()) for name, group in groups.items()},
-        "empty_mattes": sorted(image for image, share in result.coverage.items() if share < EMPTY),
+        "empty_mattes": sorted(image for image, share in result.coverage.items() if share < MIN_COVERAGE),
     }
 
 
@@ -94,7 +94,7 @@ def _summary(shares: np.ndarray) -> dict[str, float | int | None]:
     return {
         "mattes": len(shares),
         "mean_coverage": round(float(shares.mean()), 6) if len(shares) else None,
-        "empty": int(np.count_nonzero(shares < EMPTY)),
+        "empty": int(np.count_nonzero(shares < MIN_COVERAGE)),
     }
 
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.balance import copies_per_photo
 from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square
@@ -87,7 +87,7 @@ def run(stage: Stage) -> None:
         photos=Path(stage.params.data.root),
         mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
-        behind=stage.params.ingest.transparent_rgb,
+        background_rgb=stage.params.ingest.transparent_rgb,
         workers=stage.params.machine.workers,
     )
     people = trained_people()
@@ -131,7 +131,7 @@ def candidates(people: pd.DataFrame) -> list[Candidate]:
 
 
 def planned(
-    photos: pd.DataFrame, count: np.ndarray, choose: Choose, seed: int
+    photos: pd.DataFrame, count: np.ndarray, choose: ChooseFn, seed: int
 ) -> tuple[list[Task], pd.DataFrame]:
     """The jobs, one per photo with copies, and the rows of synthetic.parquet, in the order of `photos`."""
     jobs: list[Task] = []
@@ -174,7 +174,7 @@ def synthesizer(recipe: Config) -> Callable[[list[Task]], Result]:
     cv2.setNumThreads(1)  # the processes share the CPUs
     backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
     sources, size = recipe.sources, recipe.size
-    cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
+    cutter = Cutter(sources.photos, sources.mattes, size, sources.background_rgb)
 
     def synthesize(jobs: list[Task]) -> Result:
         start = time.perf_counter()

@@ -44,7 +44,7 @@ def encoder_problems(params: Params) -> list[str]:
 
     from pipeline.segment.unet.architecture import build
     from pipeline.segment.unet.config import UnetConfig
-    from pipeline.segment.unet.fitting import DECODER
+    from pipeline.segment.unet.fitting import DECODER_CHANNELS
     from pipeline.segment.unet.frame import STRIDE
 
     fit = params.fit_segmenter
@@ -52,7 +52,7 @@ def encoder_problems(params: Params) -> list[str]:
         return []
 
     def try_out() -> None:
-        net = build(UnetConfig(encoder=fit.encoder, decoder_channels=DECODER, size=fit.size))
+        net = build(UnetConfig(encoder=fit.encoder, decoder_channels=DECODER_CHANNELS, size=fit.size))
         net.eval()(torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE))
 
     with torch.device("meta"), torch.no_grad():

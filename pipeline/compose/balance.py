@@ -1,4 +1,4 @@
-"""How many synthetic copies of which photo."""
+"""How many synthetic copies of each photo."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ def copies_per_photo(photos: pd.DataFrame, copies: float, balance: str, seed: in
     Args:
         photos: `image` (unique), `train_class` (>= 0).
         copies: copies per photo, on average.
-        balance: "none" = the same for all photos, as far as it divides; "class" = the same total, given so
-            that the class counts, photos and copies together, come out as equal as possible: rarest classes
-            first.
-        seed: which photos of a class get one copy more than the others is decided by hash.
+        balance: "none" = equally over photos, as far as it divides; "class" = the same total, shared out so
+            that the class counts, photos plus copies, become as equal as possible: rarest classes first.
+        seed: of the hash that decides which photos of a class get one copy more.
 
     Returns:
         int64 [len(photos)], in the order of `photos`.
@@ -29,25 +28,24 @@ def copies_per_photo(photos: pd.DataFrame, copies: float, balance: str, seed: in
     out = np.zeros(len(photos), np.int64)
     classes = photos["train_class"].to_numpy()
     present, counts = np.unique(classes, return_counts=True)
-    for which, extra in zip(present, levelled(counts, total), strict=True):
-        members = np.flatnonzero(classes == which)
+    for code, extra in zip(present, water_filled(counts, total), strict=True):
+        members = np.flatnonzero(classes == code)
         out[members] = _shared(int(extra), order[members])
     return out
 
 
-def levelled(counts: np.ndarray, total: int) -> np.ndarray:
-    """What each of `counts` gets of `total` so that the smallest are raised to one level, as water would be.
+def water_filled(counts: np.ndarray, total: int) -> np.ndarray:
+    """Shares of `total` that raise the smallest of `counts` to one level (water-filling).
 
     Returns:
-        int64, same length, sum = total (all zeros for no counts). The raised ones differ by at most 1
-        afterwards.
+        int64, same length, sum = total (empty for no counts). The raised counts differ by at most 1.
     """
     extra = np.zeros(len(counts), np.int64)
     if not len(counts):
         return extra
     order = np.argsort(counts, kind="stable")
     ranked = counts[order].astype(np.int64)
-    # as many of the smallest as can be brought to the next one's height
+    # cost[k]: what raises the k smallest to the level of the next
     cost = ranked * np.arange(len(ranked)) - np.concatenate([[0], np.cumsum(ranked)[:-1]])
     raised = int(np.searchsorted(cost, total, side="right"))
     level, rest = divmod(int(ranked[:raised].sum()) + total, raised)
@@ -58,7 +56,7 @@ def levelled(counts: np.ndarray, total: int) -> np.ndarray:
 
 
 def _shared(total: int, order: np.ndarray) -> np.ndarray:
-    """`total` shared equally; the remainder goes, one each, to the lowest `order`."""
+    """`total` shared equally; the remainder goes, one each, to the lowest in `order`."""
     if not len(order):
         return np.zeros(0, np.int64)
     each, rest = divmod(total, len(order))

@@ -1,11 +1,10 @@
 """A person on another background, without a halo of the old one.
 
-At the edge of a person a pixel's colour is `I = alpha F + (1 - alpha) B`: some of the person (F), some of the
-old background (B). Blending I over a new background keeps `(1 - alpha) B`, which is the halo. So F is
-estimated first, as in "Approximate Fast Foreground Colour Estimation" (Forte 2021, blur fusion): F' and B'
-are means of the pixels around that are certain (`pipeline/compose/edge_colours.py`), then corrected by what
-is left of the equation: `F = clip(F' + alpha (I - alpha F' - (1 - alpha) B'))`. All of it happens at edge
-pixels only, some 3 % of a picture.
+At the edge of a person a pixel's colour is `I = alpha F + (1 - alpha) B`, a mix of the person (F) and the old
+background (B). Blending I over a new background keeps `(1 - alpha) B`, the halo. So F is estimated first, as
+in "Approximate Fast Foreground Colour Estimation" (Forte 2021, blur fusion): F' and B' are local means of the
+sure foreground and background (`pipeline/compose/edge_colours.py`), then corrected by the residual:
+`F = clip(F' + alpha (I - alpha F' - (1 - alpha) B'))`. Only edge pixels need it, some 3 % of a picture.
 """
 
 from __future__ import annotations
@@ -17,18 +16,19 @@ import numpy as np
 
 from pipeline.compose.edge_colours import local_means
 
-MARGIN = (
-    5  # alpha up to this counts as 0, and 255 minus this as 255: a net's sigmoid hardly ever reaches the ends
-)
-MIN_PERSON = 0.01  # share of a picture below which a matte shows nobody
+CLAMP_MARGIN = 5
+"""Alpha up to this counts as 0, and from 255 minus this as 255: a sigmoid hardly ever reaches the ends."""
+MIN_PERSON = 0.01  # of a picture: a matte below it shows no person
 
 
 def clamped(alpha: np.ndarray) -> np.ndarray:
-    """uint8 alpha, any shape, with values within 2 % of either end moved there, the rest stretched."""
+    """uint8 alpha, any shape, with values within 2 % of either end clamped, the rest stretched."""
     return cv2.LUT(np.ascontiguousarray(alpha), _CLAMPED)
 
 
-_CLAMPED = np.clip(np.round((np.arange(256) - MARGIN) * 255 / (255 - 2 * MARGIN)), 0, 255).astype(np.uint8)
+_CLAMPED = np.clip(np.round((np.arange(256) - CLAMP_MARGIN) * 255 / (255 - 2 * CLAMP_MARGIN)), 0, 255).astype(
+    np.uint8
+)
 
 
 def shows_person(alpha: np.ndarray) -> bool:
@@ -38,15 +38,15 @@ def shows_person(alpha: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class Person:
-    """A person taken out of a picture, to be put on backgrounds; by `person_of`.
+    """A person cut out of a picture, to be put on backgrounds; by `person_of`.
 
     Attributes:
         picture: uint8 [H, W, 3] RGB.
-        sure_foreground: uint8 [H, W], 255 where it certainly shows the person.
-        old_background: uint8 [H, W], 255 where it certainly shows the old background.
-        edge: int [N], flat numbers of the pixels in between.
+        sure_foreground: uint8 [H, W], 255 where alpha is 255.
+        old_background: uint8 [H, W], 255 where alpha is 0, except in padding.
+        edge: int [N], flat indices of the pixels in between.
         alpha_at_edge: float32 [N, 4] in [0, 1], alpha there, four times.
-        colours: float32 [N, 4], the person's own RGB there, in [0, 255]; the fourth column means nothing.
+        colours: float32 [N, 4], the person's RGB there, in [0, 255]; the fourth column is unused.
     """
 
     picture: np.ndarray
@@ -57,19 +57,19 @@ class Person:
     colours: np.ndarray
 
     def on(self, background: np.ndarray) -> np.ndarray:
-        """The person on `background`, uint8 [H, W, 3] RGB, which stays as it is: uint8 [H, W, 3] RGB."""
+        """The person on `background` (unchanged), both uint8 [H, W, 3] RGB."""
         out = cv2.copyTo(self.picture, self.sure_foreground, background.copy())
         if len(self.edge):
-            under = _pixels(background, self.edge)
-            mixed = self.colours - under
-            mixed *= self.alpha_at_edge
-            mixed += under
-            out.reshape(-1, 3)[self.edge] = cv2.convertScaleAbs(mixed)[:, :3]
+            base = _pixels(background, self.edge)
+            blended = self.colours - base
+            blended *= self.alpha_at_edge
+            blended += base
+            out.reshape(-1, 3)[self.edge] = cv2.convertScaleAbs(blended)[:, :3]
         return out
 
 
 def person_of(picture: np.ndarray, alpha: np.ndarray, valid: np.ndarray) -> Person:
-    """Takes the person out of a picture.
+    """Cuts the person out of a picture.
 
     Args:
         picture: uint8 [H, W, 3] RGB.
@@ -99,12 +99,12 @@ def person_of(picture: np.ndarray, alpha: np.ndarray, valid: np.ndarray) -> Pers
 
 
 def composite(image: np.ndarray, alpha: np.ndarray, background: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """The person of `image` on `background`, uint8 [H, W, 3] RGB each; the rest as for `person_of`."""
+    """The person of `image` on `background`, uint8 [H, W, 3] RGB each; other args of `person_of`."""
     return person_of(image, alpha, valid).on(background)
 
 
 def _pixels(picture: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """float32 [N, 4]: RGB of the pixels with these flat numbers, and 255 to fill four lanes."""
+    """float32 [N, 4]: RGB of the pixels with these flat indices, and 255 to fill four lanes."""
     return cv2.cvtColor(picture.reshape(-1, 3).take(edge, 0)[None], cv2.COLOR_RGB2RGBA)[0].astype(np.float32)
 
 

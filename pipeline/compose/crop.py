@@ -1,4 +1,4 @@
-"""The square that is cut out of a photo, and cutting it: aspect kept, padded, antialiased."""
+"""Cuts squares out of photos: aspect kept, padded, antialiased."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# ImageNet's mean colour. A network's input normalisation turns it into zeros, and being the same for every
-# photo it tells nothing about any of them, which the mean colour of a photo's own background would.
+# ImageNet's mean colour. Input normalisation turns it into zeros, and being the same for every photo it leaks
+# nothing, unlike the mean colour of a photo's own background.
 NEUTRAL = (124, 116, 104)
-REDUCTIONS = (8, 4, 2)  # that a JPEG can be decoded at in less time; of photos that they divide exactly
-LEAST_BLUR = 1.2  # up to this reduction bilinear sampling alone sees every pixel: 48 dB and more
-BINOMIAL = 1.6  # from this reduction up the fixed filter [1 2 1] / 4 is near enough to the best Gaussian
+REDUCTIONS = (8, 4, 2)  # of JPEG decoding, faster than decoding whole; for photos that they divide exactly
+MIN_BLUR_REDUCTION = 1.2  # below it bilinear sampling alone reads every pixel: 48 dB and more
+BINOMIAL_REDUCTION = 1.6  # from here up the fixed filter [1 2 1] / 4 is as good as the best Gaussian
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square in the pixels of an upright photo, `x1 <= x < x2`; it may reach beyond the photo."""
+    """A square in the pixels of an upright photo, `x1 <= x < x2`; it may extend beyond the photo."""
 
     x1: int
     y1: int
@@ -32,10 +32,10 @@ class Square:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the visible part of a square lies in the photo, and where in the output picture.
+    """The visible part of a square, in the photo and in the output picture.
 
-    `reduction`: 1, 2, 4 or 8; a photo that was reduced by it is still large enough, and the visible part's
-    edges fall on whole pixels of it.
+    `reduction`: 1, 2, 4 or 8; the photo reduced by it is still large enough, and its whole pixels hold the
+    visible part's edges.
     """
 
     photo: tuple[slice, slice]  # rows, columns of the photo
@@ -44,7 +44,7 @@ class Placement:
     reduction: int = 1
 
     def reduced(self) -> Placement:
-        """The same in a photo reduced by `reduction`."""
+        """The placement in the photo reduced by `reduction`."""
         rows, columns = (slice(s.start // self.reduction, s.stop // self.reduction) for s in self.photo)
         return Placement((rows, columns), self.output, self.shape)
 
@@ -54,10 +54,9 @@ def square_around(box: tuple[float, float, float, float], margin: float) -> Squa
 
     Args:
         box: `xyxy` in photo pixels, with a positive area.
-        margin: share of the box's longer side that is added on every side, so the square's side is
-            `longer * (1 + 2 * margin)`. Side and corners are rounded to even numbers: halving a part of a
-            photo is exact, and fast, where it has an even number of pixels. The centre is the box's, within a
-            pixel.
+        margin: added on every side, as a share of the box's longer side, so the square's side is
+            `longer * (1 + 2 * margin)`. Side and corners are rounded to even numbers, since halving an even
+            number of pixels is exact and fast. The centre is the box's, within a pixel.
     """
     x1, y1, x2, y2 = box
     side = max(2, _even(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
@@ -77,21 +76,21 @@ def whole_frame(width: int, height: int) -> Square:
 
 
 def placement(square: Square, width: int, height: int, size: int) -> Placement:
-    """How a square of a `width` x `height` photo comes to lie in a `size` x `size` picture.
+    """The placement of a square of a `width` x `height` photo in a `size` x `size` picture.
 
-    Edges of the photo that lie inside the square fall on whole output pixels (at most half a pixel off), so
-    that no padding is mixed into the photo and the work does not grow with the padding. Edges of the square
-    fall on whole pixels of the reduced photo, at most half an output pixel off.
+    Edges of the photo inside the square are rounded to whole output pixels, so that no padding is mixed into
+    the photo and the work does not grow with the padding. Edges of the square are rounded to whole pixels of
+    the reduced photo, at most half an output pixel off.
     """
     rows = _axis(square.y1, square.side, height, size)
     columns = _axis(square.x1, square.side, width, size)
     shape = (rows[1].stop - rows[1].start, columns[1].stop - columns[1].start)
     if min(shape) <= 0:
         return Placement((rows[0], columns[0]), (rows[1], columns[1]), (0, 0))
-    seen = (rows[0], columns[0])
-    enough = min((s.stop - s.start) / length for s, length in zip(seen, shape, strict=True))
-    step = next((k for k in REDUCTIONS if k <= enough and width % k == 0 and height % k == 0), 1)
-    top, left = (slice(step * round(s.start / step), step * round(s.stop / step)) for s in seen)
+    visible = (rows[0], columns[0])
+    max_reduction = min((s.stop - s.start) / length for s, length in zip(visible, shape, strict=True))
+    step = next((k for k in REDUCTIONS if k <= max_reduction and width % k == 0 and height % k == 0), 1)
+    top, left = (slice(step * round(s.start / step), step * round(s.stop / step)) for s in visible)
     return Placement((top, left), (rows[1], columns[1]), shape, step)
 
 
@@ -106,13 +105,13 @@ def _axis(start: int, side: int, length: int, size: int) -> tuple[slice, slice]:
 
 
 def cut(image: np.ndarray, where: Placement, size: int, padding: int | tuple[int, int, int]) -> np.ndarray:
-    """Cuts a square out of a picture and brings it to size.
+    """Cuts a square out of a picture and resizes it.
 
     Args:
         image: uint8 [H, W, 3] or [H, W].
         where: from `placement`, for the same height and width.
         size: pixels per side of the output.
-        padding: value of output pixels that lie beyond the photo.
+        padding: value of output pixels beyond the photo.
 
     Returns:
         uint8 [size, size, 3] or [size, size].
@@ -121,12 +120,12 @@ def cut(image: np.ndarray, where: Placement, size: int, padding: int | tuple[int
     if where.shape == (0, 0):
         nothing = np.zeros((1, 1, *image.shape[2:]), np.uint8)
         return cv2.copyMakeBorder(nothing, 0, size, 0, size, cv2.BORDER_CONSTANT, value=colour)[1:, 1:].copy()
-    seen = resized(image[where.photo], *where.shape)
+    visible = resized(image[where.photo], *where.shape)
     if where.shape == (size, size):
-        return seen
+        return visible
     rows, columns = where.output
     edges = (rows.start, size - rows.stop, columns.start, size - columns.stop)
-    return cv2.copyMakeBorder(seen, *edges, cv2.BORDER_CONSTANT, value=colour)
+    return cv2.copyMakeBorder(visible, *edges, cv2.BORDER_CONSTANT, value=colour)
 
 
 def inside(where: Placement, size: int) -> np.ndarray:
@@ -139,12 +138,11 @@ def inside(where: Placement, size: int) -> np.ndarray:
 def resized(image: np.ndarray, height: int, width: int, *, smooth: bool = True) -> np.ndarray:
     """Antialiased resize of uint8 [H, W, 3] or [H, W].
 
-    Reducing: halved by averaging while it is to become less than half as large, then a small Gaussian and
-        bilinear
-    sampling. With `sigma = 0.4 r - 0.07` for a reduction by r this comes as close to PIL's antialiased
-    bilinear filter as cv2's INTER_AREA does or closer (41 to 53 dB on real photos), at a third of its time.
+    Reducing: halved by averaging while the reduction is 2 or more, then a small Gaussian and bilinear
+    sampling. With `sigma = 0.4 r - 0.07` for a reduction by r this is at least as close to PIL's
+    antialiased bilinear filter as cv2's INTER_AREA (41 to 53 dB on real photos), in a third of its time.
     Enlarging: bicubic.
-    Without `smooth` no Gaussian: twice as fast, for pictures whose finest detail does not matter.
+    Without `smooth` no Gaussian: twice as fast, where the finest detail does not matter.
     """
     reduction = max(image.shape[0] / height, image.shape[1] / width)
     if reduction <= 1:
@@ -155,14 +153,16 @@ def resized(image: np.ndarray, height: int, width: int, *, smooth: bool = True) 
         half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
         image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
         reduction /= 2
-    if smooth and reduction > LEAST_BLUR:
-        sigma = 0 if reduction >= BINOMIAL else 0.4 * reduction - 0.07  # 0: [1 2 1] / 4, three times as fast
+    if smooth and reduction > MIN_BLUR_REDUCTION:
+        sigma = (
+            0 if reduction >= BINOMIAL_REDUCTION else 0.4 * reduction - 0.07
+        )  # 0: [1 2 1] / 4, three times as fast
         image = cv2.GaussianBlur(image, (3, 3), sigma)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def at_network_size(image: np.ndarray, size: int) -> np.ndarray:
-    """uint8 [S, S] or [S, S, 3] from [H, W] or [H, W, 3], scaled as `pipeline.train.decoded` scales."""
+    """uint8 [S, S] or [S, S, 3] from [H, W] or [H, W, 3], scaled as in `pipeline.train.decoded`."""
     if image.shape[:2] == (size, size):
         return image
     shrinks = size < max(image.shape[:2])

@@ -1,4 +1,4 @@
-"""Boxes `xyxy` in pixels of the upright photo: clip, overlap, and what stands in where nothing was found."""
+"""Boxes `xyxy` in pixels of the upright photo: clipping, overlap, fallback boxes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STATUSES = (FOUND, PERSON_MEDIAN, WHOLE_FRAME, NOT_RUN)
 
 @dataclass(frozen=True)
 class Detection:
-    """What a detector found in one photo.
+    """A detected face or person.
 
     Attributes:
         box: `xyxy` in pixels of the upright photo, float32 [4].
         score: the detector's own confidence, 0 to 1; not comparable between detectors.
         landmarks: x, y of left eye, right eye, nose, left and right corner of the mouth, in pixels,
-            float32 [5, 2]; None where the detector knows none. Left is what is left in the picture.
+            float32 [5, 2]; None where the detector has none. Left is the viewer's left.
     """
 
     box: np.ndarray
@@ -37,7 +37,7 @@ def clip(box: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def area(box: np.ndarray) -> np.ndarray:
-    """Area of boxes xyxy [..., 4] in square pixels, float64 [...]; 0 where a box is turned inside out."""
+    """Area of boxes xyxy [..., 4] in square pixels, float64 [...]; 0 where a box is inverted."""
     size = np.maximum(
         np.asarray(box, dtype=np.float64)[..., 2:] - np.asarray(box, dtype=np.float64)[..., :2], 0
     )
@@ -50,40 +50,40 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     corners = np.concatenate(
         [np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])], axis=-1
     )
-    shared = area(corners)
-    union = area(a) + area(b) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    intersection = area(corners)
+    union = area(a) + area(b) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def with_fallback_boxes(
-    boxes: np.ndarray, sizes: np.ndarray, people: Sequence[str], found: np.ndarray
+    boxes: np.ndarray, sizes: np.ndarray, people: Sequence[str], detected: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
-    """A box for every photo: the one found, else the person's usual one, else the whole photo.
+    """A box for every photo: the detected one, else the person's median box, else the whole photo.
 
-    The usual one is the median, edge by edge, of the boxes found in the same person's other photos, in shares
-    of width and height, since photos of one person may differ in size.
+    The median is taken edge by edge over the boxes detected in the person's other photos, relative to width
+    and height, since photos of one person may differ in size.
 
     Args:
-        boxes: float32 [N, 4] xyxy pixels; rows that are not `found` are not read.
+        boxes: float32 [N, 4] xyxy pixels; rows that are not `detected` are ignored.
         sizes: width and height of each photo, int [N, 2].
-        people: whose photo it is; "" = nobody known (photos to predict).
-        found: bool [N].
+        people: the person of each photo; "" = unknown (photos to predict).
+        detected: bool [N].
 
     Returns:
         float32 [N, 4], clipped to the photo, and each row's status.
     """
     scale = np.concatenate([sizes, sizes], axis=1).astype(np.float64)
-    shares: dict[str, list[np.ndarray]] = {}
-    for i in np.flatnonzero(found).tolist():
-        shares.setdefault(people[i], []).append(boxes[i] / scale[i])
-    shares.pop("", None)
+    relative: dict[str, list[np.ndarray]] = {}
+    for i in np.flatnonzero(detected).tolist():
+        relative.setdefault(people[i], []).append(boxes[i] / scale[i])
+    relative.pop("", None)
     out = np.zeros((len(people), 4), dtype=np.float32)
     statuses: list[str] = []
     for i, person in enumerate(people):
-        if found[i]:
+        if detected[i]:
             box, status = boxes[i], FOUND
-        elif person in shares:
-            box, status = np.median(np.stack(shares[person]), axis=0) * scale[i], PERSON_MEDIAN
+        elif person in relative:
+            box, status = np.median(np.stack(relative[person]), axis=0) * scale[i], PERSON_MEDIAN
         else:
             box, status = np.concatenate([[0, 0], sizes[i]]), WHOLE_FRAME
         out[i] = clip(box, int(sizes[i][0]), int(sizes[i][1]))

@@ -1,4 +1,4 @@
-"""The pass of a detector over photos: the result cache gives what is known, worker processes the rest."""
+"""Runs a detector over photos: known results come from the cache, worker processes compute the rest."""
 
 from __future__ import annotations
 
@@ -20,38 +20,39 @@ from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
 
-CPU_BATCH = 8  # photos handed over at a time
+CPU_BATCH = 8  # photos per task of a worker
 CUDA_BATCH = 32
-STORE_EVERY = 256  # photos after which results are kept, so that a run that is ended loses little
+STORE_EVERY = 256  # photos between writes to the cache, so that an interrupted run loses little
 
 
 @dataclass
 class DetectionResult:
-    """What a pass over photos gave and cost.
+    """Detections in a set of photos, and the time they took.
 
     Attributes:
-        asked: whether the method looks at photos at all.
+        ran: False for a method without a detector.
         engine: what runs the network, e.g. "mtcnn on openvino f32".
-        found: by the photo's sha256; None where nothing was found.
-        hits: photos whose result was known.
-        computed: photos that a network looked at.
+        detections: by the photo's sha256; None where nothing was found.
+        hits: photos with a cached result.
+        computed: photos that ran through the network.
         seconds: wall clock.
-        spent: seconds of all workers together, by what they did.
+        worker_seconds: seconds of all workers together, by phase.
     """
 
-    asked: bool = True
+    ran: bool = True
     engine: str = ""
-    found: dict[str, Detection | None] = field(default_factory=dict)
+    detections: dict[str, Detection | None] = field(default_factory=dict)
     hits: int = 0
     computed: int = 0
     seconds: float = 0.0
-    spent: dict[str, float] = field(default_factory=dict)
+    worker_seconds: dict[str, float] = field(default_factory=dict)
 
     def line(self, photos: int, found: int) -> str:
-        """The sentence that the stage ends with."""
-        total = max(sum(self.spent.values()), 1e-9)
-        shares = ", ".join(f"{name} {part / total:.0%}" for name, part in self.spent.items())
-        bound = f", bound by {max(self.spent, key=self.spent.__getitem__)} ({shares})" if shares else ""
+        """The summary line of the stage; `found`: how many of `photos` have a detection."""
+        total = max(sum(self.worker_seconds.values()), 1e-9)
+        shares = ", ".join(f"{name} {part / total:.0%}" for name, part in self.worker_seconds.items())
+        slowest = max(self.worker_seconds, key=self.worker_seconds.__getitem__, default="")
+        bound = f", bound by {slowest} ({shares})" if shares else ""
         rate = f"{photos / max(self.seconds, 1e-9):.1f} photos/s"
         return (
             f"{self.engine}: {photos} photos, {self.hits} from the cache, {self.computed} computed, "
@@ -60,20 +61,20 @@ class DetectionResult:
 
 
 def detect_photos(
-    orders: Sequence[IndexedPhoto],
+    photos: Sequence[IndexedPhoto],
     detect: Detect,
     root: Path,
-    items: Path,
+    cache_folder: Path,
     workers: int | None,
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> DetectionResult:
-    """Looks at every photo that is not in the result cache.
+    """Detects in every photo, from the result cache where it can.
 
     Args:
-        orders: the photos; the same photo (by sha256) may come twice and is looked at once.
+        photos: duplicates (by sha256) are computed once.
         detect: the params section.
         root: the folder with `.cache`.
-        items: the result cache.
+        cache_folder: of the result cache.
         workers: processes; None = one per usable CPU.
         background: RGB put behind transparent pixels.
 
@@ -83,22 +84,23 @@ def detect_photos(
     start = time.monotonic()
     module = load_plugin("detect.methods", detect.method)
     if module.create is None:
-        return DetectionResult(asked=False, found={order.sha256: None for order in orders})
+        return DetectionResult(ran=False, detections={photo.sha256: None for photo in photos})
     identity = module.identity(detect, root)
     cache = ResultCache(
-        items, "detect", {"method": detect.method, "background": list(background), **identity}
+        cache_folder, "detect", {"method": detect.method, "background": list(background), **identity}
     )
-    known = cache.rows()
+    cached = cache.rows()
     result = DetectionResult(engine=f"{detect.method} on {identity['backend']} {identity['precision']}")
-    result.found = {o.sha256: from_row(known[o.sha256]) for o in orders if o.sha256 in known}
-    result.hits = sum(o.sha256 in known for o in orders)
-    missing = list({o.sha256: o for o in orders if o.sha256 not in known}.values())
+    result.detections = {o.sha256: from_row(cached[o.sha256]) for o in photos if o.sha256 in cached}
+    result.hits = sum(o.sha256 in cached for o in photos)
+    missing = list({o.sha256: o for o in photos if o.sha256 not in cached}.values())
     result.computed = len(missing)
     if missing:
         module.prepare(detect, root)
         batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
-        _look(batches, functools.partial(Detector, detect, root, background), workers, cache, result)
-    cache.count(result.hits, len(orders) - result.hits)
+        factory = functools.partial(DetectWorker, detect, root, background)
+        _run_workers(batches, factory, workers, cache, result)
+    cache.count(result.hits, len(photos) - result.hits)
     result.seconds = time.monotonic() - start
     return result
 
@@ -108,21 +110,21 @@ def on_cuda(detect: Detect) -> bool:
     return engine_of(detect.backend) == "torch" and has_cuda()
 
 
-def _look(
+def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Any,
     workers: int | None,
     cache: ResultCache,
     result: DetectionResult,
 ) -> None:
-    """Runs the workers, and keeps what they found as it comes, also when the run is ended."""
+    """Runs the workers; caches results as they come, also when the run is interrupted."""
     fresh: dict[str, Row] = {}
-    answers = run_parallel(factory, batches, workers=workers, chunk=1, name=names_of)
-    photos = (row for answer in answers for row in _counted(answer, result.spent))
+    outputs = run_parallel(factory, batches, workers=workers, chunk=1, name=names_of)
+    photos = (row for output in outputs for row in _take_rows(output, result.worker_seconds))
     try:
         for sha256, row in track(photos, result.computed, "detect"):
             fresh[sha256] = row
-            result.found[sha256] = from_row(row)
+            result.detections[sha256] = from_row(row)
             if len(fresh) >= STORE_EVERY:
                 cache.add_rows(fresh)
                 fresh.clear()
@@ -130,40 +132,41 @@ def _look(
         cache.add_rows(fresh)
 
 
-def _counted(answer: tuple[list[tuple[str, Row]], dict[str, float]], spent: dict[str, float]) -> Any:
-    rows, seconds = answer
+def _take_rows(output: tuple[list[tuple[str, Row]], dict[str, float]], total: dict[str, float]) -> Any:
+    """The rows of a worker's output; adds its seconds to `total`."""
+    rows, seconds = output
     for name, part in seconds.items():
-        spent[name] = spent.get(name, 0.0) + part
+        total[name] = total.get(name, 0.0) + part
     return rows
 
 
-class Detector:
-    """One worker: reads photos and lets the detector look at them."""
+class DetectWorker:
+    """One worker: reads photos and runs the detector on them."""
 
     def __init__(self, detect: Detect, root: Path, background: tuple[int, int, int]) -> None:
         self.background = background
-        self.look = load_plugin("detect.methods", detect.method).create(detect, root)
+        self.detect = load_plugin("detect.methods", detect.method).create(detect, root)
 
     def __call__(self, batch: list[IndexedPhoto]) -> tuple[list[tuple[str, Row]], dict[str, float]]:
         """Rows by sha256, and the seconds spent on decoding and in the network."""
         start = time.perf_counter()
-        images = [order.read(self.background) for order in batch]
+        images = [photo.read(self.background) for photo in batch]
         decoded = time.perf_counter()
-        rows = [(order.sha256, to_row(f)) for order, f in zip(batch, self.look(images), strict=True)]
+        rows = [(photo.sha256, to_row(f)) for photo, f in zip(batch, self.detect(images), strict=True)]
         return rows, {"decode": decoded - start, "network": time.perf_counter() - decoded}
 
 
-def to_row(found: Detection | None) -> Row:
-    """What is kept of a result, as JSON values; float32 survives exactly."""
-    if found is None:
+def to_row(detection: Detection | None) -> Row:
+    """A detection as JSON values for the cache; float32 survives exactly."""
+    if detection is None:
         return {"box": None}
-    box = [float(v) for v in np.asarray(found.box, dtype=np.float32)]
-    marks = None if found.landmarks is None else [float(v) for v in np.ravel(found.landmarks)]
-    return {"box": box, "score": float(found.score), "landmarks": marks}
+    box = [float(v) for v in np.asarray(detection.box, dtype=np.float32)]
+    marks = None if detection.landmarks is None else [float(v) for v in np.ravel(detection.landmarks)]
+    return {"box": box, "score": float(detection.score), "landmarks": marks}
 
 
 def from_row(row: Row) -> Detection | None:
-    """The result that `to_row` kept."""
+    """The inverse of `to_row`."""
     if row["box"] is None:
         return None
     marks = row["landmarks"]

@@ -1,17 +1,17 @@
-"""What one can ask of a matte: an alpha, uint8 [H, W], 0 = background, 255 = person; opaque is above 127."""
+"""Measures of a matte, an alpha uint8 [H, W]: 0 = background, 255 = person; above 127 counts as opaque."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-OPAQUE = 127
-EMPTY = 0.01  # a matte that covers less of its photo has most probably lost the person
+MAX_BACKGROUND_ALPHA = 127
+MIN_COVERAGE = 0.01  # of the photo: a matte below it has most probably lost the person
 
 
 def opaque(alpha: np.ndarray) -> np.ndarray:
     """bool [H, W]: where `alpha` is more person than background."""
-    return alpha > OPAQUE
+    return alpha > MAX_BACKGROUND_ALPHA
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -28,12 +28,12 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def coverage(alpha: np.ndarray) -> float:
-    """Share of the photo that `alpha` keeps: its mean, in [0, 1]."""
+    """The mean of `alpha`, in [0, 1]."""
     return float(alpha.mean(dtype=np.float64)) / 255.0
 
 
 def resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`alpha` at another size: by area where it shrinks, bilinear where it grows."""
+    """`alpha` resized: by area where it shrinks, bilinear where it grows."""
     if alpha.shape == (height, width):
         return alpha
     shrinks = height <= alpha.shape[0] and width <= alpha.shape[1]

@@ -1,4 +1,4 @@
-"""The pass that gives every photo its matte: what is known comes from the cache, the rest from workers."""
+"""Writes the matte of every photo: known ones come from the cache, worker processes compute the rest."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
 from pipeline.networks.result_cache import ResultCache
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage
-from pipeline.segment.methods import Look
+from pipeline.segment.methods import SegmentFn
 from pipeline.workers import run_parallel
 
-PARTS = ("decode", "network", "encode")
-CHUNK = 8  # photos handed to a worker at a time
-STORE_EVERY = 256  # photos after which their coverage is kept, so that a run that is ended loses little
+PHASES = ("decode", "network", "encode")
+CHUNK = 8  # photos per task of a worker
+STORE_EVERY = 256  # photos between writes to the cache, so that an interrupted run loses little
 Background = tuple[int, int, int]
 Seconds = tuple[float, ...]
 
 
 @dataclass
 class SegmentationResult:
-    """What a pass over photos gave and cost.
+    """Coverages of a set of photos, and the time they took.
 
     Attributes:
-        coverage: share of each photo that its matte keeps, in [0, 1], by image.
-        hits: photos whose matte was in the cache.
+        coverage: mean of each matte, in [0, 1], by image.
+        hits: photos with a cached matte.
         seconds: wall clock.
-        spent: seconds of all workers together, as in `PARTS`.
+        worker_seconds: seconds of all workers together, in the order of `PHASES`.
     """
 
     coverage: dict[str, float] = field(default_factory=dict)
     hits: int = 0
     seconds: float = 0.0
-    spent: list[float] = field(default_factory=lambda: [0.0] * len(PARTS))
+    worker_seconds: list[float] = field(default_factory=lambda: [0.0] * len(PHASES))
 
     def line(self) -> str:
-        """The sentence that the stage ends with."""
-        photos, total = len(self.coverage), max(sum(self.spent), 1e-9)
-        shares = ", ".join(f"{name} {part / total:.0%}" for name, part in zip(PARTS, self.spent, strict=True))
-        bound = f", bound by {PARTS[int(np.argmax(self.spent))]} ({shares})" if any(self.spent) else ""
+        """The summary line of the stage."""
+        photos, total = len(self.coverage), max(sum(self.worker_seconds), 1e-9)
+        parts = zip(PHASES, self.worker_seconds, strict=True)
+        shares = ", ".join(f"{name} {part / total:.0%}" for name, part in parts)
+        slowest = PHASES[int(np.argmax(self.worker_seconds))]
+        bound = f", bound by {slowest} ({shares})" if any(self.worker_seconds) else ""
         rate = photos / max(self.seconds, 1e-9)
         return (
             f"{photos} photos: {self.hits} from the cache, {photos - self.hits} computed, "
@@ -57,7 +59,7 @@ class SegmentationResult:
 def matte_photos(
     photos: Sequence[IndexedPhoto],
     prepare: Callable[[], int],
-    create: Callable[[], Look],
+    create: Callable[[], SegmentFn],
     cache: ResultCache,
     writer: ImageWriter,
     background: Background,
@@ -66,10 +68,10 @@ def matte_photos(
     """Writes the matte of every photo.
 
     Args:
-        photos: whose mattes are wanted.
-        prepare: called once, only if a network is needed; returns photos per call of the function.
-        create: picklable; makes the function that looks at photos, in each worker.
-        cache: where mattes are kept, with their coverage, between runs.
+        photos: to segment.
+        prepare: called once, only if a network is needed; returns photos per call.
+        create: picklable; makes the segment function, in each worker.
+        cache: of mattes and their coverage.
         writer: takes the mattes.
         background: RGB behind transparent pixels.
         workers: processes; None = one per usable CPU.
@@ -79,20 +81,20 @@ def matte_photos(
     """
     start = time.monotonic()
     result = SegmentationResult()
-    missing = _take_known(photos, cache, writer, result)
+    missing = _copy_cached(photos, cache, writer, result)
     if missing:
         batches = batches_of(missing, prepare())
-        _compute(batches, partial(MatteWorker, create, background, cache, writer), cache, workers, result)
+        _run_workers(batches, partial(MatteWorker, create, background, cache, writer), cache, workers, result)
     result.coverage = {photo.image: result.coverage[photo.image] for photo in photos}
     cache.count(result.hits, len(missing))
     result.seconds = time.monotonic() - start
     return result
 
 
-def _take_known(
+def _copy_cached(
     photos: Sequence[IndexedPhoto], cache: ResultCache, writer: ImageWriter, result: SegmentationResult
 ) -> list[IndexedPhoto]:
-    """Writes the mattes that are in the cache; returns the photos that are left."""
+    """Writes the cached mattes; returns the photos without one."""
     entries, rows = cache.files(), cache.rows()
     missing: list[IndexedPhoto] = []
     for photo in track(photos, len(photos), "segment: cache"):
@@ -103,27 +105,29 @@ def _take_known(
             continue
         name = matte_name(photo.image)
         writer.write(name, content, entry)
-        row = rows.get(photo.sha256)  # a run that was killed may have kept the matte but not its row
+        row = rows.get(photo.sha256)  # a killed run may have cached the matte but not its row
         share = row["coverage"] if row else coverage(decode_matte(content, name))
         result.coverage[photo.image] = share
         result.hits += 1
     return missing
 
 
-def _compute(
+def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Callable[[], MatteWorker],
     cache: ResultCache,
     workers: int | None,
     result: SegmentationResult,
 ) -> None:
-    """Runs the workers; keeps the coverages as they come, also when the run is ended."""
+    """Runs the workers; caches coverages as they come, also when the run is interrupted."""
     fresh: dict[str, dict[str, float]] = {}
     total = sum(map(len, batches))
     chunk = max(1, CHUNK // max(map(len, batches)))
-    answers = run_parallel(factory, batches, workers=workers, chunk=chunk, name=names_of)
+    outputs = run_parallel(factory, batches, workers=workers, chunk=chunk, name=names_of)
     photos = (
-        pair for batch, answer in zip(batches, answers, strict=True) for pair in _each(batch, answer, result)
+        pair
+        for batch, output in zip(batches, outputs, strict=True)
+        for pair in _take_coverages(batch, output, result)
     )
     try:
         for photo, share in track(photos, total, "segment"):
@@ -136,28 +140,29 @@ def _compute(
         cache.add_rows(fresh)
 
 
-def _each(
-    batch: list[IndexedPhoto], answer: tuple[list[float], Seconds], result: SegmentationResult
+def _take_coverages(
+    batch: list[IndexedPhoto], output: tuple[list[float], Seconds], result: SegmentationResult
 ) -> zip[tuple[IndexedPhoto, float]]:
-    shares, seconds = answer
-    result.spent = [a + b for a, b in zip(result.spent, seconds, strict=True)]
+    """Pairs a batch with its coverages; adds its seconds to `result`."""
+    shares, seconds = output
+    result.worker_seconds = [a + b for a, b in zip(result.worker_seconds, seconds, strict=True)]
     return zip(batch, shares, strict=True)
 
 
 class MatteWorker:
-    """One worker: reads photos, lets the segmenter look at them, writes the mattes."""
+    """One worker: reads photos, runs the segmenter on them, writes the mattes."""
 
     def __init__(
-        self, create: Callable[[], Look], background: Background, cache: ResultCache, writer: ImageWriter
+        self, create: Callable[[], SegmentFn], background: Background, cache: ResultCache, writer: ImageWriter
     ) -> None:
-        self.look, self.background, self.cache, self.writer = create(), background, cache, writer
+        self.segment, self.background, self.cache, self.writer = create(), background, cache, writer
 
     def __call__(self, batch: list[IndexedPhoto]) -> tuple[list[float], Seconds]:
-        """Coverage of each matte, and the seconds spent as in `PARTS`."""
+        """Coverage of each matte, and the seconds spent, in the order of `PHASES`."""
         times = [time.perf_counter()]
         photos = [photo.read(self.background) for photo in batch]
         times.append(time.perf_counter())
-        alphas = self.look(photos)
+        alphas = self.segment(photos)
         times.append(time.perf_counter())
         for photo, alpha in zip(batch, alphas, strict=True):
             content = encode_matte(alpha)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.compose.balance import copies_per_photo, levelled
+from pipeline.compose.balance import copies_per_photo, water_filled
 from pipeline.compose.composite import clamped, composite, shows_person
 from pipeline.compose.inpaint import inpaint, inpaint_mask, normalized_convolution
 
@@ -51,9 +51,9 @@ def test_inside_and_outside_are_exact() -> None:
 
 def test_padding_is_no_background_to_learn_from() -> None:
     picture, alpha = scene(2.0)
-    picture[:, :30], known = 0, ALL.copy()
-    known[:, :30] = 0
-    padded = composite(picture, alpha, np.full_like(picture, RED), known)
+    picture[:, :30], valid = 0, ALL.copy()
+    valid[:, :30] = 0
+    padded = composite(picture, alpha, np.full_like(picture, RED), valid)
     whole = composite(scene(2.0)[0], alpha, np.full_like(picture, RED), ALL)
     assert np.abs(padded[:, 30:].astype(int) - whole[:, 30:]).max() <= 12
 
@@ -62,12 +62,12 @@ def test_padding_is_no_background_to_learn_from() -> None:
 def test_any_matte_of_any_size(size: int) -> None:
     rng = np.random.default_rng(size)
     picture, new = rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-    known = np.full((size, size), 255, np.uint8)
-    for alpha in (np.zeros_like(known), known, rng.integers(0, 256, (size, size), dtype=np.uint8)):
-        assert composite(picture, alpha, new, known).shape == (size, size, 3)
+    valid = np.full((size, size), 255, np.uint8)
+    for alpha in (np.zeros_like(valid), valid, rng.integers(0, 256, (size, size), dtype=np.uint8)):
+        assert composite(picture, alpha, new, valid).shape == (size, size, 3)
 
 
-def test_snapped_moves_the_ends_only() -> None:
+def test_clamped_moves_the_ends_only() -> None:
     out = clamped(np.arange(256, dtype=np.uint8)[None])[0]
     assert (out[:6] == 0).all()
     assert (out[250:] == 255).all()
@@ -95,13 +95,13 @@ def test_a_person_painted_out_leaves_the_wall() -> None:
     alpha = scene(2.0)[1]
     share = alpha[..., None] / 255.0
     photo = np.rint(share * np.array(GREEN) + (1 - share) * wall).astype(np.uint8)
-    gone = inpaint_mask(alpha)
-    plate = inpaint(photo, gone, np.random.default_rng(0))
-    assert (plate[gone == 0] == photo[gone == 0]).all()
-    painted = np.abs(plate[gone == 255].astype(float) - wall[gone == 255])
+    mask = inpaint_mask(alpha)
+    plate = inpaint(photo, mask, np.random.default_rng(0))
+    assert (plate[mask == 0] == photo[mask == 0]).all()
+    painted = np.abs(plate[mask == 255].astype(float) - wall[mask == 255])
     assert painted.max() < 40  # a steep gradient, across a hole of two thirds of the picture
     assert painted.mean() < 12
-    assert not (alpha[gone == 0] > 12).any()
+    assert not (alpha[mask == 0] > 12).any()
 
 
 def test_painting_out_nothing_and_everything() -> None:
@@ -140,13 +140,13 @@ def test_balance_class_raises_the_rarest_first() -> None:
     assert within.max() - within.min() <= 1
 
 
-def test_levelled_is_the_best_possible() -> None:
+def test_water_filling_is_the_best_possible() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         counts = rng.integers(0, 50, rng.integers(1, 8))
         total = int(rng.integers(0, 200))
-        extra, slow = levelled(counts, total), counts.copy()
+        extra, slow = water_filled(counts, total), counts.copy()
         for _ in range(total):
             slow[np.argmin(slow)] += 1
         assert sorted(counts + extra) == sorted(slow)
-    assert len(levelled(np.array([], np.int64), 0)) == 0
+    assert len(water_filled(np.array([], np.int64), 0)) == 0

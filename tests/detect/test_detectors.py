@@ -62,16 +62,16 @@ def test_every_detector_keeps_the_contract(name: str, root: Path, request: pytes
         return
     assert {"backend", "precision"} <= set(identity)
     module.prepare(detect, root)
-    look = module.create(detect, root)
-    assert look([]) == []
+    detect_photos = module.create(detect, root)
+    assert detect_photos([]) == []
     blank = np.full((100, 80, 3), 128, dtype=np.uint8)
     thin = np.zeros((3, 300, 3), dtype=np.uint8)
     tall = np.zeros((900, 40, 3), dtype=np.uint8)
-    assert look([blank, thin, tall, blank]) == [None] * 4
+    assert detect_photos([blank, thin, tall, blank]) == [None] * 4
     photos = request.getfixturevalue("photos")
-    together = look(photos)
+    together = detect_photos(photos)
     for photo, found in zip(photos, together, strict=True):
-        (alone,) = look([photo])
+        (alone,) = detect_photos([photo])
         assert (alone is None) == (found is None)
         if found is None or alone is None:
             continue
@@ -191,11 +191,11 @@ def test_foreign_checkpoints_are_refused_without_running_them(
 
 
 def test_a_damaged_conversion_is_made_again(root: Path, weights: Path, photos: list[np.ndarray]) -> None:
-    from pipeline.detect.yolo.engines import converted, converted_folder
+    from pipeline.detect.yolo.engines import converted_folder, ensure_converted
 
     module = load_plugin("detect.methods", "yolov8")
     detect = Detect(backend="openvino", yolov8=Yolov8Params(weights=str(weights)))
-    folder = converted(weights, sha256_of(weights), root)
+    folder = ensure_converted(weights, sha256_of(weights), root)
     assert folder == converted_folder(sha256_of(weights), root)
     network = folder / "person.bin"
     network.write_bytes(network.read_bytes()[:1000])

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.detect.mtcnn.cascade import Mtcnn
+from pipeline.detect.mtcnn.coroutine import Faces
 from pipeline.detect.mtcnn.nets import Backend
-from pipeline.detect.mtcnn.search import Faces
-from pipeline.detect.mtcnn.weights import converted
+from pipeline.detect.mtcnn.weights import ensure_converted
 from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn
 
@@ -85,7 +85,7 @@ def test_adaptive_picks_the_same_face(
     every_scale: Mtcnn, adaptive: Mtcnn, real_photos: list[np.ndarray]
 ) -> None:
     for photo in real_photos:
-        one, other = every_scale.best(photo), adaptive.best(photo)
+        one, other = every_scale.detect_largest(photo), adaptive.detect_largest(photo)
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             np.testing.assert_allclose(other.box, one.box, atol=0.02 * (one.box[2] - one.box[0]))
@@ -97,7 +97,7 @@ def test_the_best_is_the_largest_of_all_on_real_photos(
     asked = 0
     for photo in [*real_photos, np.concatenate(real_photos[:2], 1), np.concatenate(real_photos[2:4], 0)]:
         for mtcnn in (every_scale, adaptive):
-            faces, best = mtcnn.detect(photo), mtcnn.best(photo)
+            faces, best = mtcnn.detect(photo), mtcnn.detect_largest(photo)
             assert (best is None) == (len(faces) == 0)
             if best is not None:
                 # other batches of the networks: the same but for rounding
@@ -111,7 +111,7 @@ def test_the_best_is_the_largest_of_several(every_scale: Mtcnn, monkeypatch: pyt
     """Also where a smaller one is found first."""
     monkeypatch.setattr("pipeline.detect.mtcnn.refinement.BATCH", 1)
     picture = drawn(620, 420, (150, 200, 120), (400, 80, 40), (500, 90, 42), (420, 300, 44), (540, 320, 41))
-    faces, best = every_scale.detect(picture), every_scale.best(picture)
+    faces, best = every_scale.detect(picture), every_scale.detect_largest(picture)
     assert len(faces) >= 3
     assert best is not None
     np.testing.assert_allclose(best.box, faces.boxes[0], atol=1e-3)
@@ -119,10 +119,10 @@ def test_the_best_is_the_largest_of_several(every_scale: Mtcnn, monkeypatch: pyt
 
 def test_adaptive_goes_on_to_small_faces(every_scale: Mtcnn, adaptive: Mtcnn) -> None:
     picture = drawn(260, 240, (120, 120, 42))  # the coarse levels alone find it 3 pixels off
-    small = every_scale.best(picture)
+    small = every_scale.detect_largest(picture)
     assert small is not None
     assert small.box[2] - small.box[0] < 79
-    again = adaptive.best(picture)
+    again = adaptive.detect_largest(picture)
     assert again is not None
     np.testing.assert_array_equal(again.box, small.box)
 
@@ -131,7 +131,7 @@ def test_best_is_what_the_library_crops(library: Any, adaptive: Mtcnn) -> None:
     picture = drawn(420, 260, (90, 130, 60), (290, 130, 90))
     boxes, scores, points = library.detect(picture, landmarks=True)
     picked, _, _ = library.select_boxes(boxes, scores, points, picture, method=library.selection_method)
-    face = adaptive.best(picture)
+    face = adaptive.detect_largest(picture)
     assert face is not None
     np.testing.assert_allclose(face.box, picked[0].astype(np.float32), atol=2e-3)
 
@@ -142,7 +142,7 @@ def test_tiny_photos_hold_no_face(size: tuple[int, int], mode: str, request: pyt
     mtcnn: Mtcnn = request.getfixturevalue(mode)
     faces = mtcnn.detect(np.full((*size, 3), 128, np.uint8))
     assert (faces.boxes.shape, faces.scores.shape, faces.landmarks.shape) == ((0, 4), (0,), (0, 5, 2))
-    assert mtcnn.best(np.zeros((*size, 3), np.uint8)) is None
+    assert mtcnn.detect_largest(np.zeros((*size, 3), np.uint8)) is None
 
 
 @pytest.mark.parametrize("backend", ["openvino", "torch"])
@@ -180,7 +180,7 @@ def test_backends_agree(every_scale: Mtcnn) -> None:
 
 
 def test_a_worker_on_openvino_never_imports_torch() -> None:
-    converted(Path())  # as `prepare` does
+    ensure_converted(Path())  # as `prepare` does
     code = (
         "import sys, numpy; from pipeline.detect.mtcnn.cascade import Mtcnn;"
         "Mtcnn().detect(numpy.zeros((64, 64, 3), 'u1')); sys.exit('torch' in sys.modules)"

@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 
 from pipeline.detect.mtcnn import weights
-from pipeline.detect.mtcnn.conv1 import first_layer
+from pipeline.detect.mtcnn.conv1 import conv1_block
 from pipeline.detect.mtcnn.nets import PNET, folded_weights
 from pipeline.detect.mtcnn.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
-from pipeline.detect.mtcnn.weights import NETWORKS, converted, read_weights, weights_file, weights_sha256
+from pipeline.detect.mtcnn.weights import (
+    NETWORKS,
+    ensure_converted,
+    read_weights,
+    weights_file,
+    weights_sha256,
+)
 from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 
@@ -46,7 +52,7 @@ def test_crops_are_torch_area() -> None:
 
 
 @pytest.mark.parametrize("size", [(12, 12), (13, 40), (41, 13), (57, 131)])
-def test_first_layer_is_torchs(size: tuple[int, int]) -> None:
+def test_conv1_block_is_torchs(size: tuple[int, int]) -> None:
     import torch
     from torch.nn import functional as F
 
@@ -55,7 +61,7 @@ def test_first_layer_is_torchs(size: tuple[int, int]) -> None:
     kernel, bias, slopes = (own[k] for k in ("conv1.weight", "conv1.bias", "prelu1.weight"))
     x = F.conv2d(torch.from_numpy(level)[None], torch.from_numpy(kernel), torch.from_numpy(bias))
     x = F.max_pool2d(F.prelu(x, torch.from_numpy(slopes)), 2, 2, ceil_mode=True)
-    ours = first_layer(level, kernel, bias, slopes)
+    ours = conv1_block(level, kernel, bias, slopes)
     np.testing.assert_allclose(ours, x[0].permute(1, 2, 0).numpy(), atol=1e-5)
 
 
@@ -106,16 +112,16 @@ def test_weights_are_torchs_and_the_same_bytes_wherever_they_are_converted(tmp_p
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name].numpy())
     assert weights_sha256() == digest.hexdigest()
-    files = sorted(f.name for f in converted(tmp_path).iterdir())
+    files = sorted(f.name for f in ensure_converted(tmp_path).iterdir())
     assert len(files) == 4
     for name in files:
-        assert (converted(tmp_path) / name).read_bytes() == (
-            converted(tmp_path / "other") / name
+        assert (ensure_converted(tmp_path) / name).read_bytes() == (
+            ensure_converted(tmp_path / "other") / name
         ).read_bytes()
 
 
 def test_damaged_weights_are_converted_again(tmp_path: Path) -> None:
-    file = converted(tmp_path) / "pnet.safetensors"
+    file = ensure_converted(tmp_path) / "pnet.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     read_weights("pnet", tmp_path)
@@ -127,5 +133,5 @@ def test_other_weights_in_the_wheel_are_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(weights, "weights_file", lambda network: tmp_path / f"{network}.pt")
     weights_sha256.cache_clear()
     with pytest.raises(UserError, match=r"facenet-pytorch 2\.6\.0"):
-        converted(tmp_path)
+        ensure_converted(tmp_path)
     assert not list(tmp_path.rglob("*.safetensors"))

@@ -13,9 +13,9 @@ import pytest
 
 from pipeline.detect.mtcnn import openvino_nets, torch_nets
 from pipeline.detect.mtcnn.cascade import Mtcnn
+from pipeline.detect.mtcnn.coroutine import Face
 from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, folded_weights
 from pipeline.detect.mtcnn.openvino_nets import OpenvinoNets
-from pipeline.detect.mtcnn.search import Face
 from pipeline.detect.mtcnn.torch_nets import TorchNets
 from pipeline.io.photo import read_photo
 from tests.fixtures.drawn_faces import drawn
@@ -35,12 +35,12 @@ def equal(one: Face | None, other: Face | None, tolerance: float = 0.0) -> bool:
 def assert_alone_and_together(photos: list[np.ndarray]) -> int:
     """Returns how many have a face."""
     mtcnn = Mtcnn(backend="torch")
-    alone = [mtcnn.best(photo) for photo in photos]
+    alone = [mtcnn.detect_largest(photo) for photo in photos]
     mtcnn.nets = TorchNets(WEIGHTS, "cpu", FEW)
-    together = mtcnn.bests(photos)
+    together = mtcnn.detect_largest_in(photos)
     assert all(equal(one, other, 1e-3) for one, other in zip(alone, together, strict=True))
     for some in (slice(0, 1), slice(1, 4), slice(2, len(photos))):  # in other company, to the bit
-        assert all(map(equal, together[some], mtcnn.bests(photos[some])))
+        assert all(map(equal, together[some], mtcnn.detect_largest_in(photos[some])))
     return sum(face is not None for face in alone)
 
 
@@ -62,7 +62,7 @@ def test_real_photos_together_have_the_faces_that_they_have_alone(test_data: Pat
 def test_large_photos_are_looked_at_in_smaller_companies(monkeypatch: pytest.MonkeyPatch) -> None:
     photos, mtcnn = drawn_photos(), Mtcnn(backend="torch")
     mtcnn.nets = nets = TorchNets(WEIGHTS, "cpu", FEW)
-    whole = mtcnn.bests(photos)
+    whole = mtcnn.detect_largest_in(photos)
     asked: list[tuple[int, ...]] = []
     run = nets._run
 
@@ -71,9 +71,9 @@ def test_large_photos_are_looked_at_in_smaller_companies(monkeypatch: pytest.Mon
         return run(net, x)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(nets, "_run", seen)
-    monkeypatch.setattr("pipeline.detect.mtcnn.cascade.TOGETHER_PIXELS", 100_000)
-    monkeypatch.setattr("pipeline.detect.mtcnn.torch_nets.PIXELS", 2 * 60 * 55)
-    parts = mtcnn.bests(photos)
+    monkeypatch.setattr("pipeline.detect.mtcnn.cascade.MAX_BATCH_PIXELS", 100_000)
+    monkeypatch.setattr("pipeline.detect.mtcnn.torch_nets.MAX_BATCH_PIXELS", 2 * 60 * 55)
+    parts = mtcnn.detect_largest_in(photos)
     assert all(equal(one, other, 1e-3) for one, other in zip(whole, parts, strict=True))
     levels = {shape for shape in asked if shape[2] not in (24, 48)}
     assert {shape[0] for shape in levels if shape[2] * shape[3] > 2 * 60 * 55} == {1}
@@ -89,7 +89,7 @@ def test_a_network_of_its_own_answers_a_level_with_the_same_bits(
     free = nets.pnet(level).copy()
     monkeypatch.setattr(openvino_nets, "COMPILE_AFTER", 0)
     np.testing.assert_array_equal(nets.pnet(level), free)
-    assert len(nets._shaped) > 0
+    assert len(nets._by_shape) > 0
 
 
 def test_faces_are_looked_for_where_no_compiled_code_can_be_kept(tmp_path: Path) -> None:

@@ -48,14 +48,14 @@ def test_openvino_multiplies_less_for_the_same_alphas(encoder: str, tmp_path: Pa
     import openvino
     import torch
 
-    from pipeline.segment.unet.openvino_net import OpenvinoNet, converted
+    from pipeline.segment.unet.openvino_net import OpenvinoNet, ensure_converted
     from pipeline.segment.unet.torch_net import TorchNet
     from pipeline.segment.unet.weights import load_net, save_net
 
     config = UnetConfig(encoder=encoder, decoder_channels=CHANNELS, size=128)
     weights = tmp_path / "net.safetensors"
     save_net(weights, net_of(encoder))
-    graph = converted(weights, config, tmp_path)
+    graph = ensure_converted(weights, config, tmp_path)
     net: Any = load_net(weights, config)
     photos = [drawn(f"photo {i}", *shape)[0] for i, shape in enumerate(SHAPES)]
     plain = TorchNet(net, 128, "cpu", "f32")(photos)
@@ -83,12 +83,12 @@ def test_openvino_multiplies_less_for_the_same_alphas(encoder: str, tmp_path: Pa
 def test_other_encoders_give_what_they_gave(encoder: str, blocks: int) -> None:
     import torch
 
-    from pipeline.segment.unet.fused_decoder import DoublingBlock, make_lean
+    from pipeline.segment.unet.fused_decoder import FusedBlock, fuse_decoder
 
     net = net_of(encoder)
     x = torch.randn((1, 3, 128, 96), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         expected = net(x)
-        make_lean(net, torch.zeros((1, 3, 96, 96)))
-        assert sum(isinstance(block, DoublingBlock) for block in net.decoder.blocks) == blocks
+        fuse_decoder(net, torch.zeros((1, 3, 96, 96)))
+        assert sum(isinstance(block, FusedBlock) for block in net.decoder.blocks) == blocks
         assert torch.allclose(net(x), expected, rtol=1e-4, atol=1e-4)

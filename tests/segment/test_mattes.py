@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.segment.mattes import coverage, iou, resize_alpha
-from pipeline.segment.unet.frame import RUNGS, STRIDE, fit, frame_of, restore
+from pipeline.segment.unet.frame import MAX_SIDES, STRIDE, fit, frame_of, restore
 
 
 def half(height: int, width: int) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_the_frame_keeps_the_aspect_and_comes_back(height: int, width: int, size
 @pytest.mark.parametrize("size", [64, 256, 512, 800])
 def test_there_are_few_shapes(size: int) -> None:
     shapes = {frame_of(height, 1000, size).net for height in range(20, 1001)}
-    assert len(shapes) <= RUNGS
+    assert len(shapes) <= MAX_SIDES
 
 
 def test_a_photo_of_the_network_size_is_not_resampled() -> None:

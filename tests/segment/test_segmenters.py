@@ -14,7 +14,7 @@ import pytest
 from pipeline.params.schema import Segment
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
-from pipeline.segment.methods import Running
+from pipeline.segment.methods import RunPlan
 from pipeline.segment.unet.config import CONFIG, PEOPLE_B3, WEIGHTS, UnetConfig, locate, write_config
 from tests.fixtures.tiny_unet import drawn, write_tiny
 
@@ -47,18 +47,18 @@ def test_every_segmenter_keeps_the_contract(name: str, root: Path) -> None:
     identity = module.identity(*args)
     assert json.loads(json.dumps(identity)) == module.identity(*args)
     assert str(root) not in json.dumps(identity)
-    assert isinstance(module.prepare(*args), Running)
-    look = pickle.loads(pickle.dumps(partial(module.create, *args)))()  # workers get it by pickle
-    if look is None:
+    assert isinstance(module.prepare(*args), RunPlan)
+    segment_photos = pickle.loads(pickle.dumps(partial(module.create, *args)))()  # workers get it by pickle
+    if segment_photos is None:
         return
-    together = look(photos())
+    together = segment_photos(photos())
     assert [a.shape for a in together] == SIZES
     assert {a.dtype for a in together} == {np.dtype(np.uint8)}
     for photo, alpha in zip(photos(), together, strict=True):
-        assert np.array_equal(look([photo])[0], alpha), "an alpha depends on its neighbours"
+        assert np.array_equal(segment_photos([photo])[0], alpha), "an alpha depends on its neighbours"
     again = module.create(*args)(photos()[::-1])[::-1]
     assert all(np.array_equal(a, b) for a, b in zip(together, again, strict=True))
-    assert look([]) == []
+    assert segment_photos([]) == []
 
 
 def test_openvino_and_torch_agree(root: Path) -> None:
@@ -67,7 +67,7 @@ def test_openvino_and_torch_agree(root: Path) -> None:
     looks = [
         module.create(unet(backend=backend), root, root / "segmenter") for backend in ("openvino", "torch")
     ]
-    for a, b in zip(*(look(photos()) for look in looks), strict=True):
+    for a, b in zip(*(segment_photos(photos()) for segment_photos in looks), strict=True):
         assert a.std() > 20
         assert np.abs(a.astype(int) - b).max() <= 2
     names = [module.identity(unet(backend=b), root, root / "segmenter") for b in ("openvino", "torch")]

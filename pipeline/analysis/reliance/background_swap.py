@@ -22,7 +22,9 @@ class Fill(Protocol):
 
     NEEDS_MATTE: bool
 
-    def background(self, crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
+    def background(
+        self, crop: np.ndarray, old_background: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray: ...
 
 
 def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Generator) -> np.ndarray:
@@ -40,8 +42,8 @@ def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Genera
     plate[person.valid == 0] = NEUTRAL
     picture = composite(person.crop, person.matte, plate, person.valid)
     if fill.NEEDS_MATTE:
-        behind = cv2.bitwise_and(person.valid, cv2.inRange(clamped(person.matte), 0, 0))
-        filling = fill.background(picture, behind, rng)
+        old_background = cv2.bitwise_and(person.valid, cv2.inRange(clamped(person.matte), 0, 0))
+        filling = fill.background(picture, old_background, rng)
         picture = composite(person.crop, person.matte, filling, person.valid)
     return decode_photo(encode_jpeg(picture))
 

@@ -67,7 +67,7 @@ def viewer(setting: Config) -> Callable[[Task], Views]:
     backgrounds: Any = load_plugin("compose.backgrounds", setting.backgrounds)
     fill: Any = load_plugin("compose.fills", setting.fill)
     sources, size = setting.sources, setting.size
-    cutter = Cutter(sources.photos, sources.mattes, size, sources.behind)
+    cutter = Cutter(sources.photos, sources.mattes, size, sources.background_rgb)
 
     def views(job: Task) -> Views:
         whole = at_network_size(setting.images.photo(composed_name(job.image)), setting.seen)

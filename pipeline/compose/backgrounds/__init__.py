@@ -1,14 +1,13 @@
-"""Where the backgrounds of synthetic pictures come from: one file here = one value of
-`synthesize.backgrounds`.
+"""Backgrounds of synthetic pictures: one file = one value of `synthesize.backgrounds`.
 
 Each file offers two functions:
 
-- `chooser(sources, candidates) -> choose`, called once, in the main process; raises UserError where nothing
-  can be offered. `choose(person, seed) -> donor`: what goes behind `person` (a `Candidate`), as a name that
-  is written to synthetic.parquet ("" = made from nothing). A donor that is a photo of the set has the **same
-  fold** and a **different person**: whichever fold validates, no pixel of it reaches training.
-- `picture(sources, donor, size, rng) -> picture`, called in the workers: uint8 [size, size, 3] RGB that
-  covers the whole frame, the same for the same arguments.
+- `chooser(sources, candidates) -> choose`, called once, in the main process; raises UserError where there is
+  nothing to choose from. `choose(person, seed) -> donor`: the background for `person` (a `Candidate`), as a
+  name for synthetic.parquet ("" = generated). A donor in the set has the **same fold** and is a **different
+  person**: whichever fold validates, no pixel of it leaks into training.
+- `picture(sources, donor, size, rng) -> picture`, called in the workers: uint8 [size, size, 3] RGB,
+  the whole frame, the same for the same arguments.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from pipeline.io.image_store import ImageStore
 
 @dataclass(frozen=True)
 class Sources:
-    """What backgrounds may be made of."""
+    """Where backgrounds are taken from."""
 
-    photos: Path  # folder that image keys are relative to
+    photos: Path  # root of image keys
     mattes: ImageStore
-    folder: Path | None = None  # pictures of the user's own
-    behind: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
+    folder: Path | None = None  # the user's pictures
+    background_rgb: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
     workers: int | None = None
 
 
 class Candidate(NamedTuple):
-    """A photo whose background may be taken."""
+    """A photo with a background to use."""
 
     image: str
     person: str
     fold: int
 
 
-Choose = Callable[[Candidate, int], str]
+ChooseFn = Callable[[Candidate, int], str]

@@ -1,4 +1,4 @@
-"""Pictures from a folder of the user's own (`synthesize.folder`): a random window, perhaps mirrored."""
+"""Pictures from the user's folder (`synthesize.folder`): a random window, half of them mirrored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import resized
 from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
@@ -17,11 +17,11 @@ from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.workers import run_parallel
 
-SMALLEST = 0.6  # of the picture's shorter side
+MIN_WINDOW = 0.6  # of the picture's shorter side
 
 
-def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
-    """Any readable picture below the folder; see `pipeline.compose.backgrounds`."""
+def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
+    """Chooses among the readable pictures below the folder; see `pipeline.compose.backgrounds`."""
     folder = sources.folder
     if folder is None or not folder.is_dir():
         raise UserError(
@@ -55,7 +55,7 @@ def _is_picture(path: Path, folder: Path) -> bool:
 
 
 def _checker(folder: Path) -> Callable[[str], str]:
-    """Gives "" for a readable picture, else why it is none."""
+    """Makes a function that returns "" for a readable picture, else the reason why not."""
 
     def check(name: str) -> str:
         try:
@@ -70,10 +70,10 @@ def _checker(folder: Path) -> Callable[[str], str]:
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the picture; see `pipeline.compose.backgrounds`."""
     assert sources.folder is not None
-    image = read_photo(sources.folder / donor, sources.behind)
+    image = read_photo(sources.folder / donor, sources.background_rgb)
     height, width = image.shape[:2]
     share, x, y, mirror = rng.random(4)
-    side = max(1, round(min(width, height) * (SMALLEST + (1 - SMALLEST) * share)))
+    side = max(1, round(min(width, height) * (MIN_WINDOW + (1 - MIN_WINDOW) * share)))
     left, top = int(x * (width - side + 1)), int(y * (height - side + 1))
     plate = resized(image[top : top + side, left : left + side], size, size)
     return cv2.flip(plate, 1) if mirror < 0.5 else plate

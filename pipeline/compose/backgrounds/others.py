@@ -1,4 +1,4 @@
-"""Backgrounds of other people's photos, with the person painted out; a random window, perhaps mirrored."""
+"""Backgrounds of other people's photos, the person inpainted; a random window, half of them mirrored."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import Square, resized
 from pipeline.compose.inpaint import inpaint, inpaint_mask
 from pipeline.io.photo import read_photo
 from pipeline.runtime.errors import UserError
 
-TRIES = 8  # windows of which the one that shows least of the hole is taken
-SMALLEST = 0.6  # of the photo's shorter side
+WINDOW_TRIES = 8  # windows; the one with the least of the person is taken
+MIN_WINDOW = 0.6  # of the photo's shorter side
 
 
-def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
+def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     """Donors by fold; see `pipeline.compose.backgrounds`."""
     folds: dict[int, list[Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: (c.person, c.image)):
@@ -35,23 +35,23 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
                 where=f"fold {person.fold}, {person.person}",
                 fix="set split.folds lower, or synthesize.backgrounds to procedural or folder",
             )
-        at = seed % others
-        return rows[at if at < first else at + last - first].image
+        position = seed % others
+        return rows[position if position < first else position + last - first].image
 
     return choose
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
-    photo = read_photo(sources.photos / donor, sources.behind)
+    photo = read_photo(sources.photos / donor, sources.background_rgb)
     alpha = sources.mattes.matte(donor)
     part = window(alpha, rng)
     rows, columns = slice(part.y1, part.y2), slice(part.x1, part.x2)
     plate = resized(photo[rows, columns], size, size, smooth=False)
-    # the hole's edge is smooth, so that a quarter of the size is enough to find it
+    # the mask's edge is smooth, so a quarter of the size is enough
     small = cv2.resize(alpha[rows, columns], (-(-size // 4), -(-size // 4)), interpolation=cv2.INTER_LINEAR)
-    gone = cv2.resize(inpaint_mask(small), (size, size), interpolation=cv2.INTER_LINEAR)
-    plate = inpaint(plate, cv2.threshold(gone, 64, 255, cv2.THRESH_BINARY)[1], rng)
+    mask = cv2.resize(inpaint_mask(small), (size, size), interpolation=cv2.INTER_LINEAR)
+    plate = inpaint(plate, cv2.threshold(mask, 64, 255, cv2.THRESH_BINARY)[1], rng)
     return cv2.flip(plate, 1) if rng.random() < 0.5 else plate
 
 
@@ -60,21 +60,21 @@ def window(alpha: np.ndarray, rng: np.random.Generator) -> Square:
 
     Args:
         alpha: uint8 [H, W].
-        rng: draws side and place of each try.
+        rng: for side and position of each try.
 
     Returns:
-        The one of `TRIES` windows with the smallest mean alpha.
+        Of `WINDOW_TRIES` windows the one with the smallest mean alpha.
     """
     height, width = alpha.shape
-    # a few thousand pixels tell well enough where the person is
+    # a few thousand pixels locate the person well enough
     sums = cv2.integral(cv2.resize(alpha, (64, 64), interpolation=cv2.INTER_NEAREST))
-    best, least = Square(0, 0, 1, 1), float("inf")
-    for share, x, y in rng.random((TRIES, 3)):
-        side = max(1, round(min(width, height) * (SMALLEST + (1 - SMALLEST) * share)))
+    best, lowest = Square(0, 0, 1, 1), float("inf")
+    for share, x, y in rng.random((WINDOW_TRIES, 3)):
+        side = max(1, round(min(width, height) * (MIN_WINDOW + (1 - MIN_WINDOW) * share)))
         left, top = int(x * (width - side + 1)), int(y * (height - side + 1))
         x1, x2 = left * 64 // width, max((left + side) * 64 // width, left * 64 // width + 1)
         y1, y2 = top * 64 // height, max((top + side) * 64 // height, top * 64 // height + 1)
         covered = float(sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]) / ((x2 - x1) * (y2 - y1))
-        if covered < least:
-            best, least = Square(left, top, left + side, top + side), covered
+        if covered < lowest:
+            best, lowest = Square(left, top, left + side, top + side), covered
     return best

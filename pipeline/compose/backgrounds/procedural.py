@@ -1,4 +1,4 @@
-"""Backgrounds made from nothing: a colour gradient, cloudy texture, lights out of focus, and grain."""
+"""Generated backgrounds: a colour gradient, cloudy texture, lights out of focus, and noise."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.compose.backgrounds import Candidate, Choose, Sources
+from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 
 OCTAVES = (3, 6, 12, 24)  # grid sizes of the texture
-LIGHTS = 14  # at most
+MAX_LIGHTS = 14
 
 
-def chooser(sources: Sources, candidates: Sequence[Candidate]) -> Choose:
+def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     """No donor is needed; see `pipeline.compose.backgrounds`."""
     return lambda person, seed: ""
 
@@ -26,17 +26,17 @@ def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -
         plate = lights(plate, rng)
     if rng.random() < 0.5:
         plate = cv2.GaussianBlur(plate, (0, 0), float(rng.uniform(0.5, 3.0)))
-    soft = cv2.resize(plate, (size, size), interpolation=cv2.INTER_LINEAR)
+    smooth = cv2.resize(plate, (size, size), interpolation=cv2.INTER_LINEAR)
     raw = np.frombuffer(rng.bytes(size * size), np.uint8).reshape(size, size)
-    grain = raw.astype(np.float32) * np.float32(rng.uniform(0, 16) / 255)
-    return cv2.add(soft, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
+    noise = raw.astype(np.float32) * np.float32(rng.uniform(0, 16) / 255)
+    return cv2.add(smooth, cv2.merge([noise] * 3), dtype=cv2.CV_8U)
 
 
 def gradient(size: int, rng: np.random.Generator) -> np.ndarray:
     """float32 [size, size, 3] in [0, 255]: four random corner colours, blended, around one random base."""
     base = rng.uniform(25, 230, 3)
     corners = np.clip(base + rng.normal(0, 35, (2, 2, 1)) + rng.normal(0, 20, (2, 2, 3)), 0, 255)
-    return _grown(corners.astype(np.float32), size, cv2.INTER_LINEAR)
+    return _stretched(corners.astype(np.float32), size, cv2.INTER_LINEAR)
 
 
 def texture(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,10 +53,10 @@ def texture(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def lights(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`plate` with discs of coloured light, as a lens out of focus draws them."""
+    """`plate` with discs of coloured light, like lights out of focus (bokeh)."""
     size = plate.shape[0]
     layer = np.zeros_like(plate)
-    for _ in range(int(rng.integers(3, LIGHTS + 1))):
+    for _ in range(int(rng.integers(3, MAX_LIGHTS + 1))):
         x, y = (int(v) for v in rng.integers(0, size, 2))
         colour = rng.uniform(30, 110) * rng.uniform(0.5, 1.0, 3)
         disc = np.zeros((size, size), np.uint8)
@@ -65,9 +65,9 @@ def lights(plate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return plate + layer
 
 
-def _grown(grid: np.ndarray, size: int, how: int) -> np.ndarray:
+def _stretched(grid: np.ndarray, size: int, interpolation: int) -> np.ndarray:
     """`grid` [h, w, 3] stretched so that its corner values lie on the picture's corners."""
     h, w = grid.shape[:2]
     x = np.linspace(0, w - 1, size, dtype=np.float32)
     y = np.linspace(0, h - 1, size, dtype=np.float32)
-    return cv2.remap(grid, *np.meshgrid(x, y), how)
+    return cv2.remap(grid, *np.meshgrid(x, y), interpolation)

@@ -1,13 +1,12 @@
-"""What comes behind the person: one file here = one value of `compose.fill`.
+"""Fills of the background: one file = one value of `compose.fill`.
 
 Each file offers
 
-- `NEEDS_MATTE: bool`: False = `background` already is the finished picture and no matte is read; True = the
-  person is put on it with the matte;
-- `background(crop, behind, rng) -> picture`:
-    - `crop`: uint8 [S, S, 3] RGB, the square cut out of the photo, `crop.NEUTRAL` where it reaches beyond the
-      photo; not to be changed;
-    - `behind`: uint8 [S, S], 255 where the crop certainly shows the old background, 0 where it shows the
+- `NEEDS_MATTE: bool`: False = `background` is the finished picture and no matte is read; True = the person is
+  composited on it with the matte;
+- `background(crop, old_background, rng) -> picture`:
+    - `crop`: uint8 [S, S, 3] RGB, the photo's square, `crop.NEUTRAL` beyond the photo; must not be changed;
+    - `old_background`: uint8 [S, S], 255 where the crop shows the old background alone, 0 where it shows the
       person, an edge, or padding;
     - `rng`: numpy Generator, seeded by run and photo;
     - returns uint8 [S, S, 3] RGB, the same for the same arguments.

@@ -1,7 +1,6 @@
 """One neutral colour behind the person: ImageNet's mean, which the network's normalisation turns into zeros.
 
-Not the mean of the photo's own background: that still tells where the photo was taken, which is what removing
-the background is to hide.
+The mean of the photo's own background would leak where the photo was taken.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pipeline.compose.crop import NEUTRAL
 NEEDS_MATTE = True
 
 
-def background(crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def background(crop: np.ndarray, old_background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`crop.NEUTRAL` everywhere; see `pipeline.compose.fills` for shapes."""
     return _plain(*crop.shape[:2])
 

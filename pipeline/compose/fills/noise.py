@@ -16,7 +16,7 @@ DEVIATION = 57.3  # ImageNet has 58, 57, 57
 SPREAD = DEVIATION * math.sqrt(3) / 127.5  # a uniform variable's deviation is its half-width / sqrt(3)
 
 
-def background(crop: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def background(crop: np.ndarray, old_background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Uniform noise, mean 124, 116, 104 and deviation 57; see `pipeline.compose.fills` for shapes."""
     raw = random_bytes(rng, crop.size).reshape(crop.shape)
     same = cv2.convertScaleAbs(raw, alpha=SPREAD, beta=MEAN[0] - 127.5 * SPREAD)

@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.detect import mtcnn
 from pipeline.detect.boxes import Detection, clip
-from pipeline.detect.methods import Look
-from pipeline.detect.mtcnn.search import Face
-from pipeline.detect.mtcnn.weights import converted, weights_sha256
+from pipeline.detect.methods import DetectFn
+from pipeline.detect.mtcnn.coroutine import Face
+from pipeline.detect.mtcnn.weights import ensure_converted, weights_sha256
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.params.schema import Detect
 
@@ -26,16 +26,16 @@ def identity(detect: Detect, root: Path) -> dict[str, Any]:
         "adaptive": detect.mtcnn.adaptive,
         "backend": engine_of(detect.backend),
         "device": _device(detect),
-        "precision": "f32",  # in bf16 6 to 20 % of the boxes were others
+        "precision": "f32",  # bf16 changed 6 to 20 % of the boxes
     }
 
 
 def prepare(detect: Detect, root: Path) -> None:
-    converted(root)  # so that no worker needs torch for it
+    ensure_converted(root)  # so that no worker needs torch for it
 
 
-def create(detect: Detect, root: Path) -> Look:
-    # here, because numba takes 2 s, which a run that only asks the cache is to be spared
+def create(detect: Detect, root: Path) -> DetectFn:
+    # imported late: numba takes 2 s, which a run from the cache does not need
     from pipeline.detect.mtcnn.cascade import Mtcnn
 
     device = _device(detect)
@@ -47,20 +47,21 @@ def create(detect: Detect, root: Path) -> Look:
         root=root,
     )
 
-    def look(photos: Sequence[np.ndarray]) -> list[Detection | None]:
-        faces = map(cascade.best, photos) if device == "cpu" else cascade.bests(photos)
+    def detect_faces(photos: Sequence[np.ndarray]) -> list[Detection | None]:
+        faces = map(cascade.detect_largest, photos) if device == "cpu" else cascade.detect_largest_in(photos)
         return [
-            _found(face, photo.shape[1], photo.shape[0]) for face, photo in zip(faces, photos, strict=True)
+            _detection(face, photo.shape[1], photo.shape[0])
+            for face, photo in zip(faces, photos, strict=True)
         ]
 
-    return look
+    return detect_faces
 
 
 def _device(detect: Detect) -> str:
     return "cuda" if engine_of(detect.backend) == "torch" and has_cuda() else "cpu"
 
 
-def _found(face: Face | None, width: int, height: int) -> Detection | None:
+def _detection(face: Face | None, width: int, height: int) -> Detection | None:
     if face is None:
         return None
     return Detection(clip(face.box, width, height), face.score, face.landmarks.astype(np.float32))

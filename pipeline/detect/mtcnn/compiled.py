@@ -1,4 +1,4 @@
-"""Functions compiled by numba, once for the arguments that they are meant for, and kept on disk."""
+"""Functions compiled by numba for fixed signatures, and cached on disk."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(*signatures: str, **options: Any) -> Callable[[Function], Function]:
-    """Decorates a function with what numba makes of it for these signatures, e.g. `f4[:,::1](f4[:,::1], i8)`.
+    """A decorator that compiles a function for these signatures, e.g. `f4[:,::1](f4[:,::1], i8)`.
 
-    They are fixed, and compiled at import in their order: several processes that begin without compiled code
-    then write the same files, and an array of another layout is refused instead of being compiled for anew.
+    Compiling all of them at import, in order, makes parallel processes write the same cache files; an array
+    of another layout raises an error instead of starting another compilation.
     """
 
     def decorate(function: Function) -> Function:
         compiler: Any = njit
         try:
             return compiler(list(signatures), cache=True, **options)(function)
-        except (RuntimeError, OSError):  # nowhere to keep it, or no room
+        except (RuntimeError, OSError):  # the cache folder is not writable, or full
             return compiler(list(signatures), **options)(function)
 
     return decorate
 
 
-def _place() -> Path:
-    """Of the compiled code: another one for other sources, so that old code is never taken for new."""
+def _cache_folder() -> Path:
+    """The cache folder, named by the hash of the sources, so that outdated code is never used."""
     sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py"))))
     return HERE.parents[2] / ".cache" / "numba" / sources.hexdigest()[:16]
 
 
 settings: Any = config
-settings.CACHE_DIR = str(_place())
+settings.CACHE_DIR = str(_cache_folder())

@@ -1,7 +1,7 @@
-"""PNet's first layers, compiled by numba.
+"""PNet's first convolution, PReLU and pooling, compiled by numba.
 
-Three channels in and ten out fill no vector of a CPU, rows of pixels do: OpenVINO, which works along the
-channels, needs a third of PNet's time for this seventh of its multiplications.
+OpenVINO vectorises over channels, and three inputs and ten outputs fill no vector: these layers take a third
+of PNet's time for a seventh of its multiplications. Here rows of pixels fill the vectors.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def _two_rows(
     larger: np.ndarray,
     lower: np.ndarray,
 ) -> None:
-    """Rows y and y + 1 of one channel's answer: the larger of both, and the second.
+    """Rows y and y + 1 of one output channel: their maximum, and the second.
 
-    Both at once, because they look at two of three rows in common.
+    Both at once, since they share two of three input rows.
     """
     for x in range(level.shape[2] - 2):
         first = second = bias
@@ -41,8 +41,8 @@ def _two_rows(
 @compiled(
     "f4[:,:,::1](f4[:,:,::1], f4[:,:,:,::1], f4[::1], f4[::1])", error_model="numpy", fastmath={"contract"}
 )
-def first_layer(level: np.ndarray, weights: np.ndarray, bias: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """Convolution 3 x 3, PReLU, and the maximum of each 2 x 2 (at an odd border of what there is).
+def conv1_block(level: np.ndarray, weights: np.ndarray, bias: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Convolution 3 x 3, PReLU, and 2 x 2 max pooling (at an odd border of the pixels that exist).
 
     Args:
         level: float32 [3, h, w], h and w at least 4.
@@ -56,12 +56,12 @@ def first_layer(level: np.ndarray, weights: np.ndarray, bias: np.ndarray, slopes
     out = np.empty(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
     larger, lower = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
     for i in range(out.shape[0]):
-        alone = 2 * i + 1 == height  # the last of an odd number of rows
+        is_single = 2 * i + 1 == height  # the last of an odd number of rows
         for c in range(channels):
-            _two_rows(level, weights[c], bias[c], slopes[c], 2 * i - alone, larger, lower)
-            best = lower if alone else larger
-            best[width] = best[width - 1]
+            _two_rows(level, weights[c], bias[c], slopes[c], 2 * i - is_single, larger, lower)
+            row = lower if is_single else larger
+            row[width] = row[width - 1]
             for j in range(out.shape[1]):
-                a, b = best[2 * j], best[2 * j + 1]
+                a, b = row[2 * j], row[2 * j + 1]
                 out[i, j, c] = a if a > b else b
     return out

@@ -3,8 +3,7 @@
 Architecture: Zhang et al. 2016, "Joint Face Detection and Alignment using Multitask Cascaded Convolutional
 Networks", as in facenet-pytorch. Three changes leave the results as they are up to float noise (1e-6): the
 normalisation (v - 127.5) / 128 is folded into the first convolution (no layer pads, so this is exact), the
-heads of a network are one layer, and the softmax over two logits is left to the caller, who needs it only
-for candidates.
+heads of a network are one layer, and the caller computes the softmax over two logits, for candidates only.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ RNET_SIDE, ONET_SIDE = 24, 48
 
 
 class Nets(Protocol):
-    """Runs the networks. Inputs are float32 RGB in 0 … 255; an answer is valid until the next call.
+    """Runs the networks. Inputs are float32 RGB in 0 … 255; an output is valid until the next call.
 
     `pnet`: [N, 3, h, w] -> [N, h', w', 6], h' = ceil((h - 2) / 2) - 4: logits not-face, face;
         dx1, dy1, dx2, dy2.
@@ -81,7 +80,7 @@ def folded_weights(net: Net, root: Path) -> Weights:
     return weights
 
 
-def layer_kind(layer: str) -> Literal["conv", "prelu", "pool", "dense"]:
-    """What a layer's name stands for."""
-    kinds: tuple[Any, ...] = ("conv", "prelu", "pool", "dense")
-    return next(kind for kind in kinds if layer.startswith(kind))
+def layer_type_of(layer: str) -> Literal["conv", "prelu", "pool", "dense"]:
+    """The type of a layer, from its name."""
+    types: tuple[Any, ...] = ("conv", "prelu", "pool", "dense")
+    return next(name for name in types if layer.startswith(name))

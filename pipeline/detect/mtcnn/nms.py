@@ -1,4 +1,4 @@
-"""Non-maximum suppression, compiled by numba, step by step as torchvision and facenet-pytorch do it."""
+"""Non-maximum suppression, compiled by numba, step by step as in torchvision and facenet-pytorch."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def nms(
 
 
 def nms_contained(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
-    """As `nms`, but by overlap / smaller area, with the + 1 pixel of the library's last step."""
+    """As `nms`, but by overlap / smaller area, with the + 1 pixel of facenet-pytorch's last step."""
     order = np.argsort(scores)[::-1]
     return order[_kept_contained(boxes[order, :4], np.float32(threshold))]
 
 
 @compiled("b1[::1](f4[:,:], i8[::1], f4)", error_model="numpy")
 def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.ndarray:
-    """bool [N]: which of the boxes, best first, no better one of their group drops."""
+    """bool [N]: which of the boxes, by falling score, are not suppressed by a better one of their group."""
     kept = np.ones(len(boxes), np.bool_)
     zero = np.float32(0)
     for i in range(len(boxes)):
@@ -50,7 +50,7 @@ def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.nd
             height = max(min(y2, boxes[j, 3]) - max(y1, boxes[j, 1]), zero)
             overlap = width * height
             other = (boxes[j, 2] - boxes[j, 0]) * (boxes[j, 3] - boxes[j, 1])
-            # 0 / 0 between boxes of no area is NaN, which is not above
+            # 0 / 0 between empty boxes is NaN, which compares as False
             if overlap / (area + other - overlap) > threshold:
                 kept[j] = False
     return kept

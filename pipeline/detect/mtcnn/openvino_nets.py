@@ -11,20 +11,19 @@ import numpy as np
 import openvino as ov
 import openvino.opset8 as ops
 
-from pipeline.detect.mtcnn.conv1 import first_layer
-from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_kind
+from pipeline.detect.mtcnn.conv1 import conv1_block
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_type_of
 
 RNET_MAX_BATCH, ONET_MAX_BATCH = 24, 8
-"""Crops that a network sees at once. A call costs as much as three crops (the weights come from L3), and more
-crops no longer stay in L2. Each number has a network of its own, compiled when it first comes (50 ms): one
-for any number is a quarter slower, and what is said about a crop must not depend on the photos before."""
-COMPILE_AFTER = (
-    32  # a level shape that has come so often gets a PNet of its own (25 ms): the same bits, 0.2 ms less
-)
-SHAPES = 48  # such PNets kept, five photo sizes; each holds its activations, up to 10 MB
-MAX_COUNTED_SHAPES = 4096  # level shapes counted, after which counting begins anew
-BAND = 12 * 1024  # places that PNet looks at in one piece; more go through in bands of rows, to stay in L2
-PNET_REST = replace(PNET, body=PNET.body[3:])  # without what `first_layer` does
+"""Crops per call. A call costs as much as three crops (the weights come from L3), and more crops do not fit
+L2. Each batch size has its own network, compiled on first use (50 ms): one network for all sizes is a
+quarter slower, and the output for a crop must not depend on earlier photos."""
+COMPILE_AFTER = 32
+"""Uses after which a level shape gets its own PNet (25 ms): the same bits, 0.2 ms less."""
+MAX_COMPILED_SHAPES = 48  # of PNet: five photo sizes; each holds up to 10 MB of activations
+MAX_COUNTED_SHAPES = 4096  # level shapes counted before the counters are cleared
+BAND_CELLS = 12 * 1024  # of a level that PNet runs in one piece; larger ones run in bands of rows, to fit L2
+PNET_REST = replace(PNET, body=PNET.body[3:])  # without the layers of `conv1_block`
 
 
 class OpenvinoNets:
@@ -40,13 +39,13 @@ class OpenvinoNets:
             "PERFORMANCE_HINT": "LATENCY",
         }
         pnet = weights[PNET.name]
-        self.first = (pnet["conv1.weight"], pnet["conv1.bias"], pnet["prelu1.weight"].copy())
-        self._pnet = self._compiled(PNET_REST, [1, -1, -1, len(self.first[0])])
-        self._seen: Counter[tuple[int, ...]] = Counter()
-        self._shaped: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
-        self._batched: dict[tuple[str, int], ov.InferRequest] = {}
+        self.conv1_weights = (pnet["conv1.weight"], pnet["conv1.bias"], pnet["prelu1.weight"].copy())
+        self._pnet = self._compile(PNET_REST, [1, -1, -1, len(self.conv1_weights[0])])
+        self._shape_counts: Counter[tuple[int, ...]] = Counter()
+        self._by_shape: OrderedDict[tuple[int, ...], ov.InferRequest] = OrderedDict()
+        self._by_batch: dict[tuple[str, int], ov.InferRequest] = {}
 
-    def _compiled(self, net: Net, shape: list[int]) -> ov.InferRequest:
+    def _compile(self, net: Net, shape: list[int]) -> ov.InferRequest:
         graph = graph_of(net, self.weights[net.name], shape)
         return self.core.compile_model(graph, "CPU", self.settings).create_infer_request()
 
@@ -56,28 +55,28 @@ class OpenvinoNets:
         return np.stack([self._level(level).copy() for level in levels])
 
     def _level(self, level: np.ndarray) -> np.ndarray:
-        found = first_layer(level, *self.first)
-        rows = max(32, BAND // found.shape[1])
-        if len(found) <= rows + 4:
-            return _infer(self._pnet_for(found.shape), found[None])[0]
-        # an answer's row r looks at rows r … r + 4, so that bands overlap by 4
-        bands = [found[top : top + rows + 4] for top in range(0, len(found) - 4, rows)]
+        features = conv1_block(level, *self.conv1_weights)
+        rows = max(32, BAND_CELLS // features.shape[1])
+        if len(features) <= rows + 4:
+            return _infer(self._pnet_for(features.shape), features[None])[0]
+        # output row r depends on rows r … r + 4, so bands overlap by 4
+        bands = [features[top : top + rows + 4] for top in range(0, len(features) - 4, rows)]
         return np.concatenate([_infer(self._pnet_for(band.shape), band[None])[0].copy() for band in bands])
 
     def _pnet_for(self, shape: tuple[int, ...]) -> ov.InferRequest:
-        """The network that takes any shape, or one compiled for this shape once it has come often."""
-        request = self._shaped.get(shape)
+        """The network for any shape, or one compiled for this shape once it is frequent."""
+        request = self._by_shape.get(shape)
         if request is None:
-            if len(self._seen) > MAX_COUNTED_SHAPES:
-                self._seen.clear()
-            self._seen[shape] += 1
-            if self._seen[shape] <= COMPILE_AFTER:
+            if len(self._shape_counts) > MAX_COUNTED_SHAPES:
+                self._shape_counts.clear()
+            self._shape_counts[shape] += 1
+            if self._shape_counts[shape] <= COMPILE_AFTER:
                 return self._pnet
-            request = self._shaped[shape] = self._compiled(PNET_REST, [1, *shape])
-            if len(self._shaped) > SHAPES:
-                forgotten, _ = self._shaped.popitem(last=False)
-                del self._seen[forgotten]
-        self._shaped.move_to_end(shape)
+            request = self._by_shape[shape] = self._compile(PNET_REST, [1, *shape])
+            if len(self._by_shape) > MAX_COMPILED_SHAPES:
+                evicted, _ = self._by_shape.popitem(last=False)
+                del self._shape_counts[evicted]
+        self._by_shape.move_to_end(shape)
         return request
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
@@ -86,18 +85,18 @@ class OpenvinoNets:
     def onet(self, crops: np.ndarray) -> np.ndarray:
         return self._in_batches(ONET, crops, ONET_MAX_BATCH)
 
-    def _in_batches(self, net: Net, crops: np.ndarray, most: int) -> np.ndarray:
-        """Answers [N, K] about crops [N, …], in batches of nearly the same size."""
-        count = -(-len(crops) // most)
+    def _in_batches(self, net: Net, crops: np.ndarray, max_batch: int) -> np.ndarray:
+        """Outputs [N, K] for crops [N, …], in batches of nearly equal size."""
+        count = -(-len(crops) // max_batch)
         ends = [len(crops) * i // count for i in range(count + 1)]
         parts = [crops[start:end] for start, end in pairwise(ends)]
         return np.concatenate([_infer(self._request(net, part.shape), part).copy() for part in parts])
 
     def _request(self, net: Net, shape: tuple[int, ...]) -> ov.InferRequest:
         """The network for batches of this shape."""
-        request = self._batched.get((net.name, shape[0]))
+        request = self._by_batch.get((net.name, shape[0]))
         if request is None:
-            request = self._batched[net.name, shape[0]] = self._compiled(net, [*shape])
+            request = self._by_batch[net.name, shape[0]] = self._compile(net, [*shape])
         return request
 
 
@@ -115,7 +114,7 @@ def graph_of(net: Net, weights: Weights, shape: list[int]) -> ov.Model:
     image = ops.parameter(ov.PartialShape(shape), ov.Type.f32)
     x: Any = ops.transpose(image, np.array([0, 3, 1, 2]))
     for layer in (*net.body, "heads"):
-        layer_type = layer_kind(net.heads[0] if layer == "heads" else layer)
+        layer_type = layer_type_of(net.heads[0] if layer == "heads" else layer)
         if layer_type == "pool":
             side = int(layer.removeprefix("pool"))
             x = ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [side, side], "ceil").output(0)

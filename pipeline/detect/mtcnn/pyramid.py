@@ -1,4 +1,4 @@
-"""One photo at any size: pyramid levels, and crops for the later networks."""
+"""Resampled photos: pyramid levels, and crops for the later networks."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def level_means(sums: np.ndarray, height: int, width: int) -> np.ndarray:
             band[i] = rows[bottom, i] - rows[top, i]
         for x in range(width):
             a, b = left[x] * 3, right[x] * 3
-            share = np.float64(np.float32(1) / np.float32((bottom - top) * (right[x] - left[x])))
+            scale = np.float64(np.float32(1) / np.float32((bottom - top) * (right[x] - left[x])))
             for c in range(3):
-                out[c, y, x] = (band[b + c] - band[a + c]) * share
+                out[c, y, x] = (band[b + c] - band[a + c]) * scale
     return out
 
 
@@ -98,7 +98,7 @@ def crop_means(sums: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
             above, below = sums[top[y]], sums[bottom[y]]
             for x in range(side):
                 a, b = left[x], right[x]
-                share = np.float64(np.float32(1) / np.float32((bottom[y] - top[y]) * (b - a)))
+                scale = np.float64(np.float32(1) / np.float32((bottom[y] - top[y]) * (b - a)))
                 for c in range(3):
-                    out[n, y, x, c] = (below[b, c] - above[b, c] - (below[a, c] - above[a, c])) * share
+                    out[n, y, x, c] = (below[b, c] - above[b, c] - (below[a, c] - above[a, c])) * scale
     return out

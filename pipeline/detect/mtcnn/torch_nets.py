@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_kind
+from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Net, Weights, layer_type_of
 
 BATCHES = {"pnet": 32, "rnet": 512, "onet": 128}
-"""Pictures at a time on a GPU, the last batch filled up: what is said about one must not depend on how many
-came with it."""
-PIXELS = 4 * 2**20  # of the levels in a batch: PNet's first answers take 80 bytes for each
+"""Pictures per batch on a GPU; the last batch is padded, so that the output for a picture does not depend on
+the number of pictures."""
+MAX_BATCH_PIXELS = 4 * 2**20  # of the levels in a batch: PNet's first activations take 80 bytes per pixel
 
 
 class TorchNets:
@@ -20,7 +20,7 @@ class TorchNets:
     Args:
         weights: by network, from `folded_weights`.
         device: torch device.
-        batches: pictures at a time, by network; None = as many as there are.
+        batches: pictures per batch, by network; None = all.
     """
 
     def __init__(
@@ -33,21 +33,21 @@ class TorchNets:
         }
 
     def pnet(self, levels: np.ndarray) -> np.ndarray:
-        answers = self._answers(PNET, torch.from_numpy(levels))
-        return np.ascontiguousarray(answers.transpose(0, 2, 3, 1))
+        outputs = self._run_batches(PNET, torch.from_numpy(levels))
+        return np.ascontiguousarray(outputs.transpose(0, 2, 3, 1))
 
     def rnet(self, crops: np.ndarray) -> np.ndarray:
-        return self._answers(RNET, torch.from_numpy(crops).permute(0, 3, 1, 2))
+        return self._run_batches(RNET, torch.from_numpy(crops).permute(0, 3, 1, 2))
 
     def onet(self, crops: np.ndarray) -> np.ndarray:
-        return self._answers(ONET, torch.from_numpy(crops).permute(0, 3, 1, 2))
+        return self._run_batches(ONET, torch.from_numpy(crops).permute(0, 3, 1, 2))
 
     @torch.inference_mode()
-    def _answers(self, net: Net, pictures: torch.Tensor) -> np.ndarray:
-        """[N, 3, h, w] -> [N, …], in batches; queued on the device before the first answer is fetched."""
-        most = max(1, PIXELS // (pictures.shape[2] * pictures.shape[3]))
-        size = min(self.batches[net.name], most) if self.batches else len(pictures)
-        # TF32, which cuDNN takes by default, changes boxes as bf16 does
+    def _run_batches(self, net: Net, pictures: torch.Tensor) -> np.ndarray:
+        """[N, 3, h, w] -> [N, …], in batches; queued on the device before the first output is copied back."""
+        max_batch = max(1, MAX_BATCH_PIXELS // (pictures.shape[2] * pictures.shape[3]))
+        size = min(self.batches[net.name], max_batch) if self.batches else len(pictures)
+        # TF32, the default of cuDNN, changes boxes as bf16 does
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             parts = [self._batch(net, part, size) for part in pictures.split(size)]
         return torch.cat(parts).cpu().numpy()
@@ -63,12 +63,12 @@ class TorchNets:
     def _run(self, net: Net, x: torch.Tensor) -> torch.Tensor:
         weights = self.weights[net.name]
         for layer in (*net.body, "heads"):
-            kind = layer_kind(net.heads[0] if layer == "heads" else layer)
-            if kind == "pool":
+            layer_type = layer_type_of(net.heads[0] if layer == "heads" else layer)
+            if layer_type == "pool":
                 x = F.max_pool2d(x, int(layer.removeprefix("pool")), 2, ceil_mode=True)
-            elif kind == "prelu":
+            elif layer_type == "prelu":
                 x = F.prelu(x, weights[f"{layer}.weight"])
-            elif kind == "conv":
+            elif layer_type == "conv":
                 x = F.conv2d(x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
             else:
                 x = F.linear(x.flatten(1), weights[f"{layer}.weight"], weights[f"{layer}.bias"])

@@ -30,7 +30,7 @@ SHA256 = {
 
 
 def weights_file(network: str) -> Path:
-    """Where the wheel keeps the weights of "pnet", "rnet" or "onet"."""
+    """The wheel's file with the weights of "pnet", "rnet" or "onet"."""
     spec = importlib.util.find_spec("facenet_pytorch")  # finds the package without importing it
     if spec is None or not spec.submodule_search_locations:
         raise UserError("facenet-pytorch is not installed", fix="install the locked requirements again")
@@ -48,16 +48,16 @@ def weights_sha256() -> str:
 
 def read_weights(network: str, root: Path) -> dict[str, np.ndarray]:
     """float32 arrays by name as in the state dict: `conv1.weight` [out, in, k, k], `conv1.bias` [out], …"""
-    return load_file(converted(root) / f"{network}.safetensors")
+    return load_file(ensure_converted(root) / f"{network}.safetensors")
 
 
-def converted(root: Path) -> Path:
-    """The folder in `root`/.cache with the weights as safetensors, written if it is missing or damaged.
+def ensure_converted(root: Path) -> Path:
+    """The folder in `root`/.cache with the weights as safetensors, written if missing or damaged.
 
     Named after the wheel's files and published by rename under a lock, so that two runs can share it.
 
     Raises:
-        UserError: the wheel's files are not those that the cascade was tested with.
+        UserError: the wheel's files are other than the tested ones.
     """
     folder = root / ".cache" / "compiled" / f"mtcnn-{weights_sha256()[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -79,12 +79,12 @@ def converted(root: Path) -> Path:
 def _checked_bytes(network: str) -> bytes:
     path = weights_file(network)
     data = path.read_bytes() if path.is_file() else b""
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256[network]:
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != SHA256[network]:
         raise UserError(
-            f"the weights of {network} are not those that this detector was tested with",
+            f"the weights of {network} differ from the tested ones",
             where=path,
-            got=f"sha256 {found}",
+            got=f"sha256 {actual}",
             allowed=f"sha256 {SHA256[network]}",
             fix="install facenet-pytorch 2.6.0 again",
         )

@@ -1,1 +1,1 @@
-"""YOLOv8 for one question: where is the best person box?"""
+"""YOLOv8, reduced to the best person box."""

@@ -26,13 +26,13 @@ class BoxBranch:
     """The box branch of a YOLOv8 head.
 
     Args:
-        levels: by stride, finest first, as the features come out of the network.
+        levels: by stride, finest first, in the order of the network's outputs.
     """
 
     def __init__(self, levels: Sequence[Level]) -> None:
         self.levels = list(levels)
 
-    def place(self, anchor: int, height: int, width: int) -> tuple[int, int, int]:
+    def locate(self, anchor: int, height: int, width: int) -> tuple[int, int, int]:
         """Level, row and column of anchor number `anchor` in an input of height x width pixels."""
         for n, level in enumerate(self.levels):
             rows, columns = height // level.stride, width // level.stride
@@ -41,26 +41,28 @@ class BoxBranch:
             anchor -= rows * columns
         raise IndexError(anchor)
 
-    def decode(self, number: int, patches: np.ndarray, inside: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def decode(
+        self, level_index: int, patches: np.ndarray, inside: np.ndarray, cells: np.ndarray
+    ) -> np.ndarray:
         """Boxes of K anchors of one level: xyxy in pixels of the network's input, float32 [K, 4].
 
         Args:
-            number: of the level.
+            level_index: 0 = the finest.
             patches: features float32 [K, 5, 5, C] around the anchors, zero outside the map.
-            inside: bool [K, 5, 5]: which of them lie on the map.
-            places: row and column of each anchor, int [K, 2].
+            inside: bool [K, 5, 5]: which of them are inside the map.
+            cells: row and column of each anchor, int [K, 2].
 
         The distances to the four edges are means of a distribution over 0 … 15 strides (distribution focal
         loss, arXiv:2006.04388, as in ultralytics' `DFL` and `dist2bbox`).
         """
-        level = self.levels[number]
+        level = self.levels[level_index]
         hidden = _convolve(patches, level.weight1, level.bias1)
         hidden = _silu(hidden) * inside[:, 1:4, 1:4, None]  # the second convolution is padded with zeros too
         hidden = _silu(_convolve(hidden, level.weight2, level.bias2))
         logits = _convolve(hidden, level.weight3, level.bias3).reshape(len(patches), 4, -1)
-        share = np.exp(logits - logits.max(axis=2, keepdims=True))
-        distance = share @ np.arange(share.shape[2], dtype=np.float32) / share.sum(axis=2)
-        centre = places[:, ::-1].astype(np.float32) + np.float32(0.5)
+        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+        distance = weights @ np.arange(weights.shape[2], dtype=np.float32) / weights.sum(axis=2)
+        centre = cells[:, ::-1].astype(np.float32) + np.float32(0.5)
         corners = np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1)
         return corners * np.float32(level.stride)
 
@@ -76,7 +78,7 @@ class BoxBranch:
 
     @staticmethod
     def load(path: Path) -> BoxBranch:
-        """Reads what `save` wrote."""
+        """The inverse of `save`."""
         with np.load(path, allow_pickle=False) as arrays:
             count = 1 + max(int(name.split(".")[0]) for name in arrays.files)
             return BoxBranch(
@@ -87,8 +89,8 @@ class BoxBranch:
             )
 
 
-def bounds(row: int, column: int, rows: int, columns: int) -> tuple[slice, slice, slice, slice]:
-    """Where a 5 x 5 patch around (row, column) meets a map of that size: on the map, then in the patch."""
+def patch_bounds(row: int, column: int, rows: int, columns: int) -> tuple[slice, slice, slice, slice]:
+    """The overlap of the 5 x 5 patch around (row, column) with a map: on the map, then in the patch."""
     top, left = max(row - 2, 0), max(column - 2, 0)
     bottom, right = min(row + 3, rows), min(column + 3, columns)
     in_patch = slice(top - row + 2, bottom - row + 2), slice(left - column + 2, right - column + 2)

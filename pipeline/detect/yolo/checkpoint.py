@@ -1,4 +1,4 @@
-"""A YOLOv8 checkpoint (.pt) read without running anything that is in it."""
+"""Reads a YOLOv8 checkpoint (.pt) without running code from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_checkpoint(path: Path, root: Path) -> Any:
         torch.nn.Module (`ultralytics.nn.tasks.DetectionModel`).
 
     Raises:
-        UserError: no such checkpoint, or of a network that has no YOLOv8 head with class 0 = person.
+        UserError: not a checkpoint, or its network has no YOLOv8 head with class 0 = person.
     """
     os.environ.update(
         ULTRALYTICS_SAFE_LOAD="true",

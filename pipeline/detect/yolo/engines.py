@@ -12,17 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 from filelock import FileLock
 
-from pipeline.detect.yolo.box_branch import BoxBranch, bounds
+from pipeline.detect.yolo.box_branch import BoxBranch, patch_bounds
 from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.networks.backends import Precision, has_cuda, openvino_properties
 from pipeline.runtime.errors import UserError
 
 VERSION = "1"
-SHAPES = 4  # compiled networks kept per process; photos come sorted by size, so that few are needed at a time
+MAX_COMPILED_SHAPES = 4  # per process; photos are sorted by size, so few are in use at a time
 
 
-class Answer(Protocol):
-    """What the network says about a list of photos of one size.
+class NetOutput(Protocol):
+    """The network's output for photos of one size.
 
     Attributes:
         logits: float32 [N, anchors], person scores before the sigmoid.
@@ -31,7 +31,7 @@ class Answer(Protocol):
     logits: np.ndarray
 
     def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [5, 5, C] around a place of a level's map, zero outside it; bool [5, 5]: what is inside."""
+        """float32 [5, 5, C] around a cell of a level's map, zero outside it; bool [5, 5]: what is inside."""
         ...
 
 
@@ -40,10 +40,10 @@ class Engine(Protocol):
 
     boxes: BoxBranch
 
-    def __call__(self, frames: np.ndarray) -> Answer: ...  # uint8 [N, height, width, 3] RGB
+    def __call__(self, frames: np.ndarray) -> NetOutput: ...  # uint8 [N, height, width, 3] RGB
 
 
-class MapAnswer:
+class MapOutput:
     """Logits and feature maps; the maps may be numpy arrays or tensors on a device, [N, rows, columns, C]."""
 
     def __init__(self, logits: np.ndarray, maps: list[Any]) -> None:
@@ -52,7 +52,9 @@ class MapAnswer:
 
     def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
         features = self.maps[level]
-        on_map_y, on_map_x, in_patch_y, in_patch_x = bounds(row, column, features.shape[1], features.shape[2])
+        on_map_y, on_map_x, in_patch_y, in_patch_x = patch_bounds(
+            row, column, features.shape[1], features.shape[2]
+        )
         cut = features[photo, on_map_y, on_map_x]
         patch = np.zeros((5, 5, features.shape[3]), dtype=np.float32)
         patch[in_patch_y, in_patch_x] = cut if isinstance(cut, np.ndarray) else cut.float().cpu().numpy()
@@ -62,7 +64,7 @@ class MapAnswer:
 
 
 class OpenvinoEngine:
-    """Runs the network that `convert` wrote; never imports torch.
+    """Runs the network written by `convert`; never imports torch.
 
     Args:
         folder: of the converted network.
@@ -78,18 +80,18 @@ class OpenvinoEngine:
         self.properties = openvino_properties(precision)
         self.requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
-    def __call__(self, frames: np.ndarray) -> Answer:
+    def __call__(self, frames: np.ndarray) -> NetOutput:
         import openvino
 
         request = self._request(frames.shape)
         request.infer([openvino.Tensor(frames, shared_memory=True)], share_outputs=True)
         logits, *maps = (request.get_output_tensor(i).data for i in range(1 + len(self.boxes.levels)))
-        return MapAnswer(logits, maps)
+        return MapOutput(logits, maps)
 
     def _request(self, shape: tuple[int, ...]) -> Any:
-        """The network for one input shape; the shapes used last are kept."""
+        """The network for one input shape; keeps the most recent shapes."""
         if shape not in self.requests:
-            if len(self.requests) >= SHAPES:
+            if len(self.requests) >= MAX_COMPILED_SHAPES:
                 self.requests.popitem(last=False)
             model = self.model.clone()
             model.reshape(list(shape))
@@ -101,7 +103,7 @@ class OpenvinoEngine:
 
 
 class TorchEngine:
-    """Runs the network with torch, channels last; on CUDA where there is one."""
+    """Runs the network with torch, channels last; on CUDA if available."""
 
     def __init__(self, weights: Path, root: Path, precision: Precision) -> None:
         import torch
@@ -111,12 +113,12 @@ class TorchEngine:
 
         model = load_checkpoint(weights, root)
         self.boxes = box_branch_of(model)
-        kind = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
+        dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[precision]
         self.device = torch.device("cuda" if has_cuda() else "cpu")
         net: Any = PersonNet(model).eval()
-        self.net = net.to(self.device, kind, memory_format=torch.channels_last)
+        self.net = net.to(self.device, dtype, memory_format=torch.channels_last)
 
-    def __call__(self, frames: np.ndarray) -> Answer:
+    def __call__(self, frames: np.ndarray) -> NetOutput:
         import torch
 
         with torch.inference_mode():
@@ -124,13 +126,13 @@ class TorchEngine:
             if self.device.type == "cuda":
                 images = images.pin_memory().to(self.device, non_blocking=True)
             logits, *maps = self.net(images)
-            return MapAnswer(logits.float().cpu().numpy(), maps)
+            return MapOutput(logits.float().cpu().numpy(), maps)
 
 
-def converted(weights: Path, sha256: str, root: Path) -> Path:
-    """The folder with the network as OpenVINO reads it, converted from the checkpoint if it is not there yet.
+def ensure_converted(weights: Path, sha256: str, root: Path) -> Path:
+    """The folder with the network in OpenVINO's format, converted from the checkpoint if missing.
 
-    Named after what it was made of and by; published by rename under a lock, so that two runs can share it.
+    Named by a hash of weights and versions; renamed into place under a lock, so that runs can share it.
     """
     folder = converted_folder(sha256, root)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -138,14 +140,14 @@ def converted(weights: Path, sha256: str, root: Path) -> Path:
         try:
             return verified_folder(folder, "detect")
         except UserError:
-            shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged
+            shutil.rmtree(folder, ignore_errors=True)  # missing or damaged
         with atomic_folder(folder) as part:
             convert(weights, root, part)
     return folder
 
 
 def converted_folder(sha256: str, root: Path) -> Path:
-    """Where `converted` keeps it."""
+    """The folder of `ensure_converted`."""
     import openvino
 
     key = hashlib.sha256(f"{sha256} {VERSION} {openvino.__version__}".encode()).hexdigest()[:16]

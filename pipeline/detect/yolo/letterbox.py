@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 
 STRIDE = 32
-LONGEST = 640  # what YOLOv8 was trained at; larger photos are scaled down to it, smaller ones never up
-GRAY = 114  # the padding that it was trained with
+MAX_SIDE = 640  # YOLOv8's training size; larger photos are scaled down to it, smaller ones never up
+GRAY = 114  # YOLOv8's padding in training
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How a photo lies in the network's input.
+    """The placement of a photo in the network's input.
 
     Attributes:
         height, width: of the input, multiples of 32.
         scaled: width and height of the photo in it.
-        left, top: where the photo begins, in pixels of the input.
+        left, top: the photo's corner, in pixels of the input.
         scale: pixels of the input per pixel of the photo.
     """
 
@@ -40,9 +40,9 @@ def letterbox_of(width: int, height: int) -> Letterbox:
     """The letterbox of a photo of width x height pixels: a function of the photo's size alone.
 
     The photo's own size, or scaled down to at most 640 on its longest side, rounded up to multiples of 32,
-    the photo centred, as `ultralytics.data.augment.LetterBox(auto=True)` does it.
+    the photo centred, as in `ultralytics.data.augment.LetterBox(auto=True)`.
     """
-    scale = min(1.0, LONGEST / max(width, height))
+    scale = min(1.0, MAX_SIDE / max(width, height))
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
     pad_width, pad_height = -new_width % STRIDE, -new_height % STRIDE
     return Letterbox(
@@ -56,7 +56,7 @@ def letterbox_of(width: int, height: int) -> Letterbox:
 
 
 def fill_letterbox(image: np.ndarray, frame: Letterbox) -> np.ndarray:
-    """uint8 [height, width, 3] RGB: the photo (uint8 [H, W, 3] RGB) where `frame` puts it, gray around it."""
+    """uint8 [height, width, 3] RGB: the photo (uint8 [H, W, 3] RGB) placed by `frame`, gray around it."""
     width, height = frame.scaled
     if (image.shape[1], image.shape[0]) != frame.scaled:
         image = cv2.resize(image, frame.scaled, interpolation=cv2.INTER_LINEAR)

@@ -1,7 +1,7 @@
-"""YOLOv8 without what the best person does not need.
+"""YOLOv8 reduced to the best person.
 
-Only the score map of class 0 is computed, and the box branch, 16 % of the network, runs at one place only:
-the box of one anchor depends on a 5 x 5 patch of one feature map (two 3 x 3 convolutions).
+It computes the score map of class 0 only, and runs the box branch, 16 % of the network, at one anchor only,
+whose box depends on a 5 x 5 patch of one feature map (two 3 x 3 convolutions).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pipeline.detect.yolo.box_branch import BoxBranch, Level
 
 
 class PersonNet(nn.Module):
-    """Person scores of all anchors, and the features that boxes are made of.
+    """Person scores of all anchors, and the features for the box branch.
 
     Input: uint8 [N, H, W, 3] RGB, H and W multiples of 32.
     Output: logits float [N, anchors] of class 0, anchors in the order of the levels, row by row; then for
-    each level its features, float [N, H/stride, W/stride, C] (channels last: what OpenVINO computes in, so
+    each level its features, float [N, H/stride, W/stride, C] (channels last, OpenVINO's own layout:
     nothing is transposed).
     """
 
@@ -39,7 +39,7 @@ class PersonNet(nn.Module):
             x = x.contiguous(memory_format=torch.channels_last)
         outputs: list[Any] = []
         for layer in self.layers:
-            if layer.f != -1:  # where a layer reads from: the one before, or earlier ones
+            if layer.f != -1:  # f: the layers it reads from, -1 = the one before
                 x = (
                     outputs[layer.f]
                     if isinstance(layer.f, int)

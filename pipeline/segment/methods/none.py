@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params.schema import Segment
-from pipeline.segment.methods import Running
+from pipeline.segment.methods import RunPlan
 
 VERSION = "1"
 
@@ -16,9 +16,9 @@ def identity(segment: Segment, root: Path, fitted: Path) -> dict[str, Any]:
     return {"version": VERSION}
 
 
-def prepare(segment: Segment, root: Path, fitted: Path) -> Running:
-    """Nothing to do."""
-    return Running("no mattes")
+def prepare(segment: Segment, root: Path, fitted: Path) -> RunPlan:
+    """Does nothing."""
+    return RunPlan("no mattes")
 
 
 def create(segment: Segment, root: Path, fitted: Path) -> None:

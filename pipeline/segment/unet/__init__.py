@@ -1,5 +1,4 @@
-"""The U-Net behind `segment.method: unet`: its files, its input, how it runs and how it is fitted.
+"""The U-Net of `segment.method: unet`: its files, input, inference and fitting.
 
-config, frame and matte_pairs know no torch; architecture, weights, torch_net and fitting do; openvino_net
-does only while it converts.
+config, frame and matte_pairs never import torch; openvino_net does so only to convert; the others always.
 """

@@ -11,9 +11,8 @@ from pipeline.networks.timm_names import timm_name
 from pipeline.runtime.errors import UserError, first_line, nearest
 from pipeline.segment.unet.config import UnetConfig
 
-UNSURE = (
-    0.02  # probabilities this near to 0 or 1 become it: no ghost of the background, and a third of the bytes
-)
+SNAP_MARGIN = 0.02
+"""Probabilities this near to 0 or 1 snap to it: no ghost of the background, and a third of the bytes."""
 
 
 def build(config: UnetConfig) -> nn.Module:
@@ -36,7 +35,7 @@ def build(config: UnetConfig) -> nn.Module:
             )
     except UserError:
         raise
-    except Exception as e:  # a library's code, given a network that it was not made for, raises anything
+    except Exception as e:  # smp and timm raise anything for an encoder that does not fit
         raise UserError(
             "segmentation-models-pytorch cannot build a U-Net with this encoder",
             where="fit_segmenter.encoder",
@@ -46,10 +45,10 @@ def build(config: UnetConfig) -> nn.Module:
 
 
 def encoder_name(name: str) -> str:
-    """What smp calls the encoder `name`: its own name, or `tu-` before timm's of today.
+    """smp's name of the encoder `name`: its own name, or `tu-` before timm's current name.
 
     Raises:
-        UserError: smp has none of this name, or timm; names what looks like it.
+        UserError: neither smp nor timm has it; suggests similar names.
     """
     import segmentation_models_pytorch as smp
     import timm
@@ -57,16 +56,16 @@ def encoder_name(name: str) -> str:
 
     if name.startswith("tu-"):
         return "tu-" + timm_name(name.removeprefix("tu-"), "fit_segmenter.encoder")
-    known = smp.encoders.get_encoder_names()
-    if name in known or is_equivalent_to_timm_universal(name):
+    encoders = smp.encoders.get_encoder_names()
+    if name in encoders or is_equivalent_to_timm_universal(name):
         return name
-    of_timm = f"tu-{name}" if timm.is_model(name) else None
-    close = of_timm or nearest(name, known)
+    timm_encoder = f"tu-{name}" if timm.is_model(name) else None
+    close = timm_encoder or nearest(name, encoders)
     raise UserError(
         f"segmentation-models-pytorch has no encoder `{name}`",
         where="fit_segmenter.encoder",
         got=name,
-        allowed=f"{', '.join(known[:8])}, …, or tu-<timm name>",
+        allowed=f"{', '.join(encoders[:8])}, …, or tu-<timm name>",
         fix=f"did you mean `{close}`?" if close else "choose one of these",
     )
 
@@ -75,7 +74,7 @@ class MatteNet(nn.Module):
     """Pixels in, alpha out: uint8 [N, H, W, 3] RGB -> uint8 [N, H, W].
 
     Normalisation, sigmoid and rounding are in the graph, so that every backend computes the same and only
-    bytes travel to a device.
+    bytes are copied to a device.
     """
 
     mean: torch.Tensor
@@ -92,11 +91,11 @@ class MatteNet(nn.Module):
         return self.net((pixels.permute(0, 3, 1, 2).float() - self.mean) * self.scale)[:, 0]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        certain = self.logits(pixels).float().sigmoid() * (1 + 2 * UNSURE) - UNSURE
-        return (certain.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+        stretched = self.logits(pixels).float().sigmoid() * (1 + 2 * SNAP_MARGIN) - SNAP_MARGIN
+        return (stretched.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
 
 
 def channels_last(net: MatteNet) -> MatteNet:
-    """`net` with its weights laid out as CPUs and GPUs convolve fastest."""
+    """`net` with its weights in the channels-last layout, the fastest on CPUs and GPUs."""
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (torch's stubs lack it)
     return net

@@ -1,4 +1,4 @@
-"""What a U-Net's weights file does not say about itself: which net it is, and what input it expects."""
+"""The config beside a U-Net's weights: its architecture and its input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-Triple = tuple[float, float, float]
+Rgb = tuple[float, float, float]
 
 
 class UnetConfig(BaseModel):
@@ -26,29 +26,29 @@ class UnetConfig(BaseModel):
 
     encoder: str  # smp's name, e.g. resnet18, timm-efficientnet-b3, tu-mobilenetv3_small_100
     decoder_channels: tuple[int, int, int, int, int] = (256, 128, 64, 32, 16)
-    size: int = Field(ge=32, le=4096)  # longest side, px, that it was fitted at
-    mean: Triple = IMAGENET_MEAN  # of RGB in [0, 1]
-    std: Triple = IMAGENET_STD
+    size: int = Field(ge=32, le=4096)  # longest side in training, px
+    mean: Rgb = IMAGENET_MEAN  # of RGB in [0, 1]
+    std: Rgb = IMAGENET_STD
     sha256: str | None = None  # of model.safetensors
-    iou: float | None = None  # mean over photos of people whom it was not fitted to
+    iou: float | None = None  # mean over photos of held-out people
 
 
-# What a state dict without a config is taken for: ternaus' people segmentation U-Net (2020-09-23a),
-# whose input was scaled to 800 px, padded with black and normalised as ImageNet's.
+# The default config of a bare state dict: ternaus' people segmentation U-Net (2020-09-23a). Its input was
+# scaled to 800 px, padded with black and normalised as ImageNet's.
 PEOPLE_B3 = UnetConfig(encoder="timm-efficientnet-b3", size=512)
 
 
-def locate(place: Path) -> tuple[Path, UnetConfig]:
-    """The weights file and config that `place` means.
+def locate(path_or_folder: Path) -> tuple[Path, UnetConfig]:
+    """The weights file and config at `path_or_folder`.
 
     Args:
-        place: a folder with model.safetensors and config.json; such a .safetensors file; or a torch state
-            dict (any other name), with a config.json beside it or else taken for `PEOPLE_B3`.
+        path_or_folder: a folder with model.safetensors and config.json; such a .safetensors file; or a torch
+            state dict (any other name), with a config.json beside it, or else with the config `PEOPLE_B3`.
 
     Raises:
-        UserError: a file is missing, or config.json is not as it should be.
+        UserError: a file is missing, or config.json is invalid.
     """
-    weights = place / WEIGHTS if place.is_dir() else place
+    weights = path_or_folder / WEIGHTS if path_or_folder.is_dir() else path_or_folder
     config = weights.with_name(CONFIG)
     if not weights.is_file():
         raise UserError(
@@ -66,10 +66,10 @@ def locate(place: Path) -> tuple[Path, UnetConfig]:
 
 
 def read_config(path: Path) -> UnetConfig:
-    """The config in a config.json.
+    """Reads a config.json.
 
     Raises:
-        UserError: it is no such file.
+        UserError: the file is missing or invalid.
     """
     try:
         return UnetConfig.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -83,19 +83,19 @@ def write_config(path: Path, config: UnetConfig) -> None:
 
 
 def fingerprint(weights: Path, config: UnetConfig) -> str:
-    """sha256 over the weights' bytes and the config: the same for the same net, wherever it lies.
+    """sha256 over the weights' bytes and the config: the same for the same net in any folder.
 
     Raises:
-        UserError: the weights are not those that the config was written for.
+        UserError: the config belongs to other weights.
     """
-    found = sha256_of(weights)
-    if config.sha256 and found != config.sha256:
+    actual = sha256_of(weights)
+    if config.sha256 and actual != config.sha256:
         raise UserError(
             "these weights are damaged, or not those that their config was written for",
             where=weights,
-            got=found,
+            got=actual,
             allowed=config.sha256,
             fix="fit or fetch them again",
         )
-    said = config.model_dump_json(exclude={"sha256", "iou"})
-    return hashlib.sha256(f"{found}\n{said}".encode()).hexdigest()
+    config_json = config.model_dump_json(exclude={"sha256", "iou"})
+    return hashlib.sha256(f"{actual}\n{config_json}".encode()).hexdigest()

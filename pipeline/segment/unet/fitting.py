@@ -18,12 +18,12 @@ from pipeline.segment.unet.architecture import MatteNet, channels_last
 from pipeline.segment.unet.config import UnetConfig
 from pipeline.segment.unet.frame import STRIDE, fit, frame_of
 
-DECODER = (64, 48, 32, 24, 16)  # a quarter of smp's: the mattes are as good, the steps much cheaper
+DECODER_CHANNELS = (64, 48, 32, 24, 16)  # a quarter of smp's: the mattes are as good, the steps much cheaper
 THREADS = 2  # fixed, since sums on another number of threads differ in the last bit
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 WEIGHT_DECAY = 1e-4
-ZOOM, SHIFT, TURN = 0.12, 0.05, 3.0  # log scale, share of the side, degrees
-GAIN, OFFSET = 0.3, 20.0  # brightness: share, and of 255
+MAX_LOG_ZOOM, MAX_SHIFT, MAX_DEGREES = 0.12, 0.05, 3.0  # natural log, share of the side, degrees
+MAX_GAIN, MAX_OFFSET = 0.3, 20.0  # brightness: share, and of 255
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Sample:
 
 
 def sample_of(name: str, photo: np.ndarray, alpha: np.ndarray, size: int) -> Sample:
-    """A pair scaled to the network's size; what is kept in memory."""
+    """A pair scaled to the network's size, to be kept in memory."""
     frame = frame_of(alpha.shape[0], alpha.shape[1], size)
     inner = (slice(0, frame.inner[0]), slice(0, frame.inner[1]))
     return Sample(name, fit(photo, frame)[inner], fit(alpha, frame)[inner])
 
 
 def set_seed(seed: int) -> None:
-    """Makes torch repeatable in this process; call it before a network is built."""
+    """Makes torch deterministic in this process; call it before a network is built."""
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed_of(seed, "fit_segmenter"))
@@ -55,8 +55,8 @@ def fit_net(
     config: UnetConfig,
     params: FitSegmenter,
     train: Sequence[Sample],
-    unseen: Sequence[Sample],
-    each_epoch: Callable[[int, float, float], None],
+    validation: Sequence[Sample],
+    on_epoch: Callable[[int, float, float], None],
 ) -> MatteNet:
     """Trains `net` in place and returns it, ready to make mattes.
 
@@ -64,7 +64,7 @@ def fit_net(
 
     Args:
         net: logits float32 [N, 1, H, W] from normalised float32 [N, 3, H, W].
-        each_epoch: called with epoch from 1, mean loss, and mean IoU of `unseen` at the network's size.
+        on_epoch: called with epoch from 1, mean loss, and mean IoU of `validation` at the network's size.
     """
     set_seed(params.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -85,7 +85,7 @@ def fit_net(
             loss = _step(matte_net, optimizer, pixels, target)
             schedule.step()
             losses.append(loss)
-        each_epoch(epoch + 1, float(np.mean(losses)), mean_iou(matte_net, unseen))
+        on_epoch(epoch + 1, float(np.mean(losses)), mean_iou(matte_net, validation))
     return matte_net.to("cpu").eval()
 
 
@@ -93,7 +93,7 @@ def _step(
     net: MatteNet, optimizer: torch.optim.Optimizer, pixels: torch.Tensor, target: torch.Tensor
 ) -> float:
     optimizer.zero_grad(set_to_none=True)
-    # bfloat16 only on a GPU: on a CPU it won a third with resnet18, lost a tenth with small encoders
+    # bfloat16 only on a GPU: on a CPU it was a third faster with resnet18, a tenth slower with small encoders
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=pixels.device.type == "cuda"):
         logits = net.logits(pixels)
     loss = matte_loss(logits.float(), target)
@@ -105,8 +105,8 @@ def _step(
 def matte_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy plus soft Dice; float32 [N, H, W] both, target in [0, 1]."""
     p = logits.sigmoid()
-    both = 2 * (p * target).sum((1, 2)) + 1
-    dice = both / (p.sum((1, 2)) + target.sum((1, 2)) + 1)
+    overlap = 2 * (p * target).sum((1, 2)) + 1
+    dice = overlap / (p.sum((1, 2)) + target.sum((1, 2)) + 1)
     return F.binary_cross_entropy_with_logits(logits, target) + (1 - dice).mean()
 
 
@@ -127,27 +127,30 @@ def mean_iou(net: MatteNet, samples: Sequence[Sample]) -> float:
 def augmented(
     sample: Sample, canvas: tuple[int, int], seed: int, epoch: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`sample` mirrored, zoomed, turned, shifted and relit by chance, on a canvas (height, width) of its own.
+    """`sample` randomly mirrored, zoomed, rotated, shifted and relit, on a new canvas (height, width).
 
-    The chances are drawn from seed, epoch and the sample's name, whatever its place in the order. What lies
-    outside the photo is black and no person, as padding is.
+    The random numbers depend on seed, epoch and the sample's name, not on its position. Outside the photo the
+    canvas is black background, as in padding.
     """
-    random = generator(seed, "augment", epoch, sample.name)
+    rng = generator(seed, "augment", epoch, sample.name)
     height, width = sample.alpha.shape
-    zoom = float(np.exp(random.uniform(-ZOOM, ZOOM)))
-    centre = (width * (0.5 + random.uniform(-SHIFT, SHIFT)), height * (0.5 + random.uniform(-SHIFT, SHIFT)))
-    moved = cv2.getRotationMatrix2D(centre, random.uniform(-TURN, TURN), zoom)
-    moved[:, 2] += (canvas[1] / 2 - centre[0], canvas[0] / 2 - centre[1])
-    if random.random() < 0.5:
-        moved[0] = (0, 0, canvas[1] - 1) - moved[0]
-    photo = cv2.warpAffine(sample.photo, moved, canvas[::-1])
-    gain, offset = random.uniform(1 - GAIN, 1 + GAIN), random.uniform(-OFFSET, OFFSET)
-    relit = cv2.convertScaleAbs(np.maximum(photo * gain + offset, 0))
-    return relit, cv2.warpAffine(sample.alpha, moved, canvas[::-1])
+    zoom = float(np.exp(rng.uniform(-MAX_LOG_ZOOM, MAX_LOG_ZOOM)))
+    centre = (
+        width * (0.5 + rng.uniform(-MAX_SHIFT, MAX_SHIFT)),
+        height * (0.5 + rng.uniform(-MAX_SHIFT, MAX_SHIFT)),
+    )
+    matrix = cv2.getRotationMatrix2D(centre, rng.uniform(-MAX_DEGREES, MAX_DEGREES), zoom)
+    matrix[:, 2] += (canvas[1] / 2 - centre[0], canvas[0] / 2 - centre[1])
+    if rng.random() < 0.5:
+        matrix[0] = (0, 0, canvas[1] - 1) - matrix[0]
+    photo = cv2.warpAffine(sample.photo, matrix, canvas[::-1])
+    gain, offset = rng.uniform(1 - MAX_GAIN, 1 + MAX_GAIN), rng.uniform(-MAX_OFFSET, MAX_OFFSET)
+    adjusted = cv2.convertScaleAbs(np.maximum(photo * gain + offset, 0))
+    return adjusted, cv2.warpAffine(sample.alpha, matrix, canvas[::-1])
 
 
 def _canvas(samples: Sequence[Sample]) -> tuple[int, int]:
-    """Median height and width of the samples, up to a multiple of 32: photos of one shape are not padded."""
+    """Median height and width of the samples, up to a multiple of 32: photos of one shape need no padding."""
     height, width = np.median([s.alpha.shape for s in samples], axis=0)
     return STRIDE * -(-int(height) // STRIDE), STRIDE * -(-int(width) // STRIDE)
 

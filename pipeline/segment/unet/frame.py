@@ -1,4 +1,4 @@
-"""The picture that the network sees: longest side scaled to one size, padded to one of a few shapes."""
+"""The network's input: longest side scaled to one size, padded to one of a few shapes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from pipeline.segment.mattes import resize_alpha
 
-STRIDE = 32  # a U-Net with five stages halves its input five times
-RUNGS = 8  # shapes per orientation: compiled nets are specialised by shape
+STRIDE = 32  # a U-Net of five stages halves its input five times
+MAX_SIDES = 8  # different lengths of a side, since a net is compiled for each shape
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How a photo lies in the network's input: scaled to `inner`, top left in `net`; all (height, width)."""
+    """The placement of a photo in the input: scaled to `inner`, top left in `net`; all (height, width)."""
 
     photo: tuple[int, int]
     inner: tuple[int, int]
@@ -23,14 +23,14 @@ class Frame:
 
 
 def frame_of(height: int, width: int, size: int) -> Frame:
-    """The frame of an upright photo of `height` x `width` px whose longest side becomes `size` px.
+    """The frame of an upright photo of `height` x `width` px; its longest side becomes `size` px.
 
-    Aspect is kept; smaller photos are scaled up: a net looks for people of the size that it was fitted at.
+    Aspect is kept; smaller photos are scaled up, since a net expects people as large as in training.
     Either side of `net` is one of at most 8 multiples of 32.
     """
     scale = size / max(height, width)
     inner = (max(1, round(height * scale)), max(1, round(width * scale)))
-    step = STRIDE * -(-size // (STRIDE * RUNGS))
+    step = STRIDE * -(-size // (STRIDE * MAX_SIDES))
     longest = STRIDE * -(-size // STRIDE)
     net = (min(longest, step * -(-inner[0] // step)), min(longest, step * -(-inner[1] // step)))
     return Frame((height, width), inner, net)
@@ -50,6 +50,6 @@ def fit(photo: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def restore(alpha: np.ndarray, frame: Frame) -> np.ndarray:
-    """The network's alpha, uint8 [*frame.net], without padding and at the photo's own size, uint8 [H, W]."""
+    """The network's alpha, uint8 [*frame.net], without padding and at the photo's size, uint8 [H, W]."""
     inner = np.ascontiguousarray(alpha[: frame.inner[0], : frame.inner[1]])
     return resize_alpha(inner, *frame.photo)

@@ -1,4 +1,4 @@
-"""Photos and their true mattes: found by name, set apart by person, read."""
+"""Photos and their true mattes: pairing, splitting by person, reading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.runtime.errors import Problems, UserError
 from pipeline.seeds import unit
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
-VALIDATION = 0.2  # share of the people set aside
+VALIDATION_SHARE = 0.2  # of the people
 Background = tuple[int, int, int]
 
 
@@ -30,43 +30,43 @@ class Pair:
 
 
 def find_pairs(photos: Path, mattes: Path) -> list[Pair]:
-    """Every matte (`.png` below `mattes`) with the photo of the same relative path (`.jpg`, `.jpeg`, `.png`).
+    """Pairs each matte (`.png` below `mattes`) with the photo of the same path (`.jpg`, `.jpeg`, `.png`).
 
-    The person is the photo's folder; where all photos lie in one folder, each is a person of its own.
+    The person is the photo's folder; where all photos lie in one folder, each is its own person.
     Photos without a matte are left out.
 
     Raises:
         UserError: a folder is missing or holds nothing.
         Problems: mattes without a photo, or with two.
     """
-    named = _photos_by_name(photos)
-    found = sorted(
+    by_name = _photos_by_name(photos)
+    paths = sorted(
         p for p in _folder(mattes).rglob("*.png") if p.is_file() and not is_system_path(p.relative_to(mattes))
     )
-    if not found:
+    if not paths:
         raise UserError("there are no mattes", where=mattes, allowed="<name of the photo>.png, in its folder")
-    names = [p.relative_to(mattes).with_suffix("").as_posix() for p in found]
+    names = [p.relative_to(mattes).with_suffix("").as_posix() for p in paths]
     problems = [
-        f"{name}.png: {len(named.get(name, ()))} photos of that name below {photos}"
+        f"{name}.png: {len(by_name.get(name, ()))} photos of that name below {photos}"
         for name in names
-        if len(named.get(name, ())) != 1
+        if len(by_name.get(name, ())) != 1
     ]
     if problems:
         raise Problems("each matte needs one photo of the same name", problems)
     folders = {Path(name).parent.as_posix() for name in names}
     return [
-        Pair(name, name if len(folders) == 1 else Path(name).parent.as_posix(), named[name][0], matte)
-        for name, matte in zip(names, found, strict=True)
+        Pair(name, name if len(folders) == 1 else Path(name).parent.as_posix(), by_name[name][0], matte)
+        for name, matte in zip(names, paths, strict=True)
     ]
 
 
 def _photos_by_name(photos: Path) -> dict[str, list[Path]]:
-    named: dict[str, list[Path]] = defaultdict(list)
+    photos_by_name: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(_folder(photos).rglob("*")):
-        own = path.suffix.lower() in PHOTO_SUFFIXES and not is_system_path(path.relative_to(photos))
-        if own and path.is_file():
-            named[path.relative_to(photos).with_suffix("").as_posix()].append(path)
-    return dict(named)
+        is_photo = path.suffix.lower() in PHOTO_SUFFIXES and not is_system_path(path.relative_to(photos))
+        if is_photo and path.is_file():
+            photos_by_name[path.relative_to(photos).with_suffix("").as_posix()].append(path)
+    return dict(photos_by_name)
 
 
 def _folder(path: Path) -> Path:
@@ -76,7 +76,7 @@ def _folder(path: Path) -> Path:
 
 
 def split_people(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Pairs to train on and pairs to validate on; nobody is on both sides.
+    """Training pairs and validation pairs; no person is in both.
 
     Raises:
         UserError: there is only one person.
@@ -86,7 +86,7 @@ def split_people(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pai
         raise UserError(
             "one person cannot be both learnt and not seen", got=people, allowed="two or more people"
         )
-    unseen = set(people[: max(1, round(VALIDATION * len(people)))])
+    unseen = set(people[: max(1, round(VALIDATION_SHARE * len(people)))])
     return [p for p in pairs if p.person not in unseen], [p for p in pairs if p.person in unseen]
 
 

@@ -16,13 +16,13 @@ from pipeline.networks.backends import Precision, openvino_properties
 from pipeline.segment.unet.config import UnetConfig, fingerprint
 from pipeline.segment.unet.frame import STRIDE, fit, frame_of, restore
 
-CONVERSION = "2"  # changes with what is converted: the graph around the network
+CONVERSION = "2"  # raise it with any change of the exported graph
 
 
 class OpenvinoNet:
     """A list of photos in, their alphas out; one photo at a time, on one thread.
 
-    A network is compiled for each shape of input when it first comes (tenths of a second); there are few.
+    A network is compiled on the first use of each of the few input shapes (tenths of a second).
     """
 
     def __init__(self, graph: Path, size: int, precision: Precision) -> None:
@@ -53,8 +53,8 @@ class OpenvinoNet:
         return self.core.compile_model(model, "CPU", self.properties).create_infer_request()
 
 
-def converted(weights: Path, config: UnetConfig, root: Path) -> Path:
-    """The network as OpenVINO's graph, below `root/.cache/compiled`; converted (by torch) if it is not there.
+def ensure_converted(weights: Path, config: UnetConfig, root: Path) -> Path:
+    """The network's OpenVINO graph, below `root/.cache/compiled`; converted by torch if missing.
 
     Raises:
         UserError: the weights cannot be read, or belong to another network.
@@ -63,24 +63,24 @@ def converted(weights: Path, config: UnetConfig, root: Path) -> Path:
 
     version = openvino.__version__.split("-")[0]
     folder = root / ".cache" / "compiled"
-    place = folder / f"unet-{fingerprint(weights, config)[:32]}-{CONVERSION}-openvino-{version}"
-    if not place.is_dir():
+    target = folder / f"unet-{fingerprint(weights, config)[:32]}-{CONVERSION}-openvino-{version}"
+    if not target.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
         try:
             _convert(weights, config, part / "net.xml")
-            part.chmod(0o755)  # mkdtemp keeps others out
-            _publish(part, place)
+            part.chmod(0o755)  # mkdtemp makes it private
+            _publish(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-    return place / "net.xml"
+    return target / "net.xml"
 
 
-def _publish(part: Path, place: Path) -> None:
+def _publish(part: Path, target: Path) -> None:
     try:
-        part.rename(place)
+        part.rename(target)
     except OSError:
-        if not place.is_dir():  # else another process was first, with the same content
+        if not target.is_dir():  # else another process was first, with the same content
             raise
 
 
@@ -88,15 +88,14 @@ def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
     import openvino
     import torch
 
-    from pipeline.segment.unet.fused_decoder import make_lean
+    from pipeline.segment.unet.fused_decoder import fuse_decoder
     from pipeline.segment.unet.weights import load_net
 
     net = load_net(weights, config)
-    make_lean(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
+    fuse_decoder(net.net, torch.zeros((1, 3, 4 * STRIDE, 3 * STRIDE)))
     example = torch.zeros((1, 4 * STRIDE, 3 * STRIDE, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it traces, which torch calls deprecated; every shape is checked by tests
+        # tracing is deprecated in torch; tests check every shape
+        warnings.simplefilter("ignore")
         model = openvino.convert_model(net, example_input=example)
     openvino.save_model(model, graph, compress_to_fp16=False)

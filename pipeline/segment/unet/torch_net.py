@@ -10,15 +10,15 @@ import torch
 from pipeline.segment.unet.architecture import MatteNet, channels_last
 from pipeline.segment.unet.frame import fit, frame_of, restore
 
-BATCH = 32  # frames at a time on a GPU
+BATCH = 32  # frames per batch on a GPU
 DTYPES = {"f32": None, "f16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchNet:
     """A list of photos in, their alphas out.
 
-    Frames of one shape run together on a GPU, always in batches of the same size (the last is filled up), so
-    that a photo's alpha does not depend on how many came with it; on a CPU one at a time.
+    Frames of one shape run together on a GPU, in batches of a fixed size (the last is padded), so that a
+    photo's alpha does not depend on the other photos; on a CPU one at a time.
     """
 
     def __init__(self, net: MatteNet, size: int, device: str = "cpu", precision: str = "f32") -> None:
@@ -31,13 +31,13 @@ class TorchNet:
         frames = [frame_of(photo.shape[0], photo.shape[1], self.size) for photo in photos]
         alphas: list[np.ndarray | None] = [None] * len(photos)
         for shape in sorted({frame.net for frame in frames}):
-            same = [i for i, frame in enumerate(frames) if frame.net == shape]
-            for start in range(0, len(same), self.batch):
-                some = same[start : start + self.batch]
+            indices = [i for i, frame in enumerate(frames) if frame.net == shape]
+            for start in range(0, len(indices), self.batch):
+                chunk = indices[start : start + self.batch]
                 pixels = np.zeros((self.batch, *shape, 3), np.uint8)
-                for k, i in enumerate(some):
+                for k, i in enumerate(chunk):
                     pixels[k] = fit(photos[i], frames[i])
-                for i, alpha in zip(some, self._run(pixels), strict=False):
+                for i, alpha in zip(chunk, self._run(pixels), strict=False):
                     alphas[i] = restore(alpha, frames[i])
         return [alpha for alpha in alphas if alpha is not None]
 

@@ -1,4 +1,4 @@
-"""A U-Net's weights, from safetensors or from a foreign state dict, never by running what a file says."""
+"""Reads a U-Net's weights from safetensors or a foreign state dict, without running code from the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.segment.unet.architecture import MatteNet, build
 from pipeline.segment.unet.config import UnetConfig
 
-ENOUGH = 0.9  # share of an encoder's tensors that must be found in a file of encoder weights
+MIN_MATCHED = 0.9  # of an encoder's tensors, in a file of encoder weights
 
 
 def load_net(path: Path, config: UnetConfig) -> MatteNet:
@@ -23,11 +23,11 @@ def load_net(path: Path, config: UnetConfig) -> MatteNet:
         UserError: the file holds no state dict, or one of another network.
     """
     net = build(config)
-    wanted = net.state_dict()
-    state = fitted(read_state_dict(path), wanted, path)
-    missing = sorted(k for k in wanted if k not in state and not k.endswith("num_batches_tracked"))
-    extra = sorted(set(state) - set(wanted))
-    wrong = sorted(k for k in wanted if k in state and state[k].shape != wanted[k].shape)
+    expected = net.state_dict()
+    state = fitted(read_state_dict(path), expected, path)
+    missing = sorted(k for k in expected if k not in state and not k.endswith("num_batches_tracked"))
+    extra = sorted(set(state) - set(expected))
+    wrong = sorted(k for k in expected if k in state and state[k].shape != expected[k].shape)
     if missing or extra or wrong:
         raise UserError(
             f"these weights do not fit a U-Net with the encoder {config.encoder}",
@@ -41,48 +41,48 @@ def load_net(path: Path, config: UnetConfig) -> MatteNet:
 
 
 def load_encoder(net: nn.Module, path: Path) -> int:
-    """Loads a state dict of its encoder alone into a U-Net; returns how many tensors were found in it.
+    """Loads a state dict of the encoder alone into a U-Net; returns the number of matched tensors.
 
     Raises:
         UserError: hardly any tensor of the encoder is in the file.
     """
     encoder = net.get_submodule("encoder")
-    wanted = encoder.state_dict()
+    expected = encoder.state_dict()
     whole = read_state_dict(path)
-    bare = {key: key.removeprefix("model.") for key in wanted}  # smp keeps timm's networks under `model.`
+    bare = {key: key.removeprefix("model.") for key in expected}  # smp prefixes timm's networks with `model.`
     state = fitted(whole, bare.values(), path)
-    found = {
+    matched = {
         key: state[name]
         for key, name in bare.items()
-        if name in state and state[name].shape == wanted[key].shape
+        if name in state and state[name].shape == expected[key].shape
     }
-    found = found or _in_order(wanted, whole)
-    if len(found) < ENOUGH * len(wanted):
+    matched = matched or _in_order(expected, whole)
+    if len(matched) < MIN_MATCHED * len(expected):
         raise UserError(
             "these are not the weights of this encoder",
             where=path,
-            got=f"{len(found)} of {len(wanted)} tensors fit; it has e.g. {', '.join(sorted(state)[:3])}",
-            allowed=f"tensors named like {', '.join(sorted(wanted)[:3])}",
+            got=f"{len(matched)} of {len(expected)} tensors fit; it has e.g. {', '.join(sorted(state)[:3])}",
+            allowed=f"tensors named like {', '.join(sorted(expected)[:3])}",
             fix="choose fit_segmenter.encoder to match, e.g. tu-<timm name> for weights of timm",
         )
-    encoder.load_state_dict(found, strict=False)
-    return len(found)
+    encoder.load_state_dict(matched, strict=False)
+    return len(matched)
 
 
-def _in_order(wanted: State, state: State) -> State:
-    """`state` under the names `wanted`, where nothing but the names differs; else empty.
+def _in_order(expected: State, state: State) -> State:
+    """`state` under the names of `expected`, if only the names differ; else empty.
 
-    Several libraries write one network down (torchvision and timm MobileNetV2), layer by layer in the order
-    of the forward pass: several hundred shapes that agree one by one are the same layers.
+    Libraries define the same network (MobileNetV2 in torchvision and timm) layer by layer in the order of the
+    forward pass: several hundred shapes that agree one by one are the same layers.
     """
     body = [tensor for key, tensor in state.items() if not key.startswith(("classifier.", "fc.", "head."))]
-    if [t.shape for t in body] != [t.shape for t in wanted.values()]:
+    if [t.shape for t in body] != [t.shape for t in expected.values()]:
         return {}
-    return dict(zip(wanted, body, strict=True))
+    return dict(zip(expected, body, strict=True))
 
 
 def save_net(path: Path, net: nn.Module) -> None:
     """Writes a U-Net's weights as safetensors: float32, sorted, the same bytes for the same weights."""
     state = {k: v.detach().to("cpu").contiguous() for k, v in sorted(net.state_dict().items())}
     with atomic_file(path) as part:
-        part.write_bytes(save(state))  # save_file would keep others from reading it
+        part.write_bytes(save(state))  # save_file would make the file private
