@@ -57,13 +57,13 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     problems += wrong
     if listing is None:
         return problems, notes, 0
-    refused = [f"{a.path}: {a.reason}; {a.fix}" for a in listing.aside if a.counts]
+    refused = [f"{a.path}: {a.reason}; {a.fix}" for a in listing.rejected if a.counts]
     absent = _checks.absent_photos(params, listing)
     photos = len(listing.photos) - len(absent)
     refused += [f"{image}: there is no such file" for image in absent]
     if len(refused) > params.ingest.max_quarantine * max(1, photos + len(refused)):
         problems += refused
-    say(f"check: {photos} photos; {len(listing.aside) + len(absent)} other paths will be set aside")
+    say(f"check: {photos} photos; {len(listing.rejected) + len(absent)} other paths will be quarantined")
     notes += listing.notes[:5] + (
         [f"… and {len(listing.notes) - 5} more notes"] if len(listing.notes) > 5 else []
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline.dataset.csv_reading import read_rows
+from pipeline.dataset.user_csv import read_rows
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import Problems
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pipeline.dataset.corrections_table import Entry
+from pipeline.dataset.corrections_table import CorrectionRow
 from pipeline.io.spelling import composed
 
 
@@ -14,16 +14,18 @@ from pipeline.io.spelling import composed
 class TableDiff:
     """Rows only in the second table, rows only in the first, and pairs that contradict, each with lines."""
 
-    added: list[tuple[int, Entry]]
-    removed: list[tuple[int, Entry]]
-    contradicting: list[tuple[tuple[int, Entry], tuple[int, Entry]]]
+    added: list[tuple[int, CorrectionRow]]
+    removed: list[tuple[int, CorrectionRow]]
+    contradicting: list[tuple[tuple[int, CorrectionRow], tuple[int, CorrectionRow]]]
 
 
-def table_diff(first: Sequence[tuple[int, Entry]], second: Sequence[tuple[int, Entry]]) -> TableDiff:
+def table_diff(
+    first: Sequence[tuple[int, CorrectionRow]], second: Sequence[tuple[int, CorrectionRow]]
+) -> TableDiff:
     """Compares what rows say: reason and source do not count, nor whether a photo is named by key or stem."""
     there = {_says(e) for _, e in first}
     here = {_says(e) for _, e in second}
-    by_person: dict[tuple[str, str], list[tuple[int, Entry]]] = {}
+    by_person: dict[tuple[str, str], list[tuple[int, CorrectionRow]]] = {}
     for line, e in second:
         by_person.setdefault((composed(e.person), e.field), []).append((line, e))
     contradicting = [
@@ -40,14 +42,14 @@ def table_diff(first: Sequence[tuple[int, Entry]], second: Sequence[tuple[int, E
     )
 
 
-def _says(e: Entry) -> tuple[str, ...]:
+def _says(e: CorrectionRow) -> tuple[str, ...]:
     return composed(e.person), _photo(e), e.field, e.old, e.new
 
 
-def _photo(e: Entry) -> str:
+def _photo(e: CorrectionRow) -> str:
     return composed(PurePosixPath(e.image).stem)
 
 
-def _overlap(a: Entry, b: Entry) -> bool:
+def _overlap(a: CorrectionRow, b: CorrectionRow) -> bool:
     photos = _photo(a), _photo(b)
     return "" in photos or photos[0] == photos[1]

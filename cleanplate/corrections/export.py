@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from cleanplate.corrections.person_search import PersonSearch
-from pipeline.dataset.corrections_table import Entry
+from pipeline.dataset.corrections_table import CorrectionRow
 from pipeline.dataset.person import PersonError, read_person
 
 
-def id_lists(entries: Sequence[Entry], search: PersonSearch) -> str:
+def id_lists(entries: Sequence[CorrectionRow], search: PersonSearch) -> str:
     """Ids under the rule that holds for them, `[gender:female:male]`; the whole folder name where the id is
     not enough. `cleanplate corrections import` reads it back.
     """
@@ -22,7 +22,7 @@ def id_lists(entries: Sequence[Entry], search: PersonSearch) -> str:
     return "\n".join("\n".join([f"[{rule}]", *sorted(rules[rule]), ""]) for rule in sorted(rules))
 
 
-def renames(entries: Sequence[Entry]) -> tuple[str, list[str]]:
+def renames(entries: Sequence[CorrectionRow]) -> tuple[str, list[str]]:
     """`old,new` folder names for gender and age of whole people, and what cannot be said that way."""
     new_names: dict[str, str] = {}
     left: list[str] = []

@@ -14,7 +14,13 @@ from cleanplate.corrections.importer import Imported, Importer
 from cleanplate.corrections.photo_lists import photo_values
 from cleanplate.corrections.renames import renames
 from pipeline.dataset.corrections import read_corrections
-from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
+from pipeline.dataset.corrections_table import (
+    CorrectionRow,
+    ReviewedLabel,
+    find_contradictions,
+    format_entries,
+    read_entries,
+)
 from pipeline.io.atomic import write_text
 from pipeline.params import load_params
 from pipeline.runtime.errors import Problems, UserError, printable
@@ -49,11 +55,11 @@ def bytes_of(path: Path) -> bytes:
         raise UserError("the table cannot be read", where=path, got=e.strerror) from e
 
 
-def entries_of(path: Path) -> list[tuple[int, Entry]]:
+def entries_of(path: Path) -> list[tuple[int, CorrectionRow]]:
     """The rows of a table of corrections that must be there."""
     if not path.exists():
         raise UserError("the table of corrections is missing", where=path)
-    return read_entries(Entry, bytes_of(path), str(path))
+    return read_entries(CorrectionRow, bytes_of(path), str(path))
 
 
 def checked(corrections: Path, reviewed: Path, table: pd.DataFrame) -> str:
@@ -62,8 +68,8 @@ def checked(corrections: Path, reviewed: Path, table: pd.DataFrame) -> str:
     Raises:
         Problems: everything that is wrong with them.
     """
-    rows = read_entries(Entry, bytes_of(corrections), str(corrections))
-    kept = read_entries(Kept, bytes_of(reviewed), str(reviewed))
+    rows = read_entries(CorrectionRow, bytes_of(corrections), str(corrections))
+    kept = read_entries(ReviewedLabel, bytes_of(reviewed), str(reviewed))
     wrong: list[str] = []
     found = []
     try:
@@ -72,7 +78,7 @@ def checked(corrections: Path, reviewed: Path, table: pd.DataFrame) -> str:
         )
     except Problems as e:
         wrong += e.problems
-    wrong += keeps_contradicted(kept, found, str(reviewed), str(corrections))
+    wrong += find_contradictions(kept, found, str(reviewed), str(corrections))
     if wrong:
         raise Problems("the corrections do not fit the data", wrong, fix="mend these rows, then check again")
     photos = len({c.image for c in found})
@@ -118,15 +124,15 @@ def imported(
     return total
 
 
-def added(path: Path, rows: Sequence[Entry], table: pd.DataFrame) -> str:
+def added(path: Path, rows: Sequence[CorrectionRow], table: pd.DataFrame) -> str:
     """Adds rows to a table of corrections, after checking the whole; one sentence about it."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(LOCK, timeout=10):
-            before = [e for _, e in read_entries(Entry, bytes_of(path), str(path))]
+            before = [e for _, e in read_entries(CorrectionRow, bytes_of(path), str(path))]
             known = {(e.person, e.image, e.field, e.old, e.new) for e in before}
             new = {e for e in rows if (e.person, e.image, e.field, e.old, e.new) not in known}
-            text = entries_text(Entry, [*before, *new])
+            text = format_entries(CorrectionRow, [*before, *new])
             read_corrections(text.encode(), f"{path} with the new rows", table)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
@@ -146,6 +152,6 @@ def diff_lines(found: TableDiff, first: Path, second: Path) -> list[str]:
     return [*map(printable, lines), f"{counts[0]} added, {counts[1]} removed, {counts[2]} contradicting"]
 
 
-def _row(e: Entry) -> str:
+def _row(e: CorrectionRow) -> str:
     who = f"{e.person} {e.image}".strip()
     return f"{who}: drop" if e.field == "drop" else f"{who}: {e.field} {e.old} → {e.new}"

@@ -16,8 +16,8 @@ import pandas as pd
 from cleanplate.corrections.person_search import NotFound, PersonSearch
 from cleanplate.corrections.rules import RULES, Rule, read_rule, read_value
 from pipeline.dataset.corrections import names_photo
-from pipeline.dataset.corrections_table import Entry
-from pipeline.dataset.csv_reading import read_rows
+from pipeline.dataset.corrections_table import CorrectionRow
+from pipeline.dataset.user_csv import read_rows
 from pipeline.runtime.errors import Problems
 
 RULE_FIX = f"give --rule, one of: {RULES}"
@@ -28,8 +28,8 @@ SWAP = ("incorrect_mask", "normal")  # the pair that the real set's swaps are ab
 class Imported:
     """What a list says: rows, those it marks as contested, how many the labels already say, and problems."""
 
-    entries: list[Entry] = field(default_factory=list)
-    contested: list[Entry] = field(default_factory=list)
+    entries: list[CorrectionRow] = field(default_factory=list)
+    contested: list[CorrectionRow] = field(default_factory=list)
     already: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -139,7 +139,7 @@ class Importer:
         """
         person = self.search.find(name)
         if field_ == "drop":
-            out.entries.append(Entry(person, photo, "drop", "", "", reason, self.source))
+            out.entries.append(CorrectionRow(person, photo, "drop", "", "", reason, self.source))
             return
         right, note = read_value(field_, new, "new")
         said = {facts[field_] for facts in self.photos(person, photo).values()}
@@ -152,7 +152,7 @@ class Importer:
         if old and read_value(field_, old, "old")[0] != is_:
             raise ValueError(f"the list says {field_} was {old}, but the data folder says {is_} for {person}")
         why = "; ".join(t for t in (reason, note) if t)
-        out.entries.append(Entry(person, photo, field_, is_, right, why, self.source))
+        out.entries.append(CorrectionRow(person, photo, field_, is_, right, why, self.source))
 
     def photos(self, person: str, photo: str) -> dict[str, dict[str, str]]:
         """Labels by image of the person's photos that `photo` names; empty = all of them."""

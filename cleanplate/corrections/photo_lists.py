@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from cleanplate.corrections.importer import Imported, Importer, noted
-from pipeline.dataset.corrections_table import Entry
-from pipeline.dataset.csv_reading import Row, read_rows
+from pipeline.dataset.corrections_table import CorrectionRow
+from pipeline.dataset.user_csv import Row, read_rows
 from pipeline.labels import AGE_GROUPS, CLASSES, GENDERS, MASKS, age_group, age_group_of, gender_of, mask_of
 from pipeline.runtime.errors import Problems
 
@@ -77,12 +77,12 @@ def _of_class(text: str, age: str) -> dict[str, str]:
     return {"mask": MASKS[mask_of(code)], "gender": GENDERS[gender_of(code)], "age": years}
 
 
-def _of_whole_people(importer: Importer, entries: Sequence[Entry]) -> list[Entry]:
+def _of_whole_people(importer: Importer, entries: Sequence[CorrectionRow]) -> list[CorrectionRow]:
     """One row in place of a person's photos that all say the same."""
-    alike: dict[Entry, set[str]] = {}
+    alike: dict[CorrectionRow, set[str]] = {}
     for entry in entries:
         alike.setdefault(replace(entry, image=""), set()).add(entry.image)
-    found: list[Entry] = []
+    found: list[CorrectionRow] = []
     for whole, images in alike.items():
         if len(images) == len(importer.photos(whole.person, "")):
             found.append(whole)

@@ -114,13 +114,13 @@ def fold_problems(params: Params, people: list[str]) -> list[str]:
     """Too few people to train on some and validate on others."""
     import numpy as np
 
-    from pipeline.dataset.folds import folds_of, person_hashes
+    from pipeline.dataset.folds import assign_folds, person_hashes
     from stages.split import refuse_empty
 
     if not people:
-        return ["not one photo to train on is there; check data.root, data.layout and relabel.corrections"]
+        return ["there is no photo to train on; check data.root, data.layout and relabel.corrections"]
     split = params.split
-    sizes = np.bincount(folds_of(person_hashes(people), split.folds, split.seed), minlength=split.folds)
+    sizes = np.bincount(assign_folds(person_hashes(people), split.folds, split.seed), minlength=split.folds)
     if params.train.folds == "all" and not sizes.all():
         return [f"train.folds: all, but {len(people)} people make folds of {', '.join(map(str, sizes))}"]
     return said(lambda: refuse_empty(sizes, split))

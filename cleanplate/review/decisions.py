@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from cleanplate.review.people import Person
 from cleanplate.review.tables import Placed, Row, Tables, says, standing
-from pipeline.dataset.corrections_table import Entry, Kept
+from pipeline.dataset.corrections_table import CorrectionRow, ReviewedLabel
 from pipeline.runtime.errors import UserError
 
 LOCK = Path(".cache/locks/corrections.lock")  # `cleanplate corrections import` holds it too
@@ -138,11 +138,11 @@ class Decisions:
         names = [p.name for p in person.photos]
         short = next((p.name for p in person.photos if p.image == image and names.count(p.name) == 1), image)
         if choice.action == "keep":
-            return Kept(person.name, short, choice.field, choice.value, self.source)
+            return ReviewedLabel(person.name, short, choice.field, choice.value, self.source)
         if choice.action == "drop":
-            return Entry(person.name, short, "drop", "", "", choice.reason, self.source)
+            return CorrectionRow(person.name, short, "drop", "", "", choice.reason, self.source)
         old = person.label(choice.field, image)
-        return Entry(person.name, short, choice.field, old, choice.value, choice.reason, self.source)
+        return CorrectionRow(person.name, short, choice.field, old, choice.value, choice.reason, self.source)
 
     def _write(self, tables: Tables, person: Person, remove: list[Row], add: list[Row]) -> None:
         """Writes, then looks whether the person's rows fit; puts everything back if they do not."""
@@ -189,9 +189,9 @@ def _stands(row: Row, choice: Choice) -> bool:
 
 
 def _agrees(row: Row, mine: Row) -> bool:
-    if isinstance(row, Entry) and isinstance(mine, Entry):
+    if isinstance(row, CorrectionRow) and isinstance(mine, CorrectionRow):
         return (row.field, row.new) == (mine.field, mine.new)
-    return isinstance(row, Kept) and isinstance(mine, Kept) and row.value == mine.value
+    return isinstance(row, ReviewedLabel) and isinstance(mine, ReviewedLabel) and row.value == mine.value
 
 
 def _changed(choice: Choice, row: Row, there: list[Placed]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanplate.corrections.rules import years_of
 from cleanplate.review.people import People, Person
-from pipeline.dataset.csv_reading import Row, read_rows
+from pipeline.dataset.user_csv import Row, read_rows
 from pipeline.labels import read_gender, read_mask
 
 COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", "why")

@@ -11,12 +11,18 @@ import pandas as pd
 
 from cleanplate.review.people import Person
 from pipeline.dataset.corrections import names_photo, read_corrections
-from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
+from pipeline.dataset.corrections_table import (
+    CorrectionRow,
+    ReviewedLabel,
+    find_contradictions,
+    format_entries,
+    read_entries,
+)
 from pipeline.io.atomic import write_text
 from pipeline.io.spelling import composed
 from pipeline.runtime.errors import Problems
 
-Row = Entry | Kept
+Row = CorrectionRow | ReviewedLabel
 LABELS = ("gender", "age", "mask")
 
 
@@ -36,7 +42,7 @@ class Placed:
 def says(row: Row) -> str:
     """The row in words."""
     who = f"{row.person} {row.image}".strip()
-    if isinstance(row, Kept):
+    if isinstance(row, ReviewedLabel):
         return f"keeps {row.field} {row.value} of {who}"
     return f"drops {who}" if row.field == "drop" else f"says {row.field} {row.new} of {who}"
 
@@ -58,7 +64,9 @@ def standing(tables: Tables, person: Person, image: str, field: str) -> list[Pla
 
 
 def _outdated(row: Row, person: Person, image: str) -> bool:
-    return isinstance(row, Kept) and row.field in LABELS and row.value != person.label(row.field, image)
+    return (
+        isinstance(row, ReviewedLabel) and row.field in LABELS and row.value != person.label(row.field, image)
+    )
 
 
 class Tables:
@@ -67,8 +75,8 @@ class Tables:
     def __init__(self, corrections: Path, reviewed: Path) -> None:
         self.corrections, self.reviewed = corrections, reviewed
         self.bytes = _bytes(corrections), _bytes(reviewed)
-        self.entries = read_entries(Entry, self.bytes[0], str(corrections))
-        self.kept = read_entries(Kept, self.bytes[1], str(reviewed))
+        self.entries = read_entries(CorrectionRow, self.bytes[0], str(corrections))
+        self.kept = read_entries(ReviewedLabel, self.bytes[1], str(reviewed))
         self._people: dict[str, list[Placed]] = {}
         for rows, path in ((self.entries, corrections), (self.kept, reviewed)):
             for line, row in rows:
@@ -92,11 +100,11 @@ class Tables:
         entries = [(n, e) for n, e in self.entries if person is None or _is_about(e, person)]
         kept = [(n, k) for n, k in self.kept if person is None or _is_about(k, person)]
         whole = person is None and self.bytes[0].strip()
-        data = self.bytes[0] if whole else entries_text(Entry, (e for _, e in entries)).encode()
+        data = self.bytes[0] if whole else format_entries(CorrectionRow, (e for _, e in entries)).encode()
         wrong: list[str] = []
         try:
             found = read_corrections(data, str(self.corrections), labels)
-            wrong = keeps_contradicted(kept, found, str(self.reviewed), str(self.corrections))
+            wrong = find_contradictions(kept, found, str(self.reviewed), str(self.corrections))
         except Problems as e:
             wrong = e.problems
         if wrong:
@@ -106,12 +114,21 @@ class Tables:
 
     def write(self, remove: Sequence[Row], add: Sequence[Row]) -> None:
         """Writes what changes: first what is removed, so that no moment holds both sides of a decision."""
-        entries = [e for _, e in self.entries if e not in remove] + [r for r in add if isinstance(r, Entry)]
-        kept = [k for _, k in self.kept if k not in remove] + [r for r in add if isinstance(r, Kept)]
-        texts = [(self.corrections, entries_text(Entry, entries)), (self.reviewed, entries_text(Kept, kept))]
-        touched = {Entry if isinstance(row, Entry) else Kept for row in (*remove, *add)}
-        jobs = [job for job, kind in zip(texts, (Entry, Kept), strict=True) if kind in touched]
-        if any(isinstance(row, Kept) for row in remove):
+        entries = [e for _, e in self.entries if e not in remove] + [
+            r for r in add if isinstance(r, CorrectionRow)
+        ]
+        kept = [k for _, k in self.kept if k not in remove] + [r for r in add if isinstance(r, ReviewedLabel)]
+        texts = [
+            (self.corrections, format_entries(CorrectionRow, entries)),
+            (self.reviewed, format_entries(ReviewedLabel, kept)),
+        ]
+        touched = {
+            CorrectionRow if isinstance(row, CorrectionRow) else ReviewedLabel for row in (*remove, *add)
+        }
+        jobs = [
+            job for job, kind in zip(texts, (CorrectionRow, ReviewedLabel), strict=True) if kind in touched
+        ]
+        if any(isinstance(row, ReviewedLabel) for row in remove):
             jobs.reverse()
         for path, text in jobs:
             write_text(path, text)

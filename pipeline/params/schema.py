@@ -58,7 +58,7 @@ class Ingest(Section):
 
     max_quarantine: float = Field(default=0.01, ge=0, le=1)
     max_pixels: int = Field(default=50_000_000, gt=0)
-    min_side: int = Field(default=32, ge=1)  # a photo with a shorter side is set aside
+    min_side: int = Field(default=32, ge=1)  # a photo with a shorter side is quarantined
     transparent_rgb: tuple[Level, Level, Level] = (255, 255, 255)
     verify: Literal["header", "strict"] = "strict"
 

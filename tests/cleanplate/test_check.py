@@ -96,7 +96,7 @@ def test_too_few_people_to_validate_on_are_told_of_before_the_run(ready: Path) -
     assert "make folds of" in problems()
     with (ready / "data/corrections.csv").open("a") as f:
         f.write(f"{ANNA},,drop,,,,\n{BERT},,drop,,,,\n")
-    assert "not one photo to train on" in problems()
+    assert "there is no photo to train on" in problems()
 
 
 @pytest.mark.parametrize("root", ["loop", "nul\0byte"])

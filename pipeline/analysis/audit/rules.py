@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.analysis.audit.duplicates import DuplicatePair
 from pipeline.analysis.audit.suspects import Suspect
-from pipeline.dataset.csv_reading import Row
+from pipeline.dataset.user_csv import Row
 from pipeline.io.spelling import composed
 from pipeline.labels import read_age, read_gender
 

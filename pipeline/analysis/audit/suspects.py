@@ -11,7 +11,7 @@ from cleanlab.rank import get_label_quality_scores
 
 from pipeline import labels
 from pipeline.dataset.corrections import names_photo
-from pipeline.dataset.corrections_table import Kept
+from pipeline.dataset.corrections_table import ReviewedLabel
 from pipeline.io.spelling import composed
 from pipeline.labels import TASKS
 
@@ -87,9 +87,9 @@ def bound_note(age: int, group: int) -> str:
     return ""
 
 
-def without_kept(suspects: Iterable[Suspect], kept: Sequence[Kept]) -> list[Suspect]:
+def without_kept(suspects: Iterable[Suspect], kept: Sequence[ReviewedLabel]) -> list[Suspect]:
     """Those that nobody has looked at and found right."""
-    by_person: dict[tuple[str, str], list[Kept]] = {}
+    by_person: dict[tuple[str, str], list[ReviewedLabel]] = {}
     for row in kept:
         by_person.setdefault((composed(row.person), row.field), []).append(row)
 
