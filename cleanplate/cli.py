@@ -15,7 +15,7 @@ from typer.main import get_group
 
 from cleanplate.commands import HELP
 from pipeline.runtime.errors import format_error
-from pipeline.runtime.process import share_the_cpus
+from pipeline.runtime.process import configure_threads
 from pipeline.runtime.progress import say
 from pipeline.runtime.terminal import print_in_any_encoding
 
@@ -26,7 +26,7 @@ class Commands(TyperGroup):
     """The commands by name and first paragraph; a command's module is imported when it is called."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        share_the_cpus()
+        configure_threads()
         print_in_any_encoding()
         return super().main(*args, **kwargs)
 

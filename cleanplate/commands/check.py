@@ -89,7 +89,7 @@ def _main_root() -> Path:
 
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     """Prints what a run without any cache takes; returns problems with the room for it."""
-    from pipeline.runtime.disk import free_bytes, same_disk, size_text
+    from pipeline.runtime.disk import format_bytes, free_bytes, same_disk
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs
     from stages.shared.dvc_cache import cache_folder
@@ -100,18 +100,19 @@ def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     print(f"a run over {photos} photos with nothing cached, roughly:")
     for cost in costs:
         source = "as measured here" if cost.measured else f"plan, {workers} CPU cores"
-        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {size_text(cost.bytes):>10}  {source}")
+        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {format_bytes(cost.bytes):>10}  {source}")
     seconds, needed = sum(c.seconds for c in costs), sum(c.bytes for c in costs)
-    print(f"  {'in all':<11} {_time(seconds):>9} {size_text(needed):>10}")
+    print(f"  {'in all':<11} {_time(seconds):>9} {format_bytes(needed):>10}")
     cache = cache_folder(Path())
     places = {"outputs": Path("build")} | ({} if same_disk(cache, Path("build")) else {"DVC's cache": cache})
     problems = []
     for what, place in places.items():
         free = free_bytes(place)
-        print(f"free for {what}: {size_text(free)}")
+        print(f"free for {what}: {format_bytes(free)}")
         if free < needed:
             problems.append(
-                f"the disk of {what} has {size_text(free)} free; the run needs about {size_text(needed)}"
+                f"the disk of {what} has {format_bytes(free)} free; "
+                f"the run needs about {format_bytes(needed)}"
             )
     return problems
 

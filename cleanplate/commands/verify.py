@@ -24,7 +24,7 @@ def main(
     from json import dumps
 
     from cleanplate.integrity.inputs import survey
-    from pipeline.runtime.disk import size_text
+    from pipeline.runtime.disk import format_bytes
     from pipeline.runtime.errors import printable
     from pipeline.runtime.progress import say
 
@@ -37,5 +37,5 @@ def main(
     if len(found.damage) > most and not json:
         print(f"… and {len(found.damage) - most} more")
     wrong = len(found.damage) or "nothing"
-    say(f"verify: {found.files} files, {size_text(found.bytes)} hashed; {wrong} wrong")
+    say(f"verify: {found.files} files, {format_bytes(found.bytes)} hashed; {wrong} wrong")
     raise typer.Exit(1 if found.damage else 0)

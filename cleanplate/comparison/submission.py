@@ -87,6 +87,6 @@ def lined_up(tables: Mapping[str, pd.DataFrame], key: str) -> dict[str, pd.DataF
         wrong += [f"{first_name} lacks {photo}, which {name} has" for photo in found.difference(wanted)]
     if wrong:
         raise Problems(
-            "these are not about the same photos", wrong, most=20, fix="use answers to one set of photos"
+            "these are not about the same photos", wrong, max_shown=20, fix="use answers to one set of photos"
         )
     return {name: t.set_index(key).loc[wanted].reset_index() for name, t in tables.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.dataset.corrections_table import CorrectionRow
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ def table_diff(
     here = {_says(e) for _, e in second}
     by_person: dict[tuple[str, str], list[tuple[int, CorrectionRow]]] = {}
     for line, e in second:
-        by_person.setdefault((composed(e.person), e.field), []).append((line, e))
+        by_person.setdefault((nfc(e.person), e.field), []).append((line, e))
     contradicting = [
         ((line, a), (other, b))
         for line, a in first
-        for other, b in by_person.get((composed(a.person), a.field), [])
+        for other, b in by_person.get((nfc(a.person), a.field), [])
         if a.field != "drop" and a.new != b.new and _overlap(a, b)
     ]
     clashing = {_says(a) for (_, a), _ in contradicting} | {_says(b) for _, (_, b) in contradicting}
@@ -43,11 +43,11 @@ def table_diff(
 
 
 def _says(e: CorrectionRow) -> tuple[str, ...]:
-    return composed(e.person), _photo(e), e.field, e.old, e.new
+    return nfc(e.person), _photo(e), e.field, e.old, e.new
 
 
 def _photo(e: CorrectionRow) -> str:
-    return composed(PurePosixPath(e.image).stem)
+    return nfc(PurePosixPath(e.image).stem)
 
 
 def _overlap(a: CorrectionRow, b: CorrectionRow) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.runtime.errors import nearest
 
 DIGITS = 6  # of an id in the competition's set
@@ -28,11 +28,11 @@ class PersonSearch:
 
     def __init__(self, people: Iterable[str]) -> None:
         self.people = sorted(set(people))
-        self._known = {composed(person): person for person in self.people}
+        self._known = {nfc(person): person for person in self.people}
         self._by_id: dict[str, list[str]] = {}
         self._by_bare: dict[str, list[str]] = {}
         for person in self.people:
-            id_ = composed(id_of(person))
+            id_ = nfc(id_of(person))
             self._by_id.setdefault(id_, []).append(person)
             self._by_bare.setdefault(id_.split("-")[0], []).append(person)
 
@@ -42,7 +42,7 @@ class PersonSearch:
         Raises:
             NotFound: nobody or several people could be meant.
         """
-        text = composed(text)
+        text = nfc(text)
         if text in self._known:
             return self._known[text]
         id_ = _with_zeros(text)
@@ -65,11 +65,11 @@ class PersonSearch:
     def short(self, person: str) -> str:
         """The id if that is enough to find `person`, else the whole name."""
         id_ = id_of(person)
-        found = [composed(p) for p in self._by_id.get(composed(id_), [])]
-        return id_ if found == [composed(person)] else person
+        found = [nfc(p) for p in self._by_id.get(nfc(id_), [])]
+        return id_ if found == [nfc(person)] else person
 
     def _close(self, text: str) -> list[str]:
-        return [p for p in self.people if composed(p)[:4] == text[:4]]
+        return [p for p in self.people if nfc(p)[:4] == text[:4]]
 
 
 def id_of(person: str) -> str:

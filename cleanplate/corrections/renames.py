@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from cleanplate.corrections.importer import Imported, Importer, lines_of, noted
 from pipeline.dataset.person import PersonError, read_person
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 
 
 def renames(importer: Importer, data: bytes, where: str) -> Imported:
@@ -34,7 +34,7 @@ def _rename(importer: Importer, out: Imported, names: list[str]) -> None:
         before, after = read_person(key), read_person(names[1])
     except PersonError as e:
         raise ValueError(f"{names[1]!r} {e}") from e
-    if composed(before.id) != composed(after.id):
+    if nfc(before.id) != nfc(after.id):
         raise ValueError(f"{key} and {names[1]} have different ids; corrections change labels, not people")
     changed = [f for f in ("gender", "age") if getattr(before, f) != getattr(after, f)]
     out.already += not changed

@@ -15,7 +15,7 @@ from cleanplate.experiments.git import (
     project_prefix,
 )
 from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import flat
+from pipeline.params.overrides import flatten
 from pipeline.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class Revision:
 
     def is_stale(self) -> bool:
         """Whether params.yaml of the workspace changed since its results were made."""
-        params = flat(self.yaml("params.yaml"))
+        params = flatten(self.yaml("params.yaml"))
         for stage in self.yaml("dvc.lock").get("stages", {}).values():
-            used = flat(stage.get("params", {}).get("params.yaml", {}))
+            used = flatten(stage.get("params", {}).get("params.yaml", {}))
             if any(key in params and params[key] != value for key, value in used.items()):
                 return True
         return False
@@ -112,7 +112,7 @@ class Revision:
 
 def changed_params(a: Revision, b: Revision) -> dict[str, tuple[Any, Any]]:
     """Params whose values differ, `machine.*` aside: dotted name → (value in a, value in b)."""
-    before, after = (flat(r.yaml("params.yaml")) for r in (a, b))
+    before, after = (flatten(r.yaml("params.yaml")) for r in (a, b))
     names = [n for n in sorted(before.keys() | after.keys()) if not n.startswith("machine.")]
     return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}
 

@@ -22,7 +22,7 @@ from cleanplate.experiments.git import changed_files, experiments, git
 from cleanplate.experiments.revisions import INPUTS
 from cleanplate.experiments.sweep import effect
 from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import Overrides, set_options, with_overrides
+from pipeline.params.overrides import Overrides, apply_overrides, set_options
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say
 
@@ -71,7 +71,7 @@ class Bench:
         todo: list[str] = []
         there: dict[str, str] = {}
         for name, overrides in wanted.items():
-            own = effect(with_overrides(self.params, overrides), name)
+            own = effect(apply_overrides(self.params, overrides), name)
             same = [n for n, found in effects.items() if found == own]
             if same:
                 there[name] = name if name in same else same[0]

@@ -26,7 +26,7 @@ from typing import Any
 from cleanplate.experiments.sweep_file import FIX, Setting, settings, targets
 from pipeline.params.combinations import combination_problems
 from pipeline.params.loading import read_params
-from pipeline.params.overrides import Overrides, with_overrides
+from pipeline.params.overrides import Overrides, apply_overrides
 from pipeline.runtime.errors import Problems
 
 
@@ -83,7 +83,7 @@ def effect(params: dict[str, Any], where: str) -> str:
 
 def _impossible(setting: Setting, params: dict[str, Any]) -> list[str]:
     """Why this combination of values is not allowed. Raises Problems where a value by itself is refused."""
-    raw = with_overrides(params, setting.overrides)
+    raw = apply_overrides(params, setting.overrides)
     return combination_problems(read_params(raw, f"{setting.name} of the sweep", FIX))
 
 
@@ -105,7 +105,7 @@ def _without_repeats(asked: list[Setting], impossible: dict[str, list[str]], par
         if impossible[s.name]:
             sweep.skipped.append(f"{s.name} is left out, it cannot be: {'; '.join(impossible[s.name])}")
             continue
-        key = effect(with_overrides(params, s.overrides), s.name)
+        key = effect(apply_overrides(params, s.overrides), s.name)
         same[s.name] = named.setdefault(key, s.name)
         if same[s.name] == s.name:
             sweep.experiments[s.name] = s.overrides

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.params.overrides import Overrides, hydra
+from pipeline.params.overrides import Overrides, to_hydra
 from pipeline.runtime.errors import UserError, nearest
 
 SECTIONS = ("stages", "base", "grids", "variants", "pairs")
@@ -130,7 +130,7 @@ def _overrides(value: Any, where: str) -> Overrides:
 
 def _word(value: Any) -> str:
     """A value as a part of a name: what git allows in a reference, and short."""
-    text = value.rsplit("/", 1)[-1] if isinstance(value, str) else hydra(value)
+    text = value.rsplit("/", 1)[-1] if isinstance(value, str) else to_hydra(value)
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower() or "none"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import simplejpeg
 
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, decode_photo, header_of
+from pipeline.io.photo import MAX_BYTES, decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
 
 LONGEST = 560  # pixels on screen; the competition's photos are 384 x 512
@@ -67,7 +67,7 @@ class SmallPhotos:
         """
         try:
             data = read_regular(checked_path(self._root, image), MAX_BYTES)
-            header_of(data, "photo", self._max_pixels)
+            parse_photo_header(data, "photo", self._max_pixels)
             return decode_photo(data, where="photo")
         except Unusable as e:
             raise Unreadable(e.reason) from e

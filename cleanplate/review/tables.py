@@ -19,7 +19,7 @@ from pipeline.dataset.corrections_table import (
     read_entries,
 )
 from pipeline.io.atomic import write_text
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.runtime.errors import Problems
 
 Row = CorrectionRow | ReviewedLabel
@@ -80,11 +80,11 @@ class Tables:
         self._people: dict[str, list[Placed]] = {}
         for rows, path in ((self.entries, corrections), (self.kept, reviewed)):
             for line, row in rows:
-                self._people.setdefault(composed(row.person), []).append(Placed(row, str(path), line))
+                self._people.setdefault(nfc(row.person), []).append(Placed(row, str(path), line))
 
     def about(self, person: str) -> list[Placed]:
         """All rows about a person."""
-        return self._people.get(composed(person), [])
+        return self._people.get(nfc(person), [])
 
     def version(self, person: str) -> str:
         """Changes whenever the rows about a person do."""
@@ -135,7 +135,7 @@ class Tables:
 
 
 def _is_about(row: Row, person: str) -> bool:
-    return composed(row.person) == composed(person)
+    return nfc(row.person) == nfc(person)
 
 
 def _bytes(path: Path) -> bytes:

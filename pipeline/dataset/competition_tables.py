@@ -9,7 +9,7 @@ from pipeline.dataset.listing import Listing
 from pipeline.dataset.person import read_person
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.user_csv import Row, read_rows
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender
 from pipeline.runtime.errors import Problems
 
@@ -27,11 +27,11 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
     rows = read_optional_table(root, TABLE, COLUMNS, (), listing)
     if rows is None or note_if_empty(rows, TABLE, listing):
         return
-    folders = {composed(p): p for p in people}
+    folders = {nfc(p): p for p in people}
     lines: dict[str, Row] = {}
     for row in rows:
         wrong = _unreadable(row)
-        path = composed(row["path"].strip("/").split("/")[-1])
+        path = nfc(row["path"].strip("/").split("/")[-1])
         if not path:
             wrong.append("path is empty")
         elif ".." in row["path"].replace("\\", "/").split("/"):
@@ -102,10 +102,10 @@ def _differences(row: Row, folder: str) -> list[str]:
     return [
         f"{TABLE} line {row.line}: {field} is {table_values[field]!r}; {folder} is what counts"
         for field in table_values
-        if composed(table_values[field]) != composed(folder_values[field])
+        if nfc(table_values[field]) != nfc(folder_values[field])
     ]
 
 
 def _same_id(table_id: str, folder_id: str) -> bool:
     """Ignores leading zeros, which spreadsheets drop."""
-    return composed(table_id).lstrip("0") == composed(folder_id).lstrip("0")
+    return nfc(table_id).lstrip("0") == nfc(folder_id).lstrip("0")

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from pipeline.dataset.user_csv import Row, read_rows
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.runtime.errors import Problems, nearest
 
@@ -59,7 +59,7 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
             another row, with its line.
     """
     rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
-    people = {composed(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
+    people = {nfc(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
     ids: dict[str, list[str]] = {}
     for person in people:
         ids.setdefault(_bare_id(person), []).append(person)
@@ -81,7 +81,7 @@ def _expand_row(
     row: Row, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]
 ) -> tuple[list[Correction], list[str]]:
     """One correction for each photo that the row covers, and the row's problems."""
-    person, field = composed(row["person"]), row["field"].lower()
+    person, field = nfc(row["person"]), row["field"].lower()
     wrong: list[str] = []
     if field not in FIELDS:
         close = nearest(field, FIELDS)
@@ -111,8 +111,8 @@ def _expand_row(
 
 def names_photo(image: str, text: str) -> bool:
     """Whether `text` is the key, the file name or the stem of `image`, in any Unicode spelling."""
-    path = PurePosixPath(composed(image))
-    return composed(text) in (str(path), path.name, path.stem)
+    path = PurePosixPath(nfc(image))
+    return nfc(text) in (str(path), path.name, path.stem)
 
 
 def _unknown_person(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from typing import TypeVar
 from pipeline.dataset.corrections import Correction, names_photo
 from pipeline.dataset.user_csv import read_rows
 from pipeline.io.formula import begins_formula
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.runtime.errors import Problems
 
 
@@ -103,10 +103,10 @@ def find_contradictions(
     """
     by_person: dict[tuple[str, str], list[tuple[int, ReviewedLabel]]] = {}
     for line, row in reviewed:
-        by_person.setdefault((composed(row.person), row.field), []).append((line, row))
+        by_person.setdefault((nfc(row.person), row.field), []).append((line, row))
     sentences: dict[tuple[int, int], str] = {}
     for c in corrections:
-        for line, row in by_person.get((composed(c.person), c.field), []):
+        for line, row in by_person.get((nfc(c.person), c.field), []):
             if str(c.new) != row.value and (not row.image or names_photo(c.image, row.image)):
                 photo = f"{row.person} {row.image}".strip()
                 sentences[line, c.line] = (

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.dataset.safe_files import checked_folder
-from pipeline.io.spelling import clash, composed
+from pipeline.io.spelling import clash_message, nfc
 
 
 class DiskNames:
@@ -26,9 +26,9 @@ class DiskNames:
             return path
         folder = ""
         for part in path.split("/"):
-            spellings = self._names(folder).get(composed(part), [part])
+            spellings = self._names(folder).get(nfc(part), [part])
             if len(spellings) > 1:
-                raise ValueError(f"{folder or '.'}: {clash(*spellings)}")
+                raise ValueError(f"{folder or '.'}: {clash_message(*spellings)}")
             folder = f"{folder}/{spellings[0]}" if folder else spellings[0]
         return folder
 
@@ -38,7 +38,7 @@ class DiskNames:
             names: dict[str, list[str]] = {}
             try:
                 for path in sorted(checked_folder(self._root, folder).iterdir()):
-                    names.setdefault(composed(path.name), []).append(path.name)
+                    names.setdefault(nfc(path.name), []).append(path.name)
             except (OSError, ValueError):
                 names = {}
             self._folders[folder] = names

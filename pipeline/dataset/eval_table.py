@@ -10,7 +10,7 @@ from pipeline.dataset.listing import Candidate, Listing, with_position
 from pipeline.dataset.safe_files import name_problem
 from pipeline.dataset.user_csv import Row
 from pipeline.io.formula import formula_problem
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 
 TABLE = "eval/info.csv"
 FOLDER = "eval/images"
@@ -36,13 +36,13 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             listing.quarantine(
                 by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo"
             )
-    rejected = {composed(a.path) for a in listing.rejected}
+    rejected = {nfc(a.path) for a in listing.rejected}
     for position, (name, file) in enumerate(list(wanted.items())[:limit]):
         photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
-        elif composed(f"{FOLDER}/{name}") not in rejected:
+        elif nfc(f"{FOLDER}/{name}") not in rejected:
             reason = f"listed in {TABLE}, but there is no such photo"
             listing.quarantine(
                 f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
@@ -52,12 +52,12 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
 
 def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
     """ImageID as spelled in the table -> file name as spelled on disk."""
-    spelled = {composed(name): name for name in files}
+    spelled = {nfc(name): name for name in files}
     wanted: dict[str, str] = {}
     lines: dict[str, int] = {}
     for row in rows:
         name, place = row["ImageID"], f"{TABLE} line {row.line}"
-        file = spelled.get(composed(name), composed(name))
+        file = spelled.get(nfc(name), nfc(name))
         if not name:
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):

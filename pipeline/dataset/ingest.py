@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
+from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, parse_photo_header
 from pipeline.params.schema import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
@@ -125,7 +125,7 @@ def make_opener(root: Path, ingest: Ingest) -> Callable[[str], PhotoInfo | Rejec
     def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
             data = read_regular(checked_path(root, image), MAX_BYTES)
-            header = header_of(data, image, ingest.max_pixels)
+            header = parse_photo_header(data, image, ingest.max_pixels)
             if min(header.width, header.height) < ingest.min_side:
                 reason = f"{header.width} x {header.height} pixels, a side below ingest.min_side = "
                 return Rejected(

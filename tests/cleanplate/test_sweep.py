@@ -12,7 +12,7 @@ import pytest
 from cleanplate.experiments.sweep import plan
 from pipeline.params.combinations import combination_problems
 from pipeline.params.loading import parse_yaml, read_params
-from pipeline.params.overrides import flat, hydra, set_options, with_overrides
+from pipeline.params.overrides import apply_overrides, flatten, set_options, to_hydra
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.fixtures.experiments import cleanplate, make_project, run
@@ -24,9 +24,9 @@ SWEEPS = sorted((ROOT / "examples" / "sweeps").glob("*.yaml"))
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
 def test_every_variant_that_ships_is_valid(path: Path) -> None:
     sweep = plan(parse_yaml(path.read_text(encoding="utf-8")), path.stem, PARAMS)
-    known = flat(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
+    known = flatten(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
     for name, overrides in sweep.experiments.items():
-        params = read_params(with_overrides(PARAMS, overrides), name)
+        params = read_params(apply_overrides(PARAMS, overrides), name)
         assert combination_problems(params) == [], name
         assert set(overrides) <= set(known), name
         assert re.fullmatch(r"[\w-]+", name), f"{name} cannot be the name of an experiment"
@@ -117,9 +117,9 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
         "train.age_bounds": (30, 58),
     }
     apply_overrides(path, set_options(params, overrides))
-    expected = with_overrides(params, overrides | {"train.age_bounds": [30, 58]})
+    expected = apply_overrides(params, overrides | {"train.age_bounds": [30, 58]})
     assert parse_yaml(path.read_text()) == expected
-    assert hydra("mtcnn") == "mtcnn"
+    assert to_hydra("mtcnn") == "mtcnn"
 
 
 SWEEP = """

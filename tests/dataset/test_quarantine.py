@@ -121,7 +121,7 @@ def test_too_much_quarantine_stops_with_the_list(root: Path) -> None:
     (root / "train" / "images" / ANNA / "mask1.jpg").write_bytes(b"")
     with pytest.raises(Problems, match=r"1 of 14 photo files \(7.1%\)") as refused:
         run_ingest(root, ingest={"max_quarantine": 0.05})
-    assert "mask1.jpg: its content is no JPEG or PNG: empty file" in str(refused.value)
+    assert "mask1.jpg: its content is not JPEG or PNG: empty file" in str(refused.value)
     assert len(quarantine()) == 1
     assert not Path("build/index.parquet").exists()
     assert len(run_ingest(root, ingest={"max_quarantine": 0.1})) == 13

@@ -20,7 +20,7 @@ from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes, sy
 from pipeline.dataset.safe_files import name_problem
 from pipeline.dataset.user_csv import Row
 from pipeline.io.formula import formula_problem
-from pipeline.io.spelling import composed, spelled_twice
+from pipeline.io.spelling import nfc, spelling_clashes
 from pipeline.io.system_files import is_system_path, system_folder
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.params.schema import Data
@@ -91,7 +91,7 @@ def _resolve_spelling(
             continue
         written[image] = photo.image
         spelled.append((line, replace(photo, image=image)))
-    people = spelled_twice(p.person for _, p in photos if p.split == "train")
+    people = spelling_clashes(p.person for _, p in photos if p.split == "train")
     listing.problems += [f"{table}: person {problem}" for problem in people]
     return spelled, written
 
@@ -108,9 +108,9 @@ def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple
             close = nearest(split, SPLITS)
             hint = f", did you mean {close!r}?" if close else ""
             wrong.append(f"split is {row['split']!r}{hint}; allowed: {', '.join(SPLITS)}")
-        if composed(image) in lines and row["image"]:
-            wrong.append(f"image {row['image']!r} is in line {lines[composed(image)]} too")
-        lines.setdefault(composed(image), row.line)
+        if nfc(image) in lines and row["image"]:
+            wrong.append(f"image {row['image']!r} is in line {lines[nfc(image)]} too")
+        lines.setdefault(nfc(image), row.line)
         gender, age, mask = _labels(row, wrong) if split == "train" else ("", -1, "")
         listing.problems += [f"{table} line {row.line}: {w}" for w in wrong]
         if wrong:

@@ -15,7 +15,7 @@ from pipeline.dataset.eval_table import arrange_eval
 from pipeline.dataset.listing import Candidate, Listing, is_picture, reject_name_clashes, stray_reason
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
-from pipeline.io.spelling import spelled_twice
+from pipeline.io.spelling import spelling_clashes
 from pipeline.io.system_files import is_system
 from pipeline.labels import MASK_OF_STEM
 from pipeline.params.schema import Data
@@ -58,7 +58,7 @@ def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]
         listing.quarantine(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
         return []
     names = (e.name for e in listed if is_picture(e.name) or _is_folder(e))
-    listing.problems += [f"{folder}: {problem}" for problem in spelled_twice(names)]
+    listing.problems += [f"{folder}: {problem}" for problem in spelling_clashes(names)]
     return listed
 
 
