@@ -1,7 +1,7 @@
-"""The result cache: what networks found in each photo, kept so that no network looks twice.
+"""Shows and prunes the result cache, which keeps each network's results for each photo.
 
-cleanplate cache                how much it holds, and how often it was of use
-cleanplate cache --prune 5      removes what was not used for longest until 5 GB are left
+cleanplate cache                size and hit rate
+cleanplate cache --prune 5      removes the least recently used entries until 5 GB are left
 """
 
 from __future__ import annotations

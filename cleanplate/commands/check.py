@@ -1,7 +1,7 @@
-"""Looks at params, data folder, tables, corrections and weights before any work, in seconds.
+"""Checks params, data folder, tables, corrections and weights before a run, in seconds.
 
-Says everything that is wrong at once, and what the run will take: time and disk. No photo is decoded: what is
-inside them is found by `dvc repro ingest`. Exit code 1 where something is wrong.
+Reports all problems at once, and estimates the time and disk space of a run. Decodes no photo; `dvc repro
+ingest` does. Exit code 1 if there is a problem.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from pipeline.params import Params
 
-DEFAULT_PHOTOS = 504  # of the demo, which is drawn by the run itself
+DEFAULT_PHOTOS = 504  # of the demo, which the run draws itself
 
 
 def main(
@@ -25,20 +25,20 @@ def main(
     from pipeline.runtime.errors import Problems
     from pipeline.runtime.progress import say
 
-    found = load_params(params)
-    flops, wrong = _networks.network_flops(found)
-    problems, notes, photos = _everything(found)
+    loaded = load_params(params)
+    flops, wrong = _networks.network_flops(loaded)
+    problems, notes, photos = _data_problems(loaded)
     problems += wrong
-    for note in (*notes, *_absent()):
+    for note in (*notes, *_absent_output_notes()):
         say(f"check: note: {note}")
-    problems += _estimate(found, photos, flops)
+    problems += _estimate(loaded, photos, flops)
     if problems:
-        raise Problems("this cannot run as it is", problems)
-    say("check: nothing is wrong; `dvc repro` can start")
+        raise Problems("the pipeline cannot run like this", problems)
+    say("check: no problems; `dvc repro` can start")
 
 
-def _everything(params: Params) -> tuple[list[str], list[str], int]:
-    """Problems, notes, and how many photos there are."""
+def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
+    """Problems, notes, and the number of photos."""
     from cleanplate.preflight import checks as _checks
     from cleanplate.preflight import networks as _networks
     from pipeline.dataset.data_root import refuse_overlap
@@ -48,12 +48,12 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
-    if overlap := _checks.said(lambda: refuse_overlap(Path(params.data.root))):
+    if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
         return problems + overlap, notes, 0
-    if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
+    if not Path(params.data.root).exists() and _checks.is_stage_output(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
-    listing, wrong = _checks.listed(params)
+    listing, wrong = _checks.list_photos(params)
     problems += wrong
     if listing is None:
         return problems, notes, 0
@@ -70,8 +70,8 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     return problems + _checks.correction_problems(params, listing), notes, photos
 
 
-def _absent() -> list[str]:
-    """What is said about outputs that dvc.lock names and that nobody made here."""
+def _absent_output_notes() -> list[str]:
+    """A note about outputs in dvc.lock that are missing here."""
     from cleanplate.integrity.dvc_records import absent_outputs
     from pipeline.runtime.errors import UserError
 
@@ -88,7 +88,7 @@ def _main_root() -> Path:
 
 
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
-    """Prints what a run without any cache takes; returns problems with the room for it."""
+    """Prints the cost of a run without any cache; returns problems with disk space."""
     from pipeline.runtime.disk import format_bytes, free_bytes, same_disk
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs

@@ -1,4 +1,4 @@
-"""Two tables of corrections side by side: what one says and the other does not, and where they contradict."""
+"""Compares two tables of corrections: added, removed and contradicting rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class TableDiff:
     contradicting: list[tuple[tuple[int, CorrectionRow], tuple[int, CorrectionRow]]]
 
 
-def table_diff(
+def diff_tables(
     first: Sequence[tuple[int, CorrectionRow]], second: Sequence[tuple[int, CorrectionRow]]
 ) -> TableDiff:
-    """Compares what rows say: reason and source do not count, nor whether a photo is named by key or stem."""
-    there = {_says(e) for _, e in first}
-    here = {_says(e) for _, e in second}
+    """Compares rows, ignoring reason, source, and whether a photo is named by key or stem."""
+    first_keys = {_key(e) for _, e in first}
+    second_keys = {_key(e) for _, e in second}
     by_person: dict[tuple[str, str], list[tuple[int, CorrectionRow]]] = {}
     for line, e in second:
         by_person.setdefault((nfc(e.person), e.field), []).append((line, e))
@@ -34,15 +34,15 @@ def table_diff(
         for other, b in by_person.get((nfc(a.person), a.field), [])
         if a.field != "drop" and a.new != b.new and _overlap(a, b)
     ]
-    clashing = {_says(a) for (_, a), _ in contradicting} | {_says(b) for _, (_, b) in contradicting}
+    clashing = {_key(a) for (_, a), _ in contradicting} | {_key(b) for _, (_, b) in contradicting}
     return TableDiff(
-        [(n, e) for n, e in second if _says(e) not in there | clashing],
-        [(n, e) for n, e in first if _says(e) not in here | clashing],
+        [(n, e) for n, e in second if _key(e) not in first_keys | clashing],
+        [(n, e) for n, e in first if _key(e) not in second_keys | clashing],
         contradicting,
     )
 
 
-def _says(e: CorrectionRow) -> tuple[str, ...]:
+def _key(e: CorrectionRow) -> tuple[str, ...]:
     return nfc(e.person), _photo(e), e.field, e.old, e.new
 
 

@@ -61,7 +61,7 @@ def test_grid_leaves_out_what_cannot_be_and_says_so() -> None:
     assert sweep.pairs == [("s-base", "s-g-unet-black"), ("s-base", "s-g-none-keep")]
     same, impossible = sweep.skipped
     assert same == "s-g-unet-keep is s-base: the same params"
-    assert impossible.startswith("s-g-none-black is left out, it cannot be: compose.fill: black needs mattes")
+    assert impossible.startswith("s-g-none-black is skipped, not allowed: compose.fill: black needs mattes")
 
 
 def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None:
@@ -85,7 +85,7 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variants": {"a": {"train.loss": "focl"}}}, "did you mean `focal`?"),
         ({"variants": {"a": {"train.epochs": "many"}}}, "train.epochs"),
         ({"grids": {"g": {"compose.fill": ["keep", "blak"]}}}, "did you mean `black`?"),
-        ({"grids": {"g": {"compose.fill": "keep"}}}, "a grid takes a list"),
+        ({"grids": {"g": {"compose.fill": "keep"}}}, "a grid needs a list"),
         ({"variants": {"a": {"segment.method": "none", "compose.fill": "black"}}}, "needs mattes"),
         ({"variant": {}}, "did you mean `variants`?"),
         ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
@@ -165,7 +165,7 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     (folder / "s.yaml").write_text(SWEEP.replace("  broken: {train.seed: 666}\n", ""))
     second = cleanplate(folder, "sweep", "s.yaml", "--run")
     assert second.exit_code == 0
-    assert second.stderr.count("is there already") == 2
+    assert second.stderr.count("exists already") == 2
     assert "[1/" not in second.stderr
     assert "Reproducing" not in capfd.readouterr().out
 
@@ -191,7 +191,7 @@ def test_replace_redoes_what_has_changed_and_nothing_else(
     done = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--json")
     assert done.exit_code == 0, done.stderr
     assert "[1/1] s-better" in done.stderr
-    assert "s-base is there already" in done.stderr
+    assert "s-base exists already" in done.stderr
     (pair,) = json.loads(done.stdout)["pairs"]
     assert pair["params"] == {"train.weight_decay": [0.6, 0.9]}
     now = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
@@ -211,7 +211,7 @@ def test_same_params_under_another_name_are_not_run_again(folder: Path) -> None:
     (folder / "t.yaml").write_text("variants: {very_good: {train.weight_decay: 0.95}}\n")
     done = cleanplate(folder, "sweep", "t.yaml", "--run", "--json")
     assert done.exit_code == 0, done.stderr
-    assert "t-very_good is there already: experiment s-better has the same params" in done.stderr
+    assert "t-very_good exists already: experiment s-better has the same params" in done.stderr
     (pair,) = json.loads(done.stdout)["pairs"]
     assert (pair["reference"], pair["variant"]) == ("s-base", "s-better")
 

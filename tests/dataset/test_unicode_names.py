@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cleanplate.corrections.diff import table_diff
+from cleanplate.corrections.diff import diff_tables
 from cleanplate.corrections.importer import Importer
 from cleanplate.corrections.person_search import PersonSearch
-from cleanplate.corrections.renames import renames
+from cleanplate.corrections.renames import read_renames
 from cleanplate.review.tables import Tables
 from pipeline.analysis.audit.suspects import Suspect, without_kept
 from pipeline.dataset.corrections import read_corrections
@@ -134,7 +134,7 @@ def test_imports_find_people(disk: str, table: str) -> None:
     assert search.find(form(table, NAME)) == person
     assert search.short(form(table, PERSON)) == form(table, NAME)
     importer = Importer(labels(person), "test")
-    out = renames(importer, form(table, f"{PERSON},{NAME}_male_Asian_30\n").encode(), "renames.csv")
+    out = read_renames(importer, form(table, f"{PERSON},{NAME}_male_Asian_30\n").encode(), "renames.csv")
     assert [(e.person, e.field, e.new) for e in out.entries] == [(person, "gender", "male")]
 
 
@@ -152,5 +152,5 @@ def test_the_review_shows_rows_about_people(tmp_path: Path, disk: str, table: st
 
 def test_tables_that_differ_in_spelling_only_say_the_same() -> None:
     one, other = (CorrectionRow(form(f, PERSON), form(f, "é"), "age", "30", "31") for f in ("NFC", "NFD"))
-    found = table_diff([(2, one)], [(2, other)])
+    found = diff_tables([(2, one)], [(2, other)])
     assert (found.added, found.removed, found.contradicting) == ([], [], [])

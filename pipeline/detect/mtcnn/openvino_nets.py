@@ -102,7 +102,7 @@ class OpenvinoNets:
 
 
 def _infer(request: ov.InferRequest, x: np.ndarray) -> np.ndarray:
-    request.set_input_tensor(ov.Tensor(x, explain_shared_memory=True))
+    request.set_input_tensor(ov.Tensor(x, shared_memory=True))
     request.infer()
     return request.get_output_tensor().data
 

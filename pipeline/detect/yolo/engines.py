@@ -82,7 +82,7 @@ class OpenvinoEngine:
         import openvino
 
         request = self._request(frames.shape)
-        request.infer([openvino.Tensor(frames, explain_shared_memory=True)], share_outputs=True)
+        request.infer([openvino.Tensor(frames, shared_memory=True)], share_outputs=True)
         logits, *maps = (request.get_output_tensor(i).data for i in range(1 + len(self.boxes.levels)))
         return MapAnswer(logits, maps)
 
