@@ -1,7 +1,7 @@
 """Training beside one busy process: what is left of the quiet rate, with waiting threads asleep and spinning.
 
 OpenMP's threads wait for each other at every layer. When they spin while they wait, a process that wants a
-core makes them take turns with their own waiting. Stages therefore set GOMP_SPINCOUNT=0 (`share_the_cpus`);
+core makes them take turns with their own waiting. Stages set GOMP_SPINCOUNT=0 (`configure_threads`);
 the baseline is what libgomp does by itself. Every figure comes from a process of its own, in turns; the load
 is one Python loop at normal priority. Aim: at least half of the quiet rate is left.
 

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """The `cleanplate` command; where its libraries are missing, it says what there is and what to do."""
+    """The `cleanplate` command; prints the fix if libraries are missing."""
     try:
         from cleanplate.cli import app
     except ModuleNotFoundError as e:

@@ -15,7 +15,7 @@ from typer.main import get_group
 
 from cleanplate.commands import HELP
 from pipeline.runtime.errors import format_error
-from pipeline.runtime.process import share_the_cpus
+from pipeline.runtime.process import configure_threads
 from pipeline.runtime.progress import say
 from pipeline.runtime.terminal import print_in_any_encoding
 
@@ -23,10 +23,10 @@ _debug = False
 
 
 class Commands(TyperGroup):
-    """The commands by name and first paragraph; a command's module is imported when it is called."""
+    """Lists the commands with one line of help; imports a command's module only when it is called."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        share_the_cpus()
+        configure_threads()
         print_in_any_encoding()
         return super().main(*args, **kwargs)
 
@@ -62,7 +62,7 @@ def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise  # what typer itself makes an exit code or a sentence of
+            raise  # typer handles these itself
         except Exception as e:
             if _debug:
                 raise
@@ -76,7 +76,7 @@ def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_sentences(commands: typer.Typer) -> typer.Typer:
-    """A copy of a command's subcommands whose errors are sentences; the original stays as it is."""
+    """A copy of a command's subcommands that prints errors without tracebacks."""
     copied = copy.copy(commands)
     copied.registered_commands = [copy.copy(info) for info in commands.registered_commands]
     for info in copied.registered_commands:
@@ -86,7 +86,7 @@ def _with_sentences(commands: typer.Typer) -> typer.Typer:
 
 
 def _imported(name: str) -> Any:
-    """The command `name` as typer's; its module has either `main`, or `app` with subcommands."""
+    """The typer command `name`; its module has either `main`, or `app` with subcommands."""
     module = importlib.import_module(f"cleanplate.commands.{name}")
     alone = typer.Typer()
     alone.callback()(lambda: None)

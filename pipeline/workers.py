@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pipeline.runtime.disk import shared_memory
+from pipeline.runtime.disk import explain_shared_memory
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent, keep_freed_memory, worker_count
 
@@ -54,14 +54,14 @@ def run_parallel(
         return
     keep_freed_memory()
     context = multiprocessing.get_context("spawn")
-    with shared_memory("machine.workers"):
+    with explain_shared_memory("machine.workers"):
         slots = context.Array("q", [-1] * count)
         taken = context.Value("i", 0)
     threads = {k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))  # N processes x 1 thread beat 1 x N
     try:
         begin = (factory, slots, taken, os.getpid())
-        with shared_memory("machine.workers"):
+        with explain_shared_memory("machine.workers"):
             workshop = ProcessPoolExecutor(count, context, _start, begin)
         with workshop as pool:
             try:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.dataset.competition_tables import COLUMNS, TABLE, rows_of
-from pipeline.dataset.corrections_table import Kept, read_entries
+from pipeline.dataset.competition_tables import COLUMNS, TABLE, read_optional_table
+from pipeline.dataset.corrections_table import ReviewedLabel, read_entries
 from pipeline.dataset.listing import Listing
 from pipeline.io.atomic import write_report
 from pipeline.io.tables import write_csv
@@ -24,7 +24,7 @@ from pipeline.runtime.progress import say
 from stages.shared.audit_evidence import Evidence, gathered, photo_table
 from stages.shared.command import Stage, stage_command
 
-KEPT = "reviewed.csv"
+REVIEWED = "reviewed.csv"
 SURE = 0.95  # agreement below which a doubt is more likely the model's mistake than the label's
 
 
@@ -63,12 +63,12 @@ def rate_words(task: dict[str, Any]) -> str:
     )
 
 
-def kept_labels(stage: Stage) -> list[Kept]:
+def kept_labels(stage: Stage) -> list[ReviewedLabel]:
     """What reviewers have looked at and found right."""
-    path = Path(stage.params.relabel.corrections).with_name(KEPT)
+    path = Path(stage.params.relabel.corrections).with_name(REVIEWED)
     if not path.is_file():
         return []
-    return [row for _, row in read_entries(Kept, path.read_bytes(), str(path))]
+    return [row for _, row in read_entries(ReviewedLabel, path.read_bytes(), str(path))]
 
 
 def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, int]]:
@@ -102,7 +102,7 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
         audit.min_cosine,
     )
     listing = Listing()
-    rows = rows_of(Path(stage.params.data.root).resolve(), TABLE, COLUMNS, (), listing) or []
+    rows = read_optional_table(Path(stage.params.data.root).resolve(), TABLE, COLUMNS, (), listing) or []
     if listing.problems:
         raise Problems(f"{TABLE} cannot be read", listing.problems, fix="correct the table")
     rules = {

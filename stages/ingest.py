@@ -1,17 +1,17 @@
-"""Finds the photos and their raw labels; what cannot be used goes to the quarantine with its reason."""
+"""Finds the photos and their raw labels; unusable files go to the quarantine with a reason."""
 
 from __future__ import annotations
 
 import time
 
-from pipeline.dataset.ingest import Taken, list_data, open_photos, refuse_many
+from pipeline.dataset.ingest import IngestResult, list_data, open_photos, refuse_large_quarantine
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import printable
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import EVAL, INDEX, PHOTOS
 from stages.shared.command import Stage, stage_command
 
-NOTES = 20  # shown; more are counted
+MAX_NOTES = 20
 
 
 def run(stage: Stage) -> None:
@@ -19,30 +19,30 @@ def run(stage: Stage) -> None:
     params = stage.params
     root, listing = list_data(params.data, stage.limit)
     begun = time.monotonic()
-    taken = open_photos(root, listing, params.ingest, params.machine.workers)
+    result = open_photos(root, listing, params.ingest, params.machine.workers)
     stage.measured(time.monotonic() - begun, len(listing.photos))
     quarantine = stage.out("build/quarantine.csv")
-    write_csv(quarantine, taken.quarantine)
-    tell(taken)
-    if stage.limit is None:  # a quick look at a few people says little about shares
-        refuse_many(taken, params.ingest.max_quarantine, quarantine)
-    INDEX.write(stage.out(INDEX.path), taken.index)
-    PHOTOS.write(stage.out(PHOTOS.path), taken.photos)
-    EVAL.write(stage.out(EVAL.path), taken.eval)
+    write_csv(quarantine, result.quarantine)
+    report_result(result)
+    if stage.limit is None:  # shares mean little with only a few people
+        refuse_large_quarantine(result, params.ingest.max_quarantine, quarantine)
+    INDEX.write(stage.out(INDEX.path), result.index)
+    PHOTOS.write(stage.out(PHOTOS.path), result.photos)
+    EVAL.write(stage.out(EVAL.path), result.eval)
 
 
-def tell(taken: Taken) -> None:
-    """One line of what came in and what was set aside, after whatever deserves a look."""
-    for note in taken.notes[:NOTES]:
+def report_result(result: IngestResult) -> None:
+    """Logs the notes, then one line about used and quarantined files."""
+    for note in result.notes[:MAX_NOTES]:
         say(f"ingest: note: {printable(note)}")
-    if len(taken.notes) > NOTES:
-        say(f"ingest: note: … and {len(taken.notes) - NOTES} more")
-    train = taken.index[taken.index["split"] == "train"]
-    others = len(taken.quarantine) - len(taken.refused)
+    if len(result.notes) > MAX_NOTES:
+        say(f"ingest: note: … and {len(result.notes) - MAX_NOTES} more")
+    train = result.index[result.index["split"] == "train"]
+    others = len(result.quarantine) - len(result.rejected_photos)
     say(
         f"ingest: {len(train)} photos of {train['person'].nunique()} people to train on, "
-        f"{len(taken.index) - len(train)} of {len(taken.eval)} to predict; "
-        f"set aside: {len(taken.refused)} photo files, {others} other paths"
+        f"{len(result.index) - len(train)} of {len(result.eval)} to predict; "
+        f"quarantined: {len(result.rejected_photos)} photo files, {others} other paths"
     )
 
 

@@ -1,6 +1,4 @@
-"""Corrects labels from the table of corrections, and derives the true class and the training target of
-each photo.
-"""
+"""Applies the corrections to the labels, and derives each photo's true class and training target."""
 
 from __future__ import annotations
 
@@ -9,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.dataset.corrections import COLUMNS, read_corrections
-from pipeline.dataset.relabel import relabelled
-from pipeline.dataset.relabel_page import page
-from pipeline.dataset.relabel_summary import effects
+from pipeline.dataset.relabel import relabel_photos
+from pipeline.dataset.relabel_page import render_page
+from pipeline.dataset.relabel_summary import summarize_effects
 from pipeline.dataset.safe_files import Unusable, read_regular
 from pipeline.io.atomic import write_text
 from pipeline.io.tables import write_csv
@@ -20,20 +18,20 @@ from pipeline.runtime.progress import say
 from stages.shared.artefacts import INDEX, LABELS
 from stages.shared.command import Stage, stage_command
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
 def run(stage: Stage) -> None:
     """Reads build/index.parquet and the corrections; writes build/labels.parquet, build/relabel.csv and
-    reports/relabel.md, which says what the changes come to.
+    reports/relabel.md, a summary of the changes.
     """
     rules = stage.params.relabel
     index = INDEX.read(*NEEDED)
     train = index[index["split"] == "train"]
     corrections = read_corrections(_bytes(Path(rules.corrections)), rules.corrections, train)
     people = stage.first(train[["person"]].drop_duplicates().sort_values("person"))["person"]
-    labels, changes = relabelled(train, corrections, rules)
+    labels, changes = relabel_photos(train, corrections, rules)
     train, labels, changes = (
         t[t["person"].isin(people)].reset_index(drop=True) for t in (train, labels, changes)
     )
@@ -41,7 +39,7 @@ def run(stage: Stage) -> None:
         raise UserError(
             "every photo to train on was dropped",
             where=rules.corrections,
-            fix="take some of its rows with field drop away",
+            fix="remove some of its rows with field drop",
         )
     if (labels["train_class"] < 0).all():
         raise UserError(
@@ -52,13 +50,13 @@ def run(stage: Stage) -> None:
         )
     LABELS.write(stage.out(LABELS.path), labels)
     write_csv(stage.out("build/relabel.csv"), changes)
-    write_text(stage.out("reports/relabel.md"), page(effects(train, labels, changes)))
+    write_text(stage.out("reports/relabel.md"), render_page(summarize_effects(train, labels, changes)))
     say(f"relabel: {len(labels)} photos of {labels['person'].nunique()} people; {_summary(changes)}")
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        return read_regular(path, MOST_BYTES)
+        return read_regular(path, MAX_BYTES)
     except Unusable as e:
         raise UserError(
             "the table of corrections cannot be read",

@@ -142,6 +142,7 @@ def answers(
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
     from pipeline.analysis.reliance.swap_answers import predict_views
+
     from pipeline.train.config import resolve_config
     from pipeline.train.inference import load_model
 

@@ -16,7 +16,7 @@ from pipeline.analysis.report.page import render, thumbnail
 from pipeline.io.atomic import write_text
 from pipeline.io.image_store import composed_name
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, TASKS
-from pipeline.params.overrides import flat as flat_params
+from pipeline.params.overrides import flatten as flatten
 from pipeline.params.overrides import set_options, yaml_text
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
@@ -142,7 +142,7 @@ def params_facts(stage: Stage) -> dict[str, Any]:
         "audit": params.audit, "explore": params.explore,
     }  # fmt: skip
     values = {name: section.model_dump(mode="json", by_alias=True) for name, section in shown.items()}
-    options = set_options(values, flat_params(values))
+    options = set_options(values, flatten(values))
     command = "dvc exp run report" + "".join(f" \\\n  -S {shell(option)}" for option in options)
     text = yaml_text(values)
     return {"params": params, "params_yaml": text, "command": command}

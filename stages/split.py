@@ -1,4 +1,4 @@
-"""Deals people into folds, so that nobody is ever on both sides; a person's fold never changes."""
+"""Assigns people to folds, so that nobody is on both sides; a person's fold never changes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 
 from pipeline.dataset.folds import (
     STRATA,
+    assign_folds,
     best_seed,
     chi_square,
-    folds_of,
     people_per_cell,
     person_hashes,
-    strata_of,
+    stratify,
 )
 from pipeline.io.atomic import write_json
 from pipeline.params.schema import Split
@@ -28,7 +28,7 @@ def run(stage: Stage) -> None:
     """Reads build/labels.parquet; writes build/folds.parquet and reports/split.json."""
     split = stage.params.split
     people = stage.first(_people())
-    fold = folds_of(person_hashes(list(people["person"])), split.folds, split.seed)
+    fold = assign_folds(person_hashes(list(people["person"])), split.folds, split.seed)
     cells = people_per_cell(people["stratum"].to_numpy(), fold, split.folds)
     if stage.limit is None:
         refuse_empty(cells.sum(axis=0), split)
@@ -44,7 +44,7 @@ def suggest(stage: Stage) -> None:
     strata = people["stratum"].to_numpy()
     seed, cells = best_seed(list(people["person"]), strata, split.folds)
     now = people_per_cell(
-        strata, folds_of(person_hashes(list(people["person"])), split.folds, split.seed), split.folds
+        strata, assign_folds(person_hashes(list(people["person"])), split.folds, split.seed), split.folds
     )
     print(pd.DataFrame(cells, STRATA, [f"fold {k}" for k in range(split.folds)]).to_string())
     print(
@@ -54,11 +54,11 @@ def suggest(stage: Stage) -> None:
 
 
 def _people() -> pd.DataFrame:
-    return strata_of(LABELS.read("person", "gender", "age"))
+    return stratify(LABELS.read("person", "gender", "age"))
 
 
 def refuse_empty(sizes: np.ndarray, split: Split) -> None:
-    """Stops where nobody is on one side of the validation.
+    """Stops if one side of the split has no people.
 
     Args:
         sizes: int [folds], people per fold.
@@ -79,7 +79,7 @@ def refuse_empty(sizes: np.ndarray, split: Split) -> None:
 
 
 def _warn(cells: np.ndarray, split: Split) -> None:
-    """Tells of strata that the validation fold cannot score."""
+    """Warns about strata that are missing from the validation fold."""
     absent = [
         name for name, row in zip(STRATA, cells, strict=True) if row.sum() and not row[split.validation_fold]
     ]

@@ -1,7 +1,7 @@
-"""The result cache: what networks found in each photo, kept so that no network looks twice.
+"""Shows and prunes the result cache, which keeps each network's results for each photo.
 
-cleanplate cache                how much it holds, and how often it was of use
-cleanplate cache --prune 5      removes what was not used for longest until 5 GB are left
+cleanplate cache                size and hit rate
+cleanplate cache --prune 5      removes the least recently used entries until 5 GB are left
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def main(
 
     from pipeline.networks.cache_usage import as_json, stats
     from pipeline.networks.cache_usage import prune as make_room
-    from pipeline.runtime.disk import free_bytes, size_text
+    from pipeline.runtime.disk import format_bytes, free_bytes
     from pipeline.runtime.progress import say
 
     items = Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
     if prune is not None:
         removed = make_room(items, prune)
-        say(f"cache: removed {size_text(removed)}")
+        say(f"cache: removed {format_bytes(removed)}")
     found = stats(items)
     if json:
         print(dumps([as_json(usage) for usage in found], indent=2))
@@ -42,8 +42,8 @@ def main(
         asked = usage.hits + usage.misses
         rate = f"{usage.hit_rate:.0%}" if asked else "-"
         print(
-            f"{usage.name:<12} {usage.entries:>9} {size_text(usage.bytes):>10} {usage.identities:>9} "
+            f"{usage.name:<12} {usage.entries:>9} {format_bytes(usage.bytes):>10} {usage.identities:>9} "
             f"{asked:>10} {rate:>9}"
         )
     total = sum(usage.bytes for usage in found)
-    print(f"{size_text(total)} in all; {size_text(free_bytes(items))} free on its disk")
+    print(f"{format_bytes(total)} in all; {format_bytes(free_bytes(items))} free on its disk")

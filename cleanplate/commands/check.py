@@ -1,7 +1,7 @@
-"""Looks at params, data folder, tables, corrections and weights before any work, in seconds.
+"""Checks params, data folder, tables, corrections and weights before a run, in seconds.
 
-Says everything that is wrong at once, and what the run will take: time and disk. No photo is decoded: what is
-inside them is found by `dvc repro ingest`. Exit code 1 where something is wrong.
+Reports all problems at once, and estimates the time and disk space of a run. Decodes no photo; `dvc repro
+ingest` does. Exit code 1 if there is a problem.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from pipeline.params import Params
 
-DEFAULT_PHOTOS = 504  # of the demo, which is drawn by the run itself
+DEFAULT_PHOTOS = 504  # of the demo, which the run draws itself
 
 
 def main(
@@ -25,20 +25,20 @@ def main(
     from pipeline.runtime.errors import Problems
     from pipeline.runtime.progress import say
 
-    found = load_params(params)
-    flops, wrong = _networks.network_flops(found)
-    problems, notes, photos = _everything(found)
+    loaded = load_params(params)
+    flops, wrong = _networks.network_flops(loaded)
+    problems, notes, photos = _data_problems(loaded)
     problems += wrong
-    for note in (*notes, *_absent()):
+    for note in (*notes, *_absent_output_notes()):
         say(f"check: note: {note}")
-    problems += _estimate(found, photos, flops)
+    problems += _estimate(loaded, photos, flops)
     if problems:
-        raise Problems("this cannot run as it is", problems)
-    say("check: nothing is wrong; `dvc repro` can start")
+        raise Problems("the pipeline cannot run like this", problems)
+    say("check: no problems; `dvc repro` can start")
 
 
-def _everything(params: Params) -> tuple[list[str], list[str], int]:
-    """Problems, notes, and how many photos there are."""
+def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
+    """Problems, notes, and the number of photos."""
     from cleanplate.preflight import checks as _checks
     from cleanplate.preflight import networks as _networks
     from pipeline.dataset.data_root import refuse_overlap
@@ -48,30 +48,30 @@ def _everything(params: Params) -> tuple[list[str], list[str], int]:
     problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
-    if overlap := _checks.said(lambda: refuse_overlap(Path(params.data.root))):
+    if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
         return problems + overlap, notes, 0
-    if not Path(params.data.root).exists() and _checks.drawn_later(root, params.data.root):
+    if not Path(params.data.root).exists() and _checks.is_stage_output(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
-    listing, wrong = _checks.listed(params)
+    listing, wrong = _checks.list_photos(params)
     problems += wrong
     if listing is None:
         return problems, notes, 0
-    refused = [f"{a.path}: {a.reason}; {a.fix}" for a in listing.aside if a.counts]
+    refused = [f"{a.path}: {a.reason}; {a.fix}" for a in listing.rejected if a.counts]
     absent = _checks.absent_photos(params, listing)
     photos = len(listing.photos) - len(absent)
     refused += [f"{image}: there is no such file" for image in absent]
     if len(refused) > params.ingest.max_quarantine * max(1, photos + len(refused)):
         problems += refused
-    say(f"check: {photos} photos; {len(listing.aside) + len(absent)} other paths will be set aside")
+    say(f"check: {photos} photos; {len(listing.rejected) + len(absent)} other paths will be quarantined")
     notes += listing.notes[:5] + (
         [f"… and {len(listing.notes) - 5} more notes"] if len(listing.notes) > 5 else []
     )
     return problems + _checks.correction_problems(params, listing), notes, photos
 
 
-def _absent() -> list[str]:
-    """What is said about outputs that dvc.lock names and that nobody made here."""
+def _absent_output_notes() -> list[str]:
+    """A note about outputs in dvc.lock that are missing here."""
     from cleanplate.integrity.dvc_records import absent_outputs
     from pipeline.runtime.errors import UserError
 
@@ -88,8 +88,8 @@ def _main_root() -> Path:
 
 
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
-    """Prints what a run without any cache takes; returns problems with the room for it."""
-    from pipeline.runtime.disk import free_bytes, same_disk, size_text
+    """Prints the cost of a run without any cache; returns problems with disk space."""
+    from pipeline.runtime.disk import format_bytes, free_bytes, same_disk
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs
     from stages.shared.dvc_cache import cache_folder
@@ -100,18 +100,19 @@ def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     print(f"a run over {photos} photos with nothing cached, roughly:")
     for cost in costs:
         source = "as measured here" if cost.measured else f"plan, {workers} CPU cores"
-        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {size_text(cost.bytes):>10}  {source}")
+        print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {format_bytes(cost.bytes):>10}  {source}")
     seconds, needed = sum(c.seconds for c in costs), sum(c.bytes for c in costs)
-    print(f"  {'in all':<11} {_time(seconds):>9} {size_text(needed):>10}")
+    print(f"  {'in all':<11} {_time(seconds):>9} {format_bytes(needed):>10}")
     cache = cache_folder(Path())
     places = {"outputs": Path("build")} | ({} if same_disk(cache, Path("build")) else {"DVC's cache": cache})
     problems = []
     for what, place in places.items():
         free = free_bytes(place)
-        print(f"free for {what}: {size_text(free)}")
+        print(f"free for {what}: {format_bytes(free)}")
         if free < needed:
             problems.append(
-                f"the disk of {what} has {size_text(free)} free; the run needs about {size_text(needed)}"
+                f"the disk of {what} has {format_bytes(free)} free; "
+                f"the run needs about {format_bytes(needed)}"
             )
     return problems
 

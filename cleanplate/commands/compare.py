@@ -1,9 +1,9 @@
 """Did it help? Compares experiments, tags, commits or the workspace with the first one named.
 
-Every score comes with its 95 % interval (bootstrap over people), every difference is paired: the same
-people under both, with an interval and the p-value of a permutation test, corrected (Holm) for how many
-variants were tried. The verdict in words says better, worse, or cannot tell and how many people would be
-needed. It holds for these trained models: another train.seed gives other models.
+Every score has a 95 % interval (bootstrap over people). Every difference is paired (same people), with an
+interval and the p-value of a permutation test, Holm-corrected for the number of variants. The verdict says
+better, worse, or cannot tell and how many people would be needed. It holds for these trained models: another
+train.seed gives other models.
 
     cleanplate compare workspace black detect-off
     cleanplate compare main black --people
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cleanplate.comparison.compare import Compared
+    from cleanplate.comparison.compare import ComparedRevisions
 
 
 def main(
@@ -34,44 +34,44 @@ def main(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Whose true labels to score all by. Default: the common ones; where these differ, "
-            "the workspace's."
+            help="Revision of the true labels for scoring. Default: the common labels; if they differ, the "
+            "workspace's."
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Bootstrap resamples of people.")] = 2000,
     swaps: Annotated[int, typer.Option(min=100, help="Permutations behind a p-value.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
 ) -> None:
-    from cleanplate.comparison.compare import Options, compared
+    from cleanplate.comparison.compare import Options, compare_revisions
     from pipeline.runtime.errors import UserError
 
     names = list(dict.fromkeys(revisions))
     if len(names) < 2:
         raise UserError(
-            "comparing takes a baseline and at least one variant",
+            "a comparison needs a baseline and at least one variant",
             got=", ".join(revisions),
             fix="e.g. `cleanplate compare workspace my-experiment`; `dvc exp list` lists experiments",
         )
     pairs = [(names[0], variant) for variant in names[1:]]
-    found = compared(pairs, Options(labels, draws, swaps, seed))
-    tell(found, people, json, None if no_plot else plot)
+    found = compare_revisions(pairs, Options(labels, draws, swaps, seed))
+    print_comparison(found, people, json, None if no_plot else plot)
 
 
-def tell(found: Compared, people: bool, json: bool, plot: Path | None) -> None:
+def print_comparison(comparison: ComparedRevisions, people: bool, json: bool, plot: Path | None) -> None:
     """Prints a comparison and draws it."""
     from json import dumps
 
     from cleanplate.comparison.compare import as_json
-    from cleanplate.comparison.tables import show
+    from cleanplate.comparison.tables import print_tables
 
-    told = as_json(found, people)
+    result = as_json(comparison, people)
     if plot:
         from cleanplate.comparison.plot import draw
 
-        draw(found.result, plot)
+        draw(comparison.result, plot)
     if json:
-        print(dumps(told, indent=2, ensure_ascii=False))
+        print(dumps(result, indent=2, ensure_ascii=False))
         return
-    show(told, people)
+    print_tables(result, people)
     if plot:
         print(f"drawn: {plot}")

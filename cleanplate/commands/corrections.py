@@ -1,4 +1,4 @@
-"""The table of corrections: check it, bring in the lists that teams made, hand it on, compare two."""
+"""Checks, imports, exports and compares tables of corrections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ParamsFile = Annotated[Path, typer.Option("--params", help="The params file.")]
 
 
 class ListForm(StrEnum):
-    """How an imported list is written."""
+    """Formats of imported lists."""
 
     ids = "ids"
     values = "values"
@@ -24,7 +24,7 @@ class ListForm(StrEnum):
 
 
 class ExportForm(StrEnum):
-    """How the table is handed on."""
+    """Export formats."""
 
     ids = "ids"
     renames = "renames"
@@ -32,12 +32,12 @@ class ExportForm(StrEnum):
 
 @app.command()
 def check(params: ParamsFile = Path("params.yaml")) -> None:
-    """Says everything that is wrong with the tables of corrections and of reviewed labels, at once."""
-    from cleanplate.corrections.files import checked, labels, tables_of
+    """Checks the tables of corrections and of reviewed labels; reports all problems at once."""
+    from cleanplate.corrections.files import check_tables, read_labels, table_paths
     from pipeline.runtime.progress import say
 
-    corrections, reviewed = tables_of(params)
-    say(checked(corrections, reviewed, labels()))
+    corrections, reviewed = table_paths(params)
+    say(check_tables(corrections, reviewed, read_labels()))
 
 
 @app.command(name="import")
@@ -58,31 +58,29 @@ def import_(
             "swap:incorrect_mask:normal, drop. A line [RULE] in the list does the same."
         ),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="What the rows' source says. Default: the file's name.")
-    ] = None,
+    source: Annotated[str | None, typer.Option(help="The rows' `source`. Default: the file's name.")] = None,
     contested: Annotated[
-        bool, typer.Option("--contested", help="Form known: take only the contested rows.")
+        bool, typer.Option("--contested", help="Form known: import only the contested rows.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Where to add the rows. Default: the params' table.")
     ] = None,
     params: ParamsFile = Path("params.yaml"),
 ) -> None:
-    """Adds the rows of lists that other teams made. All or nothing: whatever is not certain is listed."""
-    from cleanplate.corrections.files import added, imported, labels, tables_of
+    """Imports other teams' lists. All or nothing: if a line is ambiguous, lists the problems and stops."""
+    from cleanplate.corrections.files import add_rows, import_lists, read_labels, table_paths
     from pipeline.runtime.progress import say
 
-    table = labels()
-    found = imported(lists, form.value, rule, source, table)
-    taken = found.contested if contested else found.entries
-    say(added(out or tables_of(params)[0], taken, table))
-    if found.already:
-        say(f"{found.already} say what the data folder already says")
-    left = found.entries if contested else found.contested
-    if left:
-        which = "not contested" if contested else "contested, and stay out; --contested takes them"
-        say(f"{len(left)} rows are {which}")
+    table = read_labels()
+    imported = import_lists(lists, form.value, rule, source, table)
+    rows = imported.contested if contested else imported.entries
+    say(add_rows(out or table_paths(params)[0], rows, table))
+    if imported.unchanged:
+        say(f"{imported.unchanged} agree with the data folder already")
+    skipped = imported.entries if contested else imported.contested
+    if skipped:
+        which = "not contested" if contested else "contested and were left out; --contested imports them"
+        say(f"{len(skipped)} rows are {which}")
 
 
 @app.command()
@@ -92,17 +90,19 @@ def export(
     ),
     params: ParamsFile = Path("params.yaml"),
 ) -> None:
-    """Prints the table as id lists per rule, or as renames of folders."""
-    from cleanplate.corrections.export import id_lists, renames
-    from cleanplate.corrections.files import entries_of, labels, tables_of
+    """Prints the table as id lists per rule, or as folder renames."""
+    from cleanplate.corrections.export import format_id_lists, format_renames
+    from cleanplate.corrections.files import read_labels, read_table, table_paths
     from cleanplate.corrections.person_search import PersonSearch
     from pipeline.runtime.progress import say
 
-    entries = [e for _, e in entries_of(tables_of(params)[0])]
+    entries = [e for _, e in read_table(table_paths(params)[0])]
     if form is ExportForm.ids:
-        print(id_lists(entries, PersonSearch(str(p) for p in labels()["person"].unique())), end="")
+        print(
+            format_id_lists(entries, PersonSearch(str(p) for p in read_labels()["person"].unique())), end=""
+        )
         return
-    text, left = renames(entries)
+    text, left = format_renames(entries)
     print(text, end="")
     for reason in left:
         say(f"left out: {reason}")
@@ -113,12 +113,12 @@ def diff(
     first: Annotated[Path, typer.Argument(help="A table of corrections.")],
     second: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
-    """Says what the second table adds, removes and contradicts; exit code 1 where it contradicts."""
-    from cleanplate.corrections.diff import table_diff
-    from cleanplate.corrections.files import diff_lines, entries_of
+    """Prints what the second table adds, removes and contradicts; exit code 1 if it contradicts."""
+    from cleanplate.corrections.diff import diff_tables
+    from cleanplate.corrections.files import diff_lines, read_table
 
-    found = table_diff(entries_of(first), entries_of(second))
-    for line in diff_lines(found, first, second):
+    difference = diff_tables(read_table(first), read_table(second))
+    for line in diff_lines(difference, first, second):
         print(line)
-    if found.contradicting:
+    if difference.contradicting:
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
-"""Opens a page in the browser on which a person settles what the audit suspects.
+"""Opens a browser page for reviewing the labels that the audit suspects.
 
-Decisions become rows of data/corrections.csv and data/reviewed.csv. The page answers only this machine, at an
-address with a token that changes each time; Ctrl-C ends it.
+Decisions become rows of data/corrections.csv and data/reviewed.csv. The page is only reachable from this
+machine, at an address with a new token each time; Ctrl-C ends it.
 
 For photos on another machine, run it there with --port 8123 --no-browser, and here
 `ssh -L 8123:127.0.0.1:8123 THERE`.
@@ -20,9 +20,9 @@ import typer
 def main(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
-    suspects: Annotated[Path, typer.Option(help="What the audit suspects.")] = Path("reports/suspects.csv"),
+    suspects: Annotated[Path, typer.Option(help="The audit's suspects.")] = Path("reports/suspects.csv"),
     name: Annotated[
-        str | None, typer.Option("--as", help="Who decides: goes into `source`. Default: git's user.name.")
+        str | None, typer.Option("--as", help="Reviewer's name for `source`. Default: git's user.name.")
     ] = None,
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
 ) -> None:
@@ -30,23 +30,23 @@ def main(
 
     from cleanplate.review.opening import open_review, reviewer
     from cleanplate.review.security import SessionTokens
-    from cleanplate.review.serving import listening, serve
+    from cleanplate.review.serving import open_socket, serve
     from pipeline.runtime.progress import say
 
-    with listening(port) as sock:
-        keys = SessionTokens(sock.getsockname()[1])
-        review = open_review(params, suspects, reviewer(name), keys)
-        found = f"review: {len(review.suspects)} suspects, {len(review.people.by_id)} people"
-        say(f"{found}. {review.note}".rstrip())
+    with open_socket(port) as sock:
+        tokens = SessionTokens(sock.getsockname()[1])
+        review = open_review(params, suspects, reviewer(name), tokens)
+        counts = f"review: {len(review.suspects)} suspects, {len(review.people.by_id)} people"
+        say(f"{counts}. {review.note}".rstrip())
         say("review: open this address in a browser on this machine; Ctrl-C ends it")
-        print(keys.address, flush=True)
+        print(tokens.address, flush=True)
         if not no_browser and _has_screen():
-            webbrowser.open(keys.address)
-        serve(review, keys, sock)
-    made = review.decisions.made
-    say(f"\nreview: closed; {made} decision{'' if made == 1 else 's'} written in this session.")
+            webbrowser.open(tokens.address)
+        serve(review, tokens, sock)
+    written = review.decisions.written
+    say(f"\nreview: closed; {written} decision{'' if written == 1 else 's'} written in this session.")
 
 
 def _has_screen() -> bool:
-    """Whether a browser can show up; without a screen, Python would start one inside the terminal."""
+    """Whether a graphical browser can open; without a screen, Python would start a text browser."""
     return sys.platform != "linux" or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -1,9 +1,8 @@
 """Runs a file of variants as DVC experiments and compares them, e.g. examples/sweeps/teams.yaml.
 
-Without --run the experiments are queued for `dvc queue start`. With --run they run one after another, each
-in a temporary copy so that the workspace stays as it is, and are then compared; Ctrl-C stops, and the same
-command goes on where it stopped. Experiments of this commit with the same params are never run again. How
-to write such a file stands in cleanplate/experiments/sweep.py.
+Without --run, queues the experiments for `dvc queue start`. With --run, runs them one after another, each in
+a temporary copy of the workspace, and then compares them; after Ctrl-C, the same command resumes. Experiments
+of this commit with the same params never run again. cleanplate/experiments/sweep.py describes the file.
 
     cleanplate sweep examples/sweeps/teams.yaml --dry-run
     cleanplate sweep examples/sweeps/teams.yaml --run
@@ -17,19 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from cleanplate.experiments.runs import Bench
+    from cleanplate.experiments.runs import ExperimentRunner
     from cleanplate.experiments.sweep import Sweep
 
 
 def main(
     file: Annotated[Path, typer.Argument(help="The sweep, a YAML file.")],
-    run: Annotated[bool, typer.Option("--run", help="Run what is missing now, then compare.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Run missing experiments, then compare.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the commands.")] = False,
     replace: Annotated[
         bool,
-        typer.Option(
-            "--replace", help="Remove and redo experiments whose code or params have changed since."
-        ),
+        typer.Option("--replace", help="Remove and rerun experiments with outdated code or params."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     plot: Annotated[Path, typer.Option(help="Where to draw the comparison.")] = Path("reports/compare.png"),
@@ -37,7 +34,7 @@ def main(
     import shlex
     import sys
 
-    from cleanplate.experiments.runs import Bench
+    from cleanplate.experiments.runs import ExperimentRunner
     from cleanplate.integrity.dvc_records import absent_outputs
     from pipeline.runtime.errors import UserError
     from pipeline.runtime.progress import say
@@ -45,28 +42,28 @@ def main(
     sweep, params = _read(file)
     for line in sweep.skipped:
         say(line)
-    bench = Bench.here(params, sweep.experiments, sweep.stages)
-    todo, there = bench.sort(sweep.experiments, replace and not dry_run, dry_run)
+    runner = ExperimentRunner.for_workspace(params, sweep.experiments, sweep.stages)
+    todo, done = runner.split_by_state(sweep.experiments, replace and not dry_run, dry_run)
     if dry_run:
         for name in todo:
-            print(shlex.join(["dvc", *bench.command(name, sweep.experiments[name], queue=not run)]))
+            print(shlex.join(["dvc", *runner.command(name, sweep.experiments[name], queue=not run)]))
         return
     if todo and (absent := absent_outputs(Path())):
         say(f"note: {absent}")
     if not run:
-        bench.queue({name: sweep.experiments[name] for name in todo})
+        runner.queue({name: sweep.experiments[name] for name in todo})
         say(f"{len(todo)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")
         return
-    failed = bench.run({name: sweep.experiments[name] for name in todo})
-    there |= {name: name for name in todo if name not in failed}
-    pairs = [(there[a], there[b]) for a, b in sweep.pairs if a in there and b in there]
+    failed = runner.run({name: sweep.experiments[name] for name in todo})
+    done |= {name: name for name in todo if name not in failed}
+    pairs = [(done[a], done[b]) for a, b in sweep.pairs if a in done and b in done]
     if pairs:
-        _compare(pairs, bench, json, plot)
+        _compare(pairs, runner, json, plot)
     if failed:
         raise UserError(
             f"{len(failed)} of {len(sweep.experiments)} experiments failed and are not compared",
             got=", ".join(failed),
-            fix="see their output above, mend it, and run the same command again",
+            fix="see their output above, fix the cause, and run the same command again",
         )
     if not pairs:
         say("nothing to compare: the sweep has one experiment")
@@ -91,8 +88,10 @@ def _read(file: Path) -> tuple[Sweep, dict[str, Any]]:
     return plan(document, file.stem, params), params
 
 
-def _compare(pairs: list[tuple[str, str]], bench: Bench, json: bool, plot: Path) -> None:
-    from cleanplate.commands.compare import tell
-    from cleanplate.comparison.compare import Options, compared
+def _compare(pairs: list[tuple[str, str]], runner: ExperimentRunner, json: bool, plot: Path) -> None:
+    from cleanplate.commands.compare import print_comparison
+    from cleanplate.comparison.compare import Options, compare_revisions
 
-    tell(compared(pairs, Options(), bench.commits()), people=False, json=json, plot=plot)
+    print_comparison(
+        compare_revisions(pairs, Options(), runner.commits()), people=False, json=json, plot=plot
+    )

@@ -1,10 +1,9 @@
-"""Makes one answer out of several: a hard vote over submissions, or a soft one over probabilities.
+"""Combines several submissions: a hard vote over classes, or a soft one over probabilities.
 
-Voters are submission files (ImageID,ans; for a soft vote ImageID,p0 … p17, as `predict` writes them to
-reports/submission_probabilities.csv), predictions (.parquet), or experiments, tags, commits and `workspace`,
-of which the submission is taken, or with --validation the predictions about validation photos.
-What comes out of the latter can be named to `cleanplate compare`, which tells whether voting together
-helps.
+Voters are submission files (ImageID,ans; for a soft vote ImageID,p0 … p17, as in
+reports/submission_probabilities.csv), predictions (.parquet), or experiments, tags, commits and `workspace`.
+For these it takes the submission, or with --validation the validation predictions. `cleanplate compare`
+accepts a vote over predictions and shows whether it helps.
 
     cleanplate vote first.csv second.csv third.csv --out reports/vote.csv
     cleanplate vote base focal age-soft --soft --out reports/vote.csv
@@ -34,14 +33,14 @@ def main(
 ) -> None:
     import numpy as np
 
-    from cleanplate.comparison.submission import PROBABILITIES, lined_up
+    from cleanplate.comparison.submission import PROBABILITIES, align_rows
     from pipeline.evaluate.vote import hard_vote
     from pipeline.io.tables import write_csv, write_table
     from pipeline.runtime.errors import UserError
     from pipeline.runtime.progress import say
 
     if len(set(voters)) < len(voters) or len(voters) < 2:
-        raise UserError("a vote takes two or more different voters", got=", ".join(voters))
+        raise UserError("a vote needs at least two different voters", got=", ".join(voters))
     shares = _weights(weights, len(voters))
     ballots = {name: _ballot(name, validation, soft) for name in voters}
     kinds = {name: "image" if "image" in table else "ImageID" for name, table in ballots.items()}
@@ -53,7 +52,7 @@ def main(
         )
     key = kinds[voters[0]]
     answer = "predicted" if key == "image" else "ans"
-    ballots = lined_up(ballots, key)
+    ballots = align_rows(ballots, key)
     result = ballots[voters[0]].copy()
     if soft:
         mean = _soft(ballots, shares)
@@ -109,9 +108,9 @@ def _soft(ballots: dict[str, Any], shares: Any) -> Any:
     without = [name for name, b in ballots.items() if any(c not in b for c in PROBABILITIES)]
     if without:
         raise UserError(
-            "a soft vote takes probabilities (p0 … p17)",
+            "a soft vote needs probabilities (p0 … p17)",
             got=f"none in {', '.join(without)}",
-            fix="leave out --soft, or name what has them: reports/submission_probabilities.csv of a run, "
+            fix="omit --soft, or name files that have them: reports/submission_probabilities.csv of a run, "
             "a revision, or predictions (.parquet)",
         )
     return soft_vote(

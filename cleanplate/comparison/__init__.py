@@ -1,1 +1,1 @@
-"""Did it help? Paired tests between two sets of predictions, and how they are told."""
+"""Did it help? Paired tests between two sets of predictions, and their presentation."""

@@ -1,4 +1,4 @@
-"""What a new submission will probably score, from how it agrees with one whose score is known.
+"""Estimates the score of a new submission from its agreement with a scored one.
 
 Both answer the same N photos. They agree on a share g; on the rest, d = 1 − g, the old one is right in a
 share u, the new one in a share v, neither in w = 1 − u − v. Where they agree, both are right in a share r.
@@ -29,7 +29,7 @@ from pipeline import seeds
 from pipeline.evaluate import bootstrap, metrics
 from pipeline.labels import CLASSES
 
-FLAT = (1.0, 1.0, 1.0)
+FLAT_PRIOR = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -59,28 +59,26 @@ def forecast(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Forecast]:
-    """`{"accuracy": …, "macro_f1": …}` of the new submission; macro_f1 only where it is known of the old one.
+    """`{"accuracy": …, "macro_f1": …}` of the new submission; macro_f1 only if the old one's is known.
 
     Args:
         known, new: int [N], classes 0-17, of the same photos.
-        accuracy, macro_f1: scores of the known one in [0, 1]; without an accuracy, one is found that fits
-            macro_f1.
-        evidence: labelled cases in which these two models disagreed and the old one, the new one, neither
-            was right.
+        accuracy, macro_f1: scores of the old submission in [0, 1]; a missing accuracy is fitted to macro_f1.
+        evidence: labelled cases where the models disagree: the old one, the new one, neither one right.
         draws, seed: of the simulation.
     """
     random = seeds.generator(seed, "agreement")
     if accuracy is None:
         if macro_f1 is None:
             raise ValueError("accuracy or macro_f1 must be known")
-        accuracy = _fitting_accuracy(known, new, macro_f1, seed)
+        accuracy = _fit_accuracy(known, new, macro_f1, seed)
     share = float((known != new).mean())
-    shares = drawn_shares(accuracy, 1 - share, evidence, draws, random)
-    found = {"accuracy": _forecast(accuracy + share * (shares.v - shares.u))}
+    shares = sample_shares(accuracy, 1 - share, evidence, draws, random)
+    scores = {"accuracy": _forecast(accuracy + share * (shares.v - shares.u))}
     if macro_f1 is not None:
         gains = [_gain(_truth(known, new, r, u, v, random), known, new) for r, u, v in _rows(shares)]
-        found["macro_f1"] = _forecast(macro_f1 + np.array(gains))
-    return found
+        scores["macro_f1"] = _forecast(macro_f1 + np.array(gains))
+    return scores
 
 
 def disagreements(
@@ -88,20 +86,20 @@ def disagreements(
 ) -> tuple[float, float, float]:
     """Evidence from labelled photos: how often the old, the new, neither model is right where they differ.
 
-    The photos of a person on which they differ count as one case together, since they resemble each other.
+    Photos of one person count as one case, since they resemble each other.
 
     Args:
         truth, known, new: int [N], classes 0-17.
         person: str [N].
     """
     rows = np.flatnonzero(known != new)
-    _, who, photos = np.unique(person[rows], return_inverse=True, return_counts=True)
-    case = 1.0 / photos[who]
-    old, fresh = (float(case[answers[rows] == truth[rows]].sum()) for answers in (known, new))
-    return old, fresh, float(case.sum()) - old - fresh
+    _, person_of, photos = np.unique(person[rows], return_inverse=True, return_counts=True)
+    weight = 1.0 / photos[person_of]
+    old, fresh = (float(weight[answers[rows] == truth[rows]].sum()) for answers in (known, new))
+    return old, fresh, float(weight.sum()) - old - fresh
 
 
-def drawn_shares(
+def sample_shares(
     accuracy: float,
     agreement: float,
     evidence: tuple[float, float, float],
@@ -109,17 +107,17 @@ def drawn_shares(
     random: np.random.Generator,
 ) -> Shares:
     """Draws of (r, u, v) from the Dirichlet, cut off at what `accuracy` and the assumptions allow."""
-    old, fresh, neither = (f + e for f, e in zip(FLAT, evidence, strict=True))
+    old, fresh, neither = (f + e for f, e in zip(FLAT_PRIOR, evidence, strict=True))
     d = 1 - agreement
     if d == 0:
         return Shares(np.full(draws, accuracy), np.zeros(draws), np.zeros(draws))
-    least = max(0.0, (accuracy - agreement) / d)
-    u = _beta_between(old, fresh + neither, least, accuracy, random.random(8 * draws))
+    min_u = max(0.0, (accuracy - agreement) / d)
+    u = _beta_between(old, fresh + neither, min_u, accuracy, random.random(8 * draws))
     r = np.clip((accuracy - d * u) / agreement, 0, 1) if agreement else np.ones_like(u)
-    most = np.minimum(1.0, r / np.maximum(1 - u, 1e-12))  # v ≤ r, as a share of what u leaves over
-    weight = special.betainc(fresh, neither, most)
+    max_v = np.minimum(1.0, r / np.maximum(1 - u, 1e-12))  # v ≤ r, as a share of what u leaves over
+    weight = special.betainc(fresh, neither, max_v)
     kept = random.choice(len(u), size=draws, p=weight / weight.sum())
-    v = (1 - u[kept]) * _beta_between(fresh, neither, 0.0, most[kept], random.random(draws))
+    v = (1 - u[kept]) * _beta_between(fresh, neither, 0.0, max_v[kept], random.random(draws))
     return Shares(r[kept], u[kept], v)
 
 
@@ -128,8 +126,8 @@ def _beta_between(
 ) -> np.ndarray:
     """Draws of Beta(a, b) between two bounds, by its inverse distribution function."""
     start, end = special.betainc(a, b, low), special.betainc(a, b, high)
-    found = special.betaincinv(a, b, start + (end - start) * uniform)
-    return np.clip(found, low, high)
+    samples = special.betaincinv(a, b, start + (end - start) * uniform)
+    return np.clip(samples, low, high)
 
 
 def _rows(shares: Shares) -> np.ndarray:
@@ -139,9 +137,9 @@ def _rows(shares: Shares) -> np.ndarray:
 def _truth(
     known: np.ndarray, new: np.ndarray, r: float, u: float, v: float, random: np.random.Generator
 ) -> np.ndarray:
-    """int64 [N]: true classes of which exactly these shares (rounded) are answered rightly."""
+    """int64 [N]: simulated true classes that give exactly these shares (rounded) of right answers."""
     use = np.bincount(known, minlength=CLASSES) + np.bincount(new, minlength=CLASSES)
-    truth = _another(known, new, use / use.sum(), random)
+    truth = _other_class(known, new, use / use.sum(), random)
     same, differ = (random.permutation(np.flatnonzero(where)) for where in (known == new, known != new))
     right = same[: round(r * len(same))]
     truth[right] = known[right]
@@ -151,8 +149,10 @@ def _truth(
     return truth
 
 
-def _another(known: np.ndarray, new: np.ndarray, use: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """int64 [N]: a class that neither answered, drawn by `use` [18]."""
+def _other_class(
+    known: np.ndarray, new: np.ndarray, use: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """int64 [N]: a random class that neither submission chose, with probabilities `use` [18]."""
     chance = np.tile(use + 1e-9, (len(known), 1))
     rows = np.arange(len(known))
     chance[rows, known] = 0
@@ -169,12 +169,12 @@ def _macro_f1(truth: np.ndarray, answers: np.ndarray) -> float:
     return float(metrics.macro_f1(metrics.confusion(truth, answers)))
 
 
-def _fitting_accuracy(known: np.ndarray, new: np.ndarray, macro_f1: float, seed: int) -> float:
-    """The accuracy whose simulated macro-F1 of the known submission is `macro_f1`."""
+def _fit_accuracy(known: np.ndarray, new: np.ndarray, macro_f1: float, seed: int) -> float:
+    """The accuracy that gives the known submission a simulated macro-F1 of `macro_f1`."""
 
     def simulated(accuracy: float) -> float:
         random = seeds.generator(seed, "fitting accuracy")
-        shares = drawn_shares(accuracy, float((known == new).mean()), (0, 0, 0), 20, random)
+        shares = sample_shares(accuracy, float((known == new).mean()), (0, 0, 0), 20, random)
         return float(
             np.mean([_macro_f1(_truth(known, new, r, u, v, random), known) for r, u, v in _rows(shares)])
         )

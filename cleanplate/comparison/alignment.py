@@ -14,14 +14,14 @@ COLUMNS = ("image", "person", "true_class", "predicted")
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """N photos, sorted by name, that every model has answered.
+class AlignedPredictions:
+    """N photos, sorted by name, with every model's predictions.
 
     Args:
         image, person: str [N].
         truth: int64 [N], classes 0-17, the same for every model.
         predicted: int64 [N] per model.
-        notes: sentences about what was left out or relabelled, for the reader of the result.
+        notes: sentences about omitted or relabelled photos.
     """
 
     image: np.ndarray
@@ -35,16 +35,16 @@ class Aligned:
         return len(np.unique(self.person))
 
 
-def aligned(
+def align(
     tables: Mapping[str, pd.DataFrame], truth: pd.DataFrame | None = None, truth_name: str = ""
-) -> Aligned:
+) -> AlignedPredictions:
     """The photos that all `tables` have in common.
 
     Args:
         tables: predictions (`COLUMNS`) by the name of the model.
-        truth: `image, true_class` to score all of them by; None: those of the first table. Facts are
-            corrected for everyone: two models scored by different labels could not be compared.
-        truth_name: what the reader knows `truth` as.
+        truth: `image, true_class` for scoring all models; None: those of the first table. Models scored by
+            different labels would not be comparable.
+        truth_name: name of `truth` for messages.
 
     Raises:
         UserError: a photo occurs twice, or no photo is common to all.
@@ -58,12 +58,10 @@ def aligned(
     if len(kept) < len(common):
         notes.append(f"{len(common) - len(kept)} photos are not in the labels of {name} and are left out")
     if len(kept) == 0:
-        raise UserError(
-            "no photo is in both the predictions and the labels", got=name, fix="name other --labels"
-        )
+        raise UserError("predictions and labels have no photo in common", got=name, fix="name other --labels")
     true_class = labels["true_class"].loc[kept].to_numpy(np.int64)
     notes += _relabelled(indexed, kept, true_class, name)
-    return Aligned(
+    return AlignedPredictions(
         kept.to_numpy(str),
         indexed[first]["person"].loc[kept].to_numpy(str),
         true_class,
@@ -126,8 +124,8 @@ def _relabelled(
     return notes
 
 
-def flipped_people(data: Aligned, reference: str, variant: str) -> pd.DataFrame:
-    """`person, photos, mended, broken, other` of people with a flip, those who gain or lose most first.
+def flipped_people(data: AlignedPredictions, reference: str, variant: str) -> pd.DataFrame:
+    """`person, photos, mended, broken, other` of people with changed predictions, largest net change first.
 
     `mended`: wrong under the reference, right under the variant; `broken`: the other way round; `other`:
     wrong under both, differently.

@@ -1,4 +1,4 @@
-"""A comparison as a forest plot: per variant its paired difference and interval; zero is the line to beat."""
+"""A comparison as a forest plot: paired difference and interval per variant, against a line at zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLOURS = {
     "better": "#1b7837",
     "worse": "#b2182b",
     "cannot tell": "#5e5e5e",
-}  # apart also for the colour-blind
+}  # distinguishable for the colour-blind
 PANELS = {
     "macro_f1": "macro-F1",
     "mask.macro_f1": "mask F1",
@@ -55,5 +55,5 @@ def draw(comparison: Comparison, path: Path) -> None:
 
 
 def _label(pair: Pair, pairs: list[Pair]) -> str:
-    alone = len({p.reference for p in pairs}) == 1
-    return pair.variant if alone else f"{pair.variant} − {pair.reference}"
+    single = len({p.reference for p in pairs}) == 1
+    return pair.variant if single else f"{pair.variant} − {pair.reference}"

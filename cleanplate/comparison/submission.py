@@ -1,7 +1,4 @@
-"""Submissions, `ImageID,ans`, and probabilities, `ImageID,p0 … p17`.
-
-Read from whoever wrote them, and lined up with each other.
-"""
+"""Reads and aligns submissions, `ImageID,ans`, and probabilities, `ImageID,p0 … p17`."""
 
 from __future__ import annotations
 
@@ -10,32 +7,33 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline.dataset.csv_reading import read_rows
+from pipeline.dataset.user_csv import read_rows
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import Problems
 
 PROBABILITIES = tuple(f"p{c}" for c in range(CLASSES))
-SLACK = 1e-3  # of a sum of probabilities, after rounding
+TOLERANCE = 1e-3  # of a sum of probabilities, after rounding
 
 
 def read_submission(data: bytes, where: str) -> pd.DataFrame:
     """`ImageID` (str), `ans` (int64, 0-17), in the order of the file.
 
     Raises:
-        Problems: no such table; every answer that is no class and every ImageID that occurs twice, with its
-            line.
+        Problems: not such a table; lists invalid answers and duplicate ImageIDs with their lines.
     """
     rows = read_rows(data, where, ["ImageID", "ans"])
     wrong: list[str] = []
-    seen: dict[str, int] = {}
+    first_line: dict[str, int] = {}
     for row in rows:
-        if row["ImageID"] in seen:
-            wrong.append(f"line {row.line}: {row['ImageID']} was answered in line {seen[row['ImageID']]}")
-        seen.setdefault(row["ImageID"], row.line)
+        if row["ImageID"] in first_line:
+            wrong.append(
+                f"line {row.line}: {row['ImageID']} was answered in line {first_line[row['ImageID']]}"
+            )
+        first_line.setdefault(row["ImageID"], row.line)
         if not (row["ans"].isascii() and row["ans"].isdigit() and int(row["ans"]) < CLASSES):
             wrong.append(f"line {row.line}: ans is {row['ans']!r}; allowed: 0 to {CLASSES - 1}")
     if wrong or not rows:
-        raise Problems(f"{where} is no submission", wrong or ["it has no rows"], fix="correct the table")
+        raise Problems(f"{where} is not a submission", wrong or ["it has no rows"], fix="correct the table")
     return pd.DataFrame(
         {"ImageID": [r["ImageID"] for r in rows], "ans": np.array([int(r["ans"]) for r in rows], np.int64)}
     )
@@ -45,48 +43,49 @@ def read_probabilities(data: bytes, where: str) -> pd.DataFrame:
     """`ImageID` (str), `p0 … p17` (float64) and `ans` (int64, the likeliest), in the order of the file.
 
     Raises:
-        Problems: no such table; every row whose 18 numbers are no probabilities and every ImageID that occurs
-            twice, with its line.
+        Problems: not such a table; lists invalid probabilities and duplicate ImageIDs with their lines.
     """
     rows = read_rows(data, where, ["ImageID", *PROBABILITIES])
     wrong: list[str] = []
-    seen: dict[str, int] = {}
+    first_line: dict[str, int] = {}
     table = np.zeros((len(rows), CLASSES))
     for number, row in enumerate(rows):
-        if row["ImageID"] in seen:
-            wrong.append(f"line {row.line}: {row['ImageID']} was answered in line {seen[row['ImageID']]}")
-        seen.setdefault(row["ImageID"], row.line)
+        if row["ImageID"] in first_line:
+            wrong.append(
+                f"line {row.line}: {row['ImageID']} was answered in line {first_line[row['ImageID']]}"
+            )
+        first_line.setdefault(row["ImageID"], row.line)
         try:
             table[number] = [float(row[column]) for column in PROBABILITIES]
         except ValueError as e:
             wrong.append(f"line {row.line}: {e}")
             continue
-        if not (table[number] >= 0).all() or abs(table[number].sum() - 1) > SLACK:
-            wrong.append(f"line {row.line}: p0 to p17 are no probabilities: each ≥ 0, their sum 1")
+        if not (table[number] >= 0).all() or abs(table[number].sum() - 1) > TOLERANCE:
+            wrong.append(f"line {row.line}: p0 to p17 are not probabilities: each ≥ 0, their sum 1")
     if wrong or not rows:
         raise Problems(
-            f"{where} holds no probabilities", wrong or ["it has no rows"], fix="correct the table"
+            f"{where} has invalid probabilities", wrong or ["it has no rows"], fix="correct the table"
         )
     answers = pd.DataFrame(table, columns=list(PROBABILITIES))
     answers.insert(0, "ImageID", [row["ImageID"] for row in rows])
     return answers.assign(ans=table.argmax(axis=1).astype(np.int64))
 
 
-def lined_up(tables: Mapping[str, pd.DataFrame], key: str) -> dict[str, pd.DataFrame]:
+def align_rows(tables: Mapping[str, pd.DataFrame], key: str) -> dict[str, pd.DataFrame]:
     """The tables with their rows in the order of the first.
 
     Raises:
-        Problems: they are not about the same photos; lists which photo is missing where.
+        Problems: they have different photos; lists the missing ones.
     """
     first_name, first = next(iter(tables.items()))
     wanted = pd.Index(first[key])
     wrong: list[str] = []
     for name, table in tables.items():
-        found = pd.Index(table[key])
-        wrong += [f"{name} lacks {photo}" for photo in wanted.difference(found)]
-        wrong += [f"{first_name} lacks {photo}, which {name} has" for photo in found.difference(wanted)]
+        names = pd.Index(table[key])
+        wrong += [f"{name} lacks {photo}" for photo in wanted.difference(names)]
+        wrong += [f"{first_name} lacks {photo}, which {name} has" for photo in names.difference(wanted)]
     if wrong:
         raise Problems(
-            "these are not about the same photos", wrong, most=20, fix="use answers to one set of photos"
+            "these files have different photos", wrong, max_shown=20, fix="use answers to one set of photos"
         )
     return {name: t.set_index(key).loc[wanted].reset_index() for name, t in tables.items()}

@@ -1,4 +1,4 @@
-"""The comparison as tables: drawn on a terminal, plain aligned columns elsewhere."""
+"""Prints the comparison as tables: with borders on a terminal, as plain columns elsewhere."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ TITLES = {
     "age.macro_f1": "age F1",
 }
 COLOURS = {"better": "green", "worse": "red", "cannot tell": "yellow"}
-FLIPS_SHOWN = 20
+MAX_FLIPS = 20
 
 
-def show(told: dict[str, Any], people: bool) -> None:
-    """Prints what `as_json` gave, for people."""
-    _print(f"{told['people']} people, {told['photos']} photos; intervals 95 %, bootstrapped over people")
-    rows = [[name, *[_with_interval(scores[s]) for s in TITLES]] for name, scores in told["scores"].items()]
+def print_tables(result: dict[str, Any], people: bool) -> None:
+    """Prints the result of `as_json` as tables."""
+    _print(f"{result['people']} people, {result['photos']} photos; intervals 95 %, bootstrapped over people")
+    rows = [[name, *[_with_interval(scores[s]) for s in TITLES]] for name, scores in result["scores"].items()]
     _table(["", *TITLES.values()], rows)
     _print("\nDifferences, paired on the same people; p corrected (Holm) for the number of comparisons")
-    rows = [_difference_row(pair) for pair in told["pairs"]]
-    costs = any(pair["cost"] for pair in told["pairs"])
+    rows = [_difference_row(pair) for pair in result["pairs"]]
+    costs = any(pair["cost"] for pair in result["pairs"])
     _table(
         [
             "variant",
@@ -38,13 +38,13 @@ def show(told: dict[str, Any], people: bool) -> None:
         [row if costs else row[:-1] for row in rows],
     )
     _print("")
-    for pair in told["pairs"]:
+    for pair in result["pairs"]:
         _print(pair["sentence"], COLOURS[pair["verdict"]])
         for line in _what_differs(pair):
             _print(f"    {line}")
         if people:
             _flips(pair)
-    for note in told["notes"]:
+    for note in result["notes"]:
         _print(f"note: {note}")
 
 
@@ -88,15 +88,17 @@ def _what_differs(pair: dict[str, Any]) -> list[str]:
 def _flips(pair: dict[str, Any]) -> None:
     people = pair["flipped_people"]
     if not people:
-        _print("    nobody's predictions flip")
+        _print("    no predictions change")
         return
-    _print(f"    {len(people)} people whose predictions flip (mended: wrong → right; broken: right → wrong):")
+    _print(
+        f"    {len(people)} people with changed predictions (mended: wrong → right; broken: right → wrong):"
+    )
     rows = [
-        [str(p[k]) for k in ("person", "photos", "mended", "broken", "other")] for p in people[:FLIPS_SHOWN]
+        [str(p[k]) for k in ("person", "photos", "mended", "broken", "other")] for p in people[:MAX_FLIPS]
     ]
     _table(["person", "photos", "mended", "broken", "other"], rows)
-    if len(people) > FLIPS_SHOWN:
-        _print(f"    … and {len(people) - FLIPS_SHOWN} more (--json lists all)")
+    if len(people) > MAX_FLIPS:
+        _print(f"    … and {len(people) - MAX_FLIPS} more (--json lists all)")
 
 
 def _print(text: str, colour: str | None = None) -> None:

@@ -1,7 +1,7 @@
-"""Did it help? Variants against their references on the same people, corrected for how many were tried.
+"""Did it help? Variants against references on the same people, corrected for multiple comparisons.
 
-The answer holds for these trained models on other people like these. Another `train.seed` gives another
-model: to judge a recipe rather than one training of it, compare runs over several seeds.
+The answer holds for these trained models on similar people. Another `train.seed` gives another model: to
+judge a recipe rather than one training run, compare several seeds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleanplate.comparison import paired
-from cleanplate.comparison.alignment import Aligned
+from cleanplate.comparison.alignment import AlignedPredictions
 from cleanplate.comparison.paired import ALPHA, NAMES, Difference
 from pipeline.evaluate import bootstrap, metrics
 from pipeline.evaluate.multiple_tests import holm
@@ -28,9 +28,9 @@ class Pair:
         differences: by name of the score (`paired.NAMES`), variant minus reference.
         p_corrected: Holm-corrected over all pairs of the comparison, by name of the score.
         verdict: `better`, `worse` or `cannot tell`, from the corrected p-value of macro-F1.
-        changed: photos whose answer differs.
-        needed: about how many people would settle it; None where no answer makes a difference.
-        smallest: the true difference in macro-F1 that this many people would show in 4 of 5 studies.
+        changed: number of photos with another predicted class.
+        needed: people needed for 80 % power; None if the difference is 0.
+        smallest: the true difference in macro-F1 that this many people detect with 80 % power.
     """
 
     reference: str
@@ -55,7 +55,11 @@ class Comparison:
 
 
 def compare(
-    data: Aligned, pairs: Sequence[tuple[str, str]], draws: int = 2000, swaps: int = 5000, seed: int = 0
+    data: AlignedPredictions,
+    pairs: Sequence[tuple[str, str]],
+    draws: int = 2000,
+    swaps: int = 5000,
+    seed: int = 0,
 ) -> Comparison:
     """Scores every model of `data` and tests every (reference, variant) of `pairs`.
 
@@ -74,43 +78,47 @@ def compare(
         scores[name] = {score: all_scores[score] for score in NAMES}
     found = [paired.differences(by_person[a], by_person[b], draws, swaps, seed) for a, b in pairs]
     p = np.array([[d[name].p for name in NAMES] for d in found]).reshape(len(found), len(NAMES))
-    fair = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
+    corrected = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
     results = [
         _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)))
-        for (a, b), d, row in zip(pairs, found, fair, strict=True)
+        for (a, b), d, row in zip(pairs, found, corrected, strict=True)
     ]
     return Comparison(data.people, len(data.image), scores, results, data.notes)
 
 
 def _pair(
-    data: Aligned, reference: str, variant: str, found: dict[str, Difference], p_corrected: dict[str, float]
+    data: AlignedPredictions,
+    reference: str,
+    variant: str,
+    differences: dict[str, Difference],
+    p_corrected: dict[str, float],
 ) -> Pair:
-    headline = found[HEADLINE]
+    headline = differences[HEADLINE]
     verdict = "cannot tell"
     if p_corrected[HEADLINE] < ALPHA:
         verdict = "better" if headline.value > 0 else "worse"
     return Pair(
         reference,
         variant,
-        found,
+        differences,
         p_corrected,
         verdict,
         int((data.predicted[reference] != data.predicted[variant]).sum()),
         paired.people_needed(headline, data.people),
-        paired.smallest_seen(headline),
+        paired.detectable_difference(headline),
     )
 
 
-def sentence(pair: Pair, people: int) -> str:
+def format_verdict(pair: Pair, people: int) -> str:
     """The verdict in words."""
     d = pair.differences[HEADLINE]
-    seen = f"macro-F1 {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}) against {pair.reference}"
+    scores = f"macro-F1 {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}) against {pair.reference}"
     if pair.changed == 0:
         same = f"every answer is the same as that of {pair.reference}"
         return f"{pair.variant}: cannot tell at {people} people: {same}"
     if pair.verdict != "cannot tell":
         return (
-            f"{pair.variant}: {pair.verdict} at {people} people: {seen}, p {_p(pair.p_corrected[HEADLINE])}"
+            f"{pair.variant}: {pair.verdict} at {people} people: {scores}, p {_p(pair.p_corrected[HEADLINE])}"
         )
     why = ""
     if d.p < ALPHA:
@@ -123,7 +131,7 @@ def sentence(pair: Pair, people: int) -> str:
         more = f"{people} people show a difference of this size in about 4 of 5 such studies"
     else:
         more = f"if the difference is what it looks like, about {pair.needed} people would show it"
-    return f"{pair.variant}: cannot tell at {people} people: {seen}{why}; {more}"
+    return f"{pair.variant}: cannot tell at {people} people: {scores}{why}; {more}"
 
 
 def _p(value: float) -> str:

@@ -1,1 +1,1 @@
-"""Lists of label corrections in and out of the project."""
+"""Imports and exports lists of label corrections."""

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from cleanplate.corrections.diff import TableDiff
-from cleanplate.corrections.importer import Imported, Importer
-from cleanplate.corrections.photo_lists import photo_values
-from cleanplate.corrections.renames import renames
+from cleanplate.corrections.importer import Importer, ImportResult
+from cleanplate.corrections.photo_lists import read_photo_values
+from cleanplate.corrections.renames import read_renames
 from pipeline.dataset.corrections import read_corrections
-from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
+from pipeline.dataset.corrections_table import (
+    CorrectionRow,
+    ReviewedLabel,
+    find_contradictions,
+    format_entries,
+    read_entries,
+)
 from pipeline.io.atomic import write_text
 from pipeline.params import load_params
 from pipeline.runtime.errors import Problems, UserError, printable
@@ -27,20 +33,20 @@ LOCK = Path(".cache/locks/corrections.lock")  # whoever writes the two tables ho
 COLUMNS = ["image", "split", "person", "gender", "age", "mask"]
 
 
-def tables_of(params: Path) -> tuple[Path, Path]:
-    """Where the corrections and the reviewed labels are."""
+def table_paths(params: Path) -> tuple[Path, Path]:
+    """Paths of the corrections and of the reviewed labels."""
     corrections = Path(load_params(params).relabel.corrections)
     return corrections, corrections.with_name("reviewed.csv")
 
 
-def labels() -> pd.DataFrame:
-    """The photos to train on, as the data folder labels them."""
+def read_labels() -> pd.DataFrame:
+    """The training photos with the data folder's labels."""
     index = INDEX.read(*COLUMNS)
     return index[index["split"] == "train"].reset_index(drop=True)
 
 
-def bytes_of(path: Path) -> bytes:
-    """What the file holds; a table that is not there yet has no rows."""
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; empty if it does not exist yet."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -49,84 +55,87 @@ def bytes_of(path: Path) -> bytes:
         raise UserError("the table cannot be read", where=path, got=e.strerror) from e
 
 
-def entries_of(path: Path) -> list[tuple[int, Entry]]:
-    """The rows of a table of corrections that must be there."""
+def read_table(path: Path) -> list[tuple[int, CorrectionRow]]:
+    """The rows of an existing table of corrections."""
     if not path.exists():
         raise UserError("the table of corrections is missing", where=path)
-    return read_entries(Entry, bytes_of(path), str(path))
+    return read_entries(CorrectionRow, read_bytes(path), str(path))
 
 
-def checked(corrections: Path, reviewed: Path, table: pd.DataFrame) -> str:
-    """One sentence about two tables that are right.
+def check_tables(corrections: Path, reviewed: Path, table: pd.DataFrame) -> str:
+    """Checks both tables; returns one sentence about them.
 
     Raises:
-        Problems: everything that is wrong with them.
+        Problems: every fault in them.
     """
-    rows = read_entries(Entry, bytes_of(corrections), str(corrections))
-    kept = read_entries(Kept, bytes_of(reviewed), str(reviewed))
+    rows = read_entries(CorrectionRow, read_bytes(corrections), str(corrections))
+    confirmed = read_entries(ReviewedLabel, read_bytes(reviewed), str(reviewed))
     wrong: list[str] = []
-    found = []
+    parsed = []
     try:
-        found = read_corrections(
-            bytes_of(corrections) or b"person,image,field,old,new\n", str(corrections), table
+        parsed = read_corrections(
+            read_bytes(corrections) or b"person,image,field,old,new\n", str(corrections), table
         )
     except Problems as e:
         wrong += e.problems
-    wrong += keeps_contradicted(kept, found, str(reviewed), str(corrections))
+    wrong += find_contradictions(confirmed, parsed, str(reviewed), str(corrections))
     if wrong:
-        raise Problems("the corrections do not fit the data", wrong, fix="mend these rows, then check again")
-    photos = len({c.image for c in found})
+        raise Problems(
+            "the corrections do not fit the data", wrong, fix="correct these rows, then check again"
+        )
+    photos = len({c.image for c in parsed})
     return (
-        f"{corrections}: {len(rows)} rows about {photos} photos; {reviewed}: {len(kept)} labels kept; all fit"
+        f"{corrections}: {len(rows)} rows about {photos} photos; "
+        f"{reviewed}: {len(confirmed)} labels kept; all fit"
     )
 
 
-def imported(
+def import_lists(
     lists: Sequence[Path], form: str, rule: str | None, source: str | None, table: pd.DataFrame
-) -> Imported:
-    """All lists together.
+) -> ImportResult:
+    """Imports all lists.
 
     Raises:
-        Problems: what is not certain in any of them.
+        Problems: ambiguous or invalid lines of any list.
     """
     if rule and form != "ids":
         raise UserError(f"--rule goes with --form ids, not with --form {form}")
-    total = Imported()
+    total = ImportResult()
     for path in lists:
         if not path.is_file():
             raise UserError("the list is missing", where=path)
         importer = Importer(table, source or path.stem)
         read = {
-            "values": importer.right_values,
-            "photos": partial(photo_values, importer),
-            "renames": partial(renames, importer),
-            "known": importer.known,
+            "values": importer.read_values,
+            "photos": partial(read_photo_values, importer),
+            "renames": partial(read_renames, importer),
+            "known": importer.read_known,
         }
         try:
             one = (
-                importer.ids(bytes_of(path), str(path), rule)
+                importer.read_ids(read_bytes(path), str(path), rule)
                 if form == "ids"
-                else read[form](bytes_of(path), str(path))
+                else read[form](read_bytes(path), str(path))
             )
         except ValueError as e:
             raise UserError(str(e), where="--rule") from e
         for name in ("entries", "contested", "problems"):
             getattr(total, name).extend(getattr(one, name))
-        total.already += one.already
+        total.unchanged += one.unchanged
     if total.problems:
         raise Problems("nothing was imported", total.problems, fix="correct these lines and import again")
     return total
 
 
-def added(path: Path, rows: Sequence[Entry], table: pd.DataFrame) -> str:
-    """Adds rows to a table of corrections, after checking the whole; one sentence about it."""
+def add_rows(path: Path, rows: Sequence[CorrectionRow], table: pd.DataFrame) -> str:
+    """Adds rows to a table of corrections, after checking the whole; returns one sentence about it."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(LOCK, timeout=10):
-            before = [e for _, e in read_entries(Entry, bytes_of(path), str(path))]
+            before = [e for _, e in read_entries(CorrectionRow, read_bytes(path), str(path))]
             known = {(e.person, e.image, e.field, e.old, e.new) for e in before}
             new = {e for e in rows if (e.person, e.image, e.field, e.old, e.new) not in known}
-            text = entries_text(Entry, [*before, *new])
+            text = format_entries(CorrectionRow, [*before, *new])
             read_corrections(text.encode(), f"{path} with the new rows", table)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
@@ -136,7 +145,7 @@ def added(path: Path, rows: Sequence[Entry], table: pd.DataFrame) -> str:
 
 
 def diff_lines(found: TableDiff, first: Path, second: Path) -> list[str]:
-    """`+` only in the second, `-` only in the first, `!` contradicting, and a sum."""
+    """`+` only in the second, `-` only in the first, `!` contradicting, and the totals."""
     lines = [f"+ {_row(e)}" for _, e in found.added] + [f"- {_row(e)}" for _, e in found.removed]
     lines += [
         f"! {_row(a)} ({first} line {m}) against {b.new} ({second} line {n})"
@@ -146,6 +155,6 @@ def diff_lines(found: TableDiff, first: Path, second: Path) -> list[str]:
     return [*map(printable, lines), f"{counts[0]} added, {counts[1]} removed, {counts[2]} contradicting"]
 
 
-def _row(e: Entry) -> str:
+def _row(e: CorrectionRow) -> str:
     who = f"{e.person} {e.image}".strip()
     return f"{who}: drop" if e.field == "drop" else f"{who}: {e.field} {e.old} → {e.new}"

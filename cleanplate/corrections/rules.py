@@ -1,5 +1,5 @@
-"""What is wrong with everybody on a list: `gender:female:male`, `mask:incorrect:worn@incorrect_mask`,
-`swap:incorrect_mask:normal`, `drop`; and the values that such rules and lists hold.
+"""Parses rules, `gender:female:male`, `mask:incorrect:worn@incorrect_mask`, `swap:incorrect_mask:normal`,
+`drop`, and the values in rules and lists.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def read_rule(text: str) -> Rule:
     """Parses a rule.
 
     Raises:
-        ValueError: it is none; with the forms that are allowed.
+        ValueError: not a rule; lists the allowed forms.
     """
-    said, _, photo = text.strip().partition("@")
-    kind, *values = said.split(":")
+    head, _, photo = text.strip().partition("@")
+    kind, *values = head.split(":")
     needs = 0 if kind == "drop" else 2
     if (
         kind not in KINDS
@@ -38,7 +38,7 @@ def read_rule(text: str) -> Rule:
         or (kind == "mask" and not photo)
         or (kind == "swap" and photo)
     ):
-        raise ValueError(f"{text!r} is no rule; allowed: {RULES}")
+        raise ValueError(f"{text!r} is not a rule; allowed: {RULES}")
     rule = Rule(kind, *values, photo=photo)
     if kind in ("gender", "age", "mask"):
         read_value(kind, rule.new, "new")
@@ -46,10 +46,10 @@ def read_rule(text: str) -> Rule:
 
 
 def read_value(field: str, text: str, column: str) -> tuple[str, str]:
-    """A value as the labels write it, and a note about it (or "").
+    """A value as spelled in the labels, and a note about it (or "").
 
     Raises:
-        ValueError: with one sentence that says what is allowed.
+        ValueError: the text lists the allowed values.
     """
     if field not in ("gender", "age", "mask"):
         close = nearest(field, ["gender", "age", "mask", "drop"])
@@ -57,25 +57,25 @@ def read_value(field: str, text: str, column: str) -> tuple[str, str]:
     if not text:
         raise ValueError(f"{column} is empty; field {field} needs it")
     if field == "age":
-        years, note = years_of(text)
+        years, note = parse_years(text)
         return str(years), note
     return (read_gender if field == "gender" else read_mask)(text), ""
 
 
-STAND_INS = dict(zip(AGE_GROUPS, (20, 45, 60), strict=True))
-ALSO = {"≥60": ">=60", ">=60": ">=60", "60+": ">=60", "30–59": "30-59", "<30": "<30"}
+GROUP_AGES = dict(zip(AGE_GROUPS, (20, 45, 60), strict=True))
+ALIASES = {"≥60": ">=60", ">=60": ">=60", "60+": ">=60", "30–59": "30-59", "<30": "<30"}
 
 
-def years_of(text: str) -> tuple[int, str]:
+def parse_years(text: str) -> tuple[int, str]:
     """Years from a cell with years or an age group, and a note (`""` or `20 stands for <30`).
 
     Raises:
-        ValueError: neither; with one sentence that says what is allowed.
+        ValueError: neither; the text lists the allowed values.
     """
     word = text.replace(" ", "")
-    word = ALSO.get(word, word)
-    if word in STAND_INS:
-        return STAND_INS[word], f"{STAND_INS[word]} stands for {word}"
+    word = ALIASES.get(word, word)
+    if word in GROUP_AGES:
+        return GROUP_AGES[word], f"{GROUP_AGES[word]} stands for {word}"
     try:
         return read_age(text), ""
     except ValueError as e:

@@ -1,1 +1,1 @@
-"""DVC experiments and git revisions: what they hold, what they cost, and running a sweep."""
+"""DVC experiments and git revisions: their contents and cost, and running a sweep."""

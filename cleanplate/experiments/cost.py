@@ -1,4 +1,4 @@
-"""What a variant cost, as far as it was recorded: stages run anew, photos that these looked at, seconds."""
+"""The recorded cost of a variant: rerun stages, photos processed, seconds."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from cleanplate.experiments.revisions import Revision
 from pipeline.io.atomic import write_json
 
 SECONDS = Path(".cache/sweeps/seconds.json")
-FOLDER_OF = {  # per stage that goes through photos: the output folder with one file per photo
+PHOTO_FOLDERS = {  # stage -> an output folder with one file per photo
     "detect": "build/images",
     "segment": "build/images",
     "compose": "build/images",
     "synthesize": "build/synthetic",
 }
-TABLES = 2  # in such a folder: the manifest and the table
-SHARDS = "data.shards"  # where it is set, the files of such a folder are shards, and say nothing
+TABLES = 2  # the manifest and the table in such a folder
+SHARDS = "data.shards"  # if set, the number of files is the number of shards
 
 
-def cost(reference: Revision, variant: Revision) -> dict[str, Any]:
-    """`{"stages": [...], "photos": n, "seconds": s}`; a key is missing where nothing was recorded.
+def measure_cost(reference: Revision, variant: Revision) -> dict[str, Any]:
+    """`{"stages": [...], "photos": n, "seconds": s}`; omits unrecorded keys.
 
-    `stages` are those whose deps or params differ from the reference's, so that its results could not be
-    used again; `photos` is how many pictures these read, counted once per stage; `seconds` is how long
-    `cleanplate sweep --run` took for it, with whatever was in the caches then.
+    `stages` have other deps or params than the reference's, so its results could not be reused; `photos` is
+    the number of pictures that they read, per stage; `seconds` is the time of `cleanplate sweep --run`, with
+    the caches of that moment.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     before, after = (r.yaml("dvc.lock").get("stages", {}) for r in (reference, variant))
     if before and after:
-        anew = [s for s in after if _inputs(before.get(s)) != _inputs(after[s])]
-        found["stages"] = anew
-        photos = [_files(after, FOLDER_OF[s]) for s in anew if s in FOLDER_OF]
+        changed = [s for s in after if _inputs(before.get(s)) != _inputs(after[s])]
+        result["stages"] = changed
+        photos = [_files(after, PHOTO_FOLDERS[s]) for s in changed if s in PHOTO_FOLDERS]
         if all(p is not None for p in photos):
-            found["photos"] = sum(p or 0 for p in photos)
+            result["photos"] = sum(p or 0 for p in photos)
     seconds = recorded_seconds().get(variant.commit or "")
     if seconds is not None:
-        found["seconds"] = seconds
-    return found
+        result["seconds"] = seconds
+    return result
 
 
 def record_seconds(commit: str, seconds: float) -> None:
-    """Remembers how long the experiment with this commit took."""
+    """Records the duration of the experiment with this commit."""
     write_json(SECONDS, recorded_seconds() | {commit: round(seconds, 1)})
 
 

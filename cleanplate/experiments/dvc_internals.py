@@ -1,10 +1,10 @@
-"""The two parts of DVC without a public name that are used here, each checked with DVC 3.67.1.
+"""The two private APIs of DVC that this project uses, tested with DVC 3.67.1.
 
-Where another DVC lacks one, the command ends with a sentence: taken for nothing, a torn `dvc.lock` would pass
-as sound, and an experiment that waits would be queued twice.
+If another DVC version lacks one, the command fails with a message: otherwise a truncated `dvc.lock` would
+pass as intact, and a queued experiment would be queued twice.
 
-Private parts of others are used where they are explained: `_processes` of ProcessPoolExecutor in
-pipeline/workers.py (Python 3.11), the stub for `openvino_telemetry` in pipeline/__init__.py (2026.4.1).
+Private APIs of other libraries: `_processes` of ProcessPoolExecutor in pipeline/workers.py (Python 3.11), the
+stub for `openvino_telemetry` in pipeline/__init__.py (2026.4.1).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ CHECKED = "3.67.1"
 
 
 def lock_problem(raw: dict[str, Any]) -> str:
-    """Why DVC would refuse this content of a `dvc.lock`; "" where it would not.
+    """Why DVC refuses this content of a `dvc.lock`, or "".
 
     Raises:
         UserError: this DVC has no such check.
     """
-    with _known_to_dvc("dvc.schema.COMPILED_LOCKFILE_SCHEMA"):
+    with _explain_missing("dvc.schema.COMPILED_LOCKFILE_SCHEMA"):
         from dvc.schema import COMPILED_LOCKFILE_SCHEMA
         from voluptuous import Invalid
     try:
@@ -35,27 +35,27 @@ def lock_problem(raw: dict[str, Any]) -> str:
 
 
 def waiting_experiments() -> set[str]:
-    """Names of the experiments that are queued or that the queue is running.
+    """Names of the experiments that are queued or running in the queue.
 
     Raises:
         UserError: this DVC has no such queue.
     """
     from dvc.repo import Repo
 
-    with Repo(".") as repo, _known_to_dvc("dvc.repo.Repo.experiments.celery_queue"):
+    with Repo(".") as repo, _explain_missing("dvc.repo.Repo.experiments.celery_queue"):
         queue = repo.experiments.celery_queue
         return {str(e.name) for e in [*queue.iter_queued(), *queue.iter_active()] if e.name}
 
 
 @contextmanager
-def _known_to_dvc(what: str) -> Iterator[None]:
+def _explain_missing(what: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, AttributeError) as e:
         import dvc
 
         raise UserError(
-            f"DVC {dvc.__version__} works differently inside: it has no {what}",
+            f"DVC {dvc.__version__} is not supported: it has no {what}",
             got=str(e),
             fix=f"install DVC {CHECKED} again (`make setup`), or a newer Cleanplate",
         ) from e

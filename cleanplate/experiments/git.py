@@ -1,6 +1,6 @@
-"""What git knows of this repository: experiments, tags, branches, files of a commit. Nothing here writes.
+"""Read-only git queries: experiments, tags, branches, files of a commit.
 
-The project may be a subfolder of the repository: git is asked for `COMMIT:./path` and `--relative` names.
+The project may be a subfolder of the repository, hence `COMMIT:./path` and `--relative`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ WORKSPACE = "workspace"
 
 
 def experiments() -> dict[tuple[str, str], str]:
-    """(commit that it started from, name) → its own commit, for every experiment of this repository."""
-    found: dict[tuple[str, str], str] = {}
+    """(base commit, name) → commit, for every experiment of this repository."""
+    commits: dict[tuple[str, str], str] = {}
     for line in git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").splitlines():
         ref, commit = line.rsplit(" ", 1)
         parts = ref.split("/", 4)  # refs/exps/<2 digits>/<38 digits>/<name>
         if len(parts) == 5 and len(parts[3]) == 38:
-            found[parts[2] + parts[3], parts[4]] = commit
-    return found
+            commits[parts[2] + parts[3], parts[4]] = commit
+    return commits
 
 
 def experiment_names() -> list[str]:
@@ -30,21 +30,20 @@ def experiment_names() -> list[str]:
     return sorted({name for _, name in experiments()})
 
 
-def commit_of(name: str) -> str:
-    """What a name means to the user.
+def resolve_commit(name: str) -> str:
+    """The commit of a name.
 
-    An experiment's name may be shared by those of several commits: that of the commit checked out wins, else
-    the newest, and the user is told.
+    Experiments of several base commits may share a name: HEAD's wins, else the newest, with a note.
     """
-    found = {base: commit for (base, n), commit in experiments().items() if n == name}
+    by_base = {base: commit for (base, n), commit in experiments().items() if n == name}
     head = git("rev-parse", "--verify", "-q", "HEAD").strip()
-    if not found:
+    if not by_base:
         commit = git("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}").strip()
         return commit or _unknown(name, head)
-    newest = git("rev-list", "--no-walk=sorted", *found.values()).split()[0]
-    chosen = found.get(head, newest)
-    if len(found) > 1:
-        say(f"note: {len(found)} commits have an experiment {name}; taken: {chosen[:7]}")
+    newest = git("rev-list", "--no-walk=sorted", *by_base.values()).split()[0]
+    chosen = by_base.get(head, newest)
+    if len(by_base) > 1:
+        say(f"note: {len(by_base)} commits have an experiment {name}; taken: {chosen[:7]}")
     return chosen
 
 
@@ -64,7 +63,7 @@ def _unknown(name: str, head: str) -> str:
 
 
 def git_bytes(commit: str, path: str) -> bytes | None:
-    """A file of a commit, by its path below the current directory; None where it has none."""
+    """A file of a commit, by its path below the current directory; None if it is missing."""
     done = subprocess.run(["git", "show", f"{commit}:./{path}"], capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
@@ -80,7 +79,7 @@ def changed_files(*commits: str, within: tuple[str, ...]) -> list[str]:
 
 
 def git(*arguments: str) -> str:
-    """Output of a git command that only reads; "" where it fails."""
+    """Output of a read-only git command; "" if it fails."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""
 

@@ -1,4 +1,4 @@
-"""What an experiment, tag, commit or the workspace holds, read from DVC's cache without a checkout."""
+"""Reads files of an experiment, tag, commit or the workspace from DVC's cache, without a checkout."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from cleanplate.experiments.git import (
     WORKSPACE,
     changed_files,
-    commit_of,
     experiment_names,
     git_bytes,
     project_prefix,
+    resolve_commit,
 )
 from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import flat
+from pipeline.params.overrides import flatten
 from pipeline.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ COLUMNS = ("image", "person", "true_class", "predicted")
 
 
 class Revision:
-    """One state of the project, or a predictions table that lies somewhere.
+    """One state of the project, or a predictions file.
 
     Args:
         name: an experiment, tag, branch, commit, `workspace`, or the path of a .parquet file.
-        commit: what the name means, where the caller knows.
+        commit: the commit of the name, if already known.
     """
 
     def __init__(self, name: str, commit: str | None = None) -> None:
@@ -43,10 +43,10 @@ class Revision:
     @cached_property
     def commit(self) -> str | None:
         """40 hex digits; None for the workspace and for a file."""
-        return None if self.is_file or self.is_workspace else self._given or commit_of(self.name)
+        return None if self.is_file or self.is_workspace else self._given or resolve_commit(self.name)
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file of this revision, tracked by git or by DVC; None where it has none."""
+        """The bytes of a file of this revision, tracked by git or by DVC; None if it is missing."""
         if self.is_file:
             return None
         if self.is_workspace:
@@ -55,7 +55,7 @@ class Revision:
         return git_bytes(self.commit, path) or _cached_bytes(self.commit, path)
 
     def predictions(self) -> pd.DataFrame:
-        """reports/predictions.parquet, with `COLUMNS` and whatever more it holds."""
+        """reports/predictions.parquet, with at least `COLUMNS`."""
         import io
 
         import pandas as pd
@@ -75,7 +75,7 @@ class Revision:
         if missing or table.empty:
             got = ", ".join(table.columns) if missing else "no rows"
             raise UserError(
-                "these are no predictions", where=source, got=got, allowed=f"with {', '.join(COLUMNS)}"
+                "these are not predictions", where=source, got=got, allowed=f"with {', '.join(COLUMNS)}"
             )
         return table
 
@@ -84,13 +84,13 @@ class Revision:
             return "name a table that `evaluate` or `cleanplate vote` wrote"
         if self.is_workspace:
             return "run `dvc repro`"
-        there = (
+        command = (
             f"dvc exp apply {self.name}" if self.name in experiment_names() else f"git checkout {self.name}"
         )
-        return f"`dvc pull --all-commits`, or run it: `{there}`, then `dvc repro`"
+        return f"`dvc pull --all-commits`, or run it: `{command}`, then `dvc repro`"
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """A YAML file of this revision; {} where it has none that can be read."""
+        """A YAML file of this revision; {} if it is missing or unreadable."""
         try:
             value = parse_yaml((self._tracked_by_git(path) or b"").decode("utf-8-sig"))
         except ValueError:
@@ -101,24 +101,24 @@ class Revision:
         return git_bytes(self.commit, path) if self.commit else self.read(path)
 
     def is_stale(self) -> bool:
-        """Whether params.yaml of the workspace changed since its results were made."""
-        params = flat(self.yaml("params.yaml"))
+        """Whether the workspace's params.yaml changed after its results were computed."""
+        params = flatten(self.yaml("params.yaml"))
         for stage in self.yaml("dvc.lock").get("stages", {}).values():
-            used = flat(stage.get("params", {}).get("params.yaml", {}))
+            used = flatten(stage.get("params", {}).get("params.yaml", {}))
             if any(key in params and params[key] != value for key, value in used.items()):
                 return True
         return False
 
 
 def changed_params(a: Revision, b: Revision) -> dict[str, tuple[Any, Any]]:
-    """Params whose values differ, `machine.*` aside: dotted name → (value in a, value in b)."""
-    before, after = (flat(r.yaml("params.yaml")) for r in (a, b))
+    """Params that differ, except `machine.*`: dotted name → (value in a, value in b)."""
+    before, after = (flatten(r.yaml("params.yaml")) for r in (a, b))
     names = [n for n in sorted(before.keys() | after.keys()) if not n.startswith("machine.")]
     return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}
 
 
 def changed_code(a: Revision, b: Revision) -> list[str]:
-    """Files of `INPUTS` that differ: then more than params was compared. Empty where one is a file."""
+    """Files of `INPUTS` that differ; empty if `a` or `b` is a file."""
     if a.is_file or b.is_file or a.name == b.name:
         return []
     commits = [c for c in (a.commit, b.commit) if c]

@@ -1,9 +1,9 @@
-"""DVC experiments of the commit that is checked out: which are there, which are queued, and running more.
+"""Finds, queues and runs DVC experiments of the checked-out commit.
 
 They run in the foreground, one by one, with `dvc exp run --temp`, not through `dvc queue` (DVC 3.67.1): the
-queue's worker goes on in the background after Ctrl-C, `dvc exp run --run-all` ends with code 0 when
-experiments failed, and two queued experiments of one name silently overwrite each other. Whoever wants to
-run several at once can queue them.
+queue's worker continues in the background after Ctrl-C, `dvc exp run --run-all` exits with 0 when experiments
+failed, and two queued experiments of one name silently overwrite each other. To run several at once, queue
+them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from cleanplate.experiments.cost import record_seconds
 from cleanplate.experiments.dvc_internals import waiting_experiments
 from cleanplate.experiments.git import changed_files, experiments, git
 from cleanplate.experiments.revisions import INPUTS
-from cleanplate.experiments.sweep import effect
+from cleanplate.experiments.sweep import canonical_params
 from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import Overrides, set_options, with_overrides
+from pipeline.params.overrides import Overrides, apply_overrides, set_options
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where experiments are started from.
+class ExperimentRunner:
+    """Runs experiments of one commit.
 
     Args:
-        head: the commit checked out, which the experiments belong to.
-        params: params.yaml of the workspace, parsed; uncommitted changes are part of every experiment.
+        head: the checked-out commit, the base of the experiments.
+        params: params.yaml of the workspace, parsed; every experiment includes its uncommitted changes.
         stages: run up to these; empty: all.
     """
 
@@ -42,8 +42,11 @@ class Bench:
     stages: list[str]
 
     @staticmethod
-    def here(params: dict[str, Any], wanted: dict[str, Overrides], stages: list[str]) -> Bench:
-        """The bench of the current directory; refuses one that cannot run the `wanted` experiments."""
+    def for_workspace(
+        params: dict[str, Any], wanted: dict[str, Overrides], stages: list[str]
+    ) -> ExperimentRunner:
+        """The runner of the current directory; refuses a directory that cannot run the `wanted`
+        experiments."""
         head = git("rev-parse", "--verify", "-q", "HEAD").strip()
         if not head:
             raise UserError(
@@ -51,47 +54,49 @@ class Bench:
             )
         usual = params.get("data", {}).get("root", "")
         for root in sorted({str(overrides.get("data.root", usual)) for overrides in wanted.values()}):
-            _refuse_untracked_data(root)
-        return Bench(head, params, stages)
+            _require_tracked_data(root)
+        return ExperimentRunner(head, params, stages)
 
     def commits(self) -> dict[str, str]:
         """Name → commit of the experiments of this head."""
         return {name: commit for (base, name), commit in experiments().items() if base == self.head}
 
-    def sort(
+    def split_by_state(
         self, wanted: dict[str, Overrides], replace: bool, quiet: bool = False
     ) -> tuple[list[str], dict[str, str]]:
-        """(names still to run, wanted name → the experiment that has its result already).
+        """(names to run, wanted name → the finished experiment with equal params).
 
         Raises:
-            Problems: names that are taken by an experiment with other params or other code, unless `replace`.
+            Problems: names of existing experiments with other params or code, unless `replace`.
         """
         commits = self.commits()
-        effects = {name: _effect_of(c) for name, c in sorted(commits.items()) if not _changed_since(c)}
+        known = {
+            name: _canonical_params_of(c) for name, c in sorted(commits.items()) if not _changed_since(c)
+        }
         todo: list[str] = []
-        there: dict[str, str] = {}
+        done: dict[str, str] = {}
         for name, overrides in wanted.items():
-            own = effect(with_overrides(self.params, overrides), name)
-            same = [n for n, found in effects.items() if found == own]
-            if same:
-                there[name] = name if name in same else same[0]
+            own = canonical_params(apply_overrides(self.params, overrides), name)
+            equal = [n for n, params in known.items() if params == own]
+            if equal:
+                done[name] = name if name in equal else equal[0]
             else:
                 todo.append(name)
-        taken = [name for name in todo if name in commits]
-        if taken and replace:
-            _dvc("exp", "remove", "-q", *taken)
-        elif taken and not quiet:
+        conflicts = [name for name in todo if name in commits]
+        if conflicts and replace:
+            _dvc("exp", "remove", "-q", *conflicts)
+        elif conflicts and not quiet:
             raise Problems(
-                "experiments of these names are there with other params or other code",
-                taken,
+                "experiments with these names exist, with other params or other code",
+                conflicts,
                 fix="--replace removes them and runs them again; or rename the sweep file",
             )
-        for name, found in there.items():
+        for name, params in done.items():
             say(
-                f"{name} is there already"
-                + ("" if found == name else f": experiment {found} has the same params")
+                f"{name} exists already"
+                + ("" if params == name else f": experiment {params} has the same params")
             )
-        return todo, there
+        return todo, done
 
     def command(self, name: str, overrides: Overrides, queue: bool) -> list[str]:
         """Arguments of `dvc` that run or queue one experiment."""
@@ -99,7 +104,7 @@ class Bench:
         return ["exp", "run", "--queue" if queue else "--temp", "-n", name, *options, *self.stages]
 
     def queue(self, wanted: dict[str, Overrides]) -> None:
-        """Puts experiments into DVC's queue; those that wait there already are left alone."""
+        """Adds experiments to DVC's queue, except those already in it."""
         waiting = waiting_experiments()
         for name, overrides in wanted.items():
             if name in waiting:
@@ -108,15 +113,15 @@ class Bench:
                 raise UserError("DVC did not queue an experiment", got=name, fix="see its message above")
 
     def run(self, wanted: dict[str, Overrides]) -> list[str]:
-        """Runs experiments one after another, through failures. Returns the names of those that failed."""
+        """Runs experiments one after another, even after failures. Returns the names of failed ones."""
         failed: list[str] = []
         start = time.monotonic()
         for n, (name, overrides) in enumerate(wanted.items(), 1):
             say(f"[{n}/{len(wanted)}] {name}")
-            began = time.monotonic()
+            started = time.monotonic()
             code = _dvc(*self.command(name, overrides, queue=False))
             commit = self.commits().get(name)
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - started
             if code != 0 or not commit:
                 failed.append(name)
                 say(f"[{n}/{len(wanted)}] {name} failed (dvc ended with {code})")
@@ -128,19 +133,19 @@ class Bench:
 
 
 def _changed_since(commit: str) -> bool:
-    """Whether code or data of the workspace differ from the experiment's."""
+    """Whether the workspace's code or data differ from the experiment's."""
     return bool(changed_files(commit, within=INPUTS))
 
 
-def _effect_of(commit: str) -> str:
+def _canonical_params_of(commit: str) -> str:
     try:
-        return effect(parse_yaml(git("show", f"{commit}:./params.yaml")) or {}, commit)
-    except (Problems, ValueError):  # made when the schema was another one
+        return canonical_params(parse_yaml(git("show", f"{commit}:./params.yaml")) or {}, commit)
+    except (Problems, ValueError):  # from an older schema
         return f"unknown {commit}"
 
 
-def _refuse_untracked_data(root: str) -> None:
-    """A temporary copy of the workspace holds what git or DVC track, and nothing else."""
+def _require_tracked_data(root: str) -> None:
+    """Refuses a data folder that neither git nor DVC tracks: temporary workspaces would lack it."""
     if not root or Path(root).is_absolute() or git("ls-files", "--", root).strip():
         return
     from dvc.exceptions import OutputNotFoundError
@@ -151,7 +156,7 @@ def _refuse_untracked_data(root: str) -> None:
             repo.find_outs_by_path(str(Path(root).resolve()), strict=False)
     except OutputNotFoundError as e:
         raise UserError(
-            "experiments run in a copy of what git and DVC track, and the data folder is tracked by neither",
+            "experiments run in a copy of the tracked files, and neither git nor DVC tracks the data folder",
             where="data.root",
             got=root,
             fix=f"`dvc add {root}`, or give its absolute path",

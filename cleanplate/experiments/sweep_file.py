@@ -1,4 +1,4 @@
-"""The sweep file read: from its sections to a list of named settings. What it looks like is in sweep.py."""
+"""Parses the sweep file, described in sweep.py, into a list of named settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.params.overrides import Overrides, hydra
+from pipeline.params.overrides import Overrides, to_hydra
 from pipeline.runtime.errors import UserError, nearest
 
 SECTIONS = ("stages", "base", "grids", "variants", "pairs")
@@ -19,13 +19,13 @@ STAGE = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Setting:
-    """One experiment that the file asks for.
+    """One experiment of the file.
 
     Args:
         name: `<file>-<variant>`.
-        overrides: dotted name of a param → value, those of `base` included.
-        reference: name of the setting to compare it with; None: it is one.
-        grid: the grid that it is a point of, None for what was named by itself.
+        overrides: dotted name of a param → value, including those of `base`.
+        reference: name of the setting to compare it with; None for a reference.
+        grid: the grid that contains it, or None.
     """
 
     name: str
@@ -34,40 +34,40 @@ class Setting:
     grid: str | None = None
 
 
-def settings(document: Any, name: str) -> list[Setting]:
+def read_settings(document: Any, name: str) -> list[Setting]:
     """The settings of a parsed file, base first.
 
     Raises:
-        UserError: it is not laid out as in sweep.py, or two settings have one name.
+        UserError: it does not follow the layout in sweep.py, or two settings have one name.
     """
     sections = _mapping(document, name, SECTIONS)
     base = _overrides(sections.get("base"), "base")
     root = f"{name}-base"
-    asked = [Setting(root, base, None)]
+    settings = [Setting(root, base, None)]
     for grid, axes in _mapping(sections.get("grids"), "grids").items():
         for words, point in _combinations(axes, f"grids.{grid}"):
-            asked.append(Setting(_name(name, grid, *words), base | point, root, grid))
+            settings.append(Setting(_name(name, grid, *words), base | point, root, grid))
     for variant, overrides in _mapping(sections.get("variants"), "variants").items():
         own = _overrides(overrides, f"variants.{variant}")
-        asked.append(Setting(_name(name, variant), base | own, root))
+        settings.append(Setting(_name(name, variant), base | own, root))
     for pair, value in _mapping(sections.get("pairs"), "pairs").items():
-        asked += _pair(name, pair, value, base)
-    twice = sorted({a.name for a in asked if [b.name for b in asked].count(a.name) > 1})
+        settings += _pair(name, pair, value, base)
+    twice = sorted({a.name for a in settings if [b.name for b in settings].count(a.name) > 1})
     if twice:
         raise UserError("two settings of the sweep have one name", got=", ".join(twice), fix=FIX)
-    return asked
+    return settings
 
 
-def targets(document: Any, name: str) -> list[str]:
-    """The stages that every experiment runs, with all before them; none named: the whole pipeline.
+def read_stages(document: Any, name: str) -> list[str]:
+    """The last stages that every experiment runs; empty: the whole pipeline.
 
     Raises:
         UserError: it is not a list of names.
     """
-    named = _mapping(document, name, SECTIONS).get("stages") or []
-    if not isinstance(named, list) or not all(isinstance(n, str) and STAGE.fullmatch(n) for n in named):
-        raise UserError("a list of stages is wanted here", where="stages", got=named, fix="e.g. [evaluate]")
-    return named
+    stages = _mapping(document, name, SECTIONS).get("stages") or []
+    if not isinstance(stages, list) or not all(isinstance(n, str) and STAGE.fullmatch(n) for n in stages):
+        raise UserError("expected a list of stages", where="stages", got=stages, fix="e.g. [evaluate]")
+    return stages
 
 
 def _pair(name: str, pair: str, value: Any, base: Overrides) -> Iterator[Setting]:
@@ -91,7 +91,7 @@ def _combinations(axes: Any, where: str) -> Iterator[tuple[list[str], Overrides]
     for param, values in lists.items():
         if not isinstance(values, list) or not values:
             raise UserError(
-                "a grid takes a list of values",
+                "a grid needs a list of values",
                 where=f"{where}.{param}",
                 got=values,
                 fix="e.g. [keep, black]",
@@ -104,7 +104,7 @@ def _mapping(value: Any, where: str, allowed: tuple[str, ...] = ()) -> dict[str,
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UserError("a mapping is wanted here", where=where, got=value, fix=FIX)
+        raise UserError("expected a mapping", where=where, got=value, fix=FIX)
     for key in value:
         if allowed and key not in allowed:
             close = nearest(str(key), allowed)
@@ -119,18 +119,18 @@ def _mapping(value: Any, where: str, allowed: tuple[str, ...] = ()) -> dict[str,
 
 
 def _overrides(value: Any, where: str) -> Overrides:
-    """Dotted names and values; sections written as mappings are made dotted."""
-    found = _mapping(value, where)
-    plain = {k: v for k, v in found.items() if not isinstance(v, dict)}
-    for section, inner in found.items():
+    """Dotted names and values; flattens nested sections."""
+    sections = _mapping(value, where)
+    plain = {k: v for k, v in sections.items() if not isinstance(v, dict)}
+    for section, inner in sections.items():
         if isinstance(inner, dict):
             plain |= {f"{section}.{k}": v for k, v in _overrides(inner, where).items()}
     return plain
 
 
 def _word(value: Any) -> str:
-    """A value as a part of a name: what git allows in a reference, and short."""
-    text = value.rsplit("/", 1)[-1] if isinstance(value, str) else hydra(value)
+    """A value as a short part of a name that git allows in a reference."""
+    text = value.rsplit("/", 1)[-1] if isinstance(value, str) else to_hydra(value)
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower() or "none"
 
 

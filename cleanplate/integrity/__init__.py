@@ -1,1 +1,1 @@
-"""Are outputs, caches and inputs what they should be, and what did killed runs leave behind?"""
+"""Verifies outputs, caches and inputs, and finds leftovers of killed runs."""

@@ -1,4 +1,4 @@
-"""What DVC has on record here: outputs with their hashes, and where the cache keeps their bytes."""
+"""DVC's records: outputs with their hashes, and their paths in the cache."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ SKIPPED = {".git", ".dvc", ".venv", ".cache", "build", "reports", "quick", "node
 
 @dataclass(frozen=True)
 class Output:
-    """One output (or added file) on record: its place, its md5 (`….dir` for folders), who makes it.
+    """One recorded output (or added file): path, md5 (`….dir` for folders), stage.
 
-    `legacy`: recorded by DVC 2. The md5 of text is then that with unix line ends, and the cache has another
-    layout.
+    `legacy`: recorded by DVC 2, which hashes text with unix line ends and has another cache layout.
     """
 
     path: Path
     md5: str
-    maker: str  # as in `dvc repro <maker>`; of an added file its `.dvc` file
+    maker: str  # as in `dvc repro <maker>`; for an added file its `.dvc` file
     legacy: bool = False
 
     @property
@@ -35,8 +34,8 @@ class Output:
         return self.md5.endswith(".dir")
 
     @property
-    def is_made(self) -> bool:
-        """Whether a stage makes it, so that losing it costs time only; else a person added it."""
+    def has_stage(self) -> bool:
+        """Whether a stage can make it again; else it was added by hand."""
         return not self.maker.endswith(".dvc")
 
 
@@ -48,20 +47,20 @@ def require_repository(root: Path) -> None:
     """
     if not (root / ".dvc").is_dir():
         raise UserError(
-            "this is not the project's folder", where=root.resolve(), fix="run in the repository's root"
+            "this is not the project's root folder", where=root.resolve(), fix="run in the repository's root"
         )
 
 
 def outputs(root: Path) -> list[Output]:
-    """Every output that a `dvc.lock` or a `.dvc` file records, by path.
+    """Every output in a `dvc.lock` or `.dvc` file, sorted by path.
 
     Raises:
-        UserError: a record cannot be read, or is a `dvc.lock` that DVC itself refuses.
+        UserError: a record is unreadable, or DVC refuses it.
     """
-    found: dict[Path, Output] = {}
-    for record in _records(root):
+    recorded: dict[Path, Output] = {}
+    for record in _find_records(root):
         if record.name == "dvc.lock":
-            raw = _lock(record)
+            raw = _read_lock(record)
             folders = _work_folders(record.with_name("dvc.yaml"))
             for stage, facts in (raw.get("stages") or {}).items():
                 base = record.parent / folders.get(stage.partition("@")[0], ".")
@@ -70,21 +69,23 @@ def outputs(root: Path) -> list[Output]:
                     if record.parent == root
                     else f"{record.with_name('dvc.yaml').relative_to(root)}:{stage}"
                 )
-                _add(found, base, facts.get("outs"), maker)
+                _add_outputs(recorded, base, facts.get("outs"), maker)
         else:
-            raw = _yaml(record)
-            _add(found, record.parent / raw.get("wdir", "."), raw.get("outs"), str(record.relative_to(root)))
-    return sorted(found.values(), key=lambda o: str(o.path))
+            raw = _read_yaml(record)
+            _add_outputs(
+                recorded, record.parent / raw.get("wdir", "."), raw.get("outs"), str(record.relative_to(root))
+            )
+    return sorted(recorded.values(), key=lambda o: str(o.path))
 
 
-def _add(found: dict[Path, Output], base: Path, outs: Any, maker: str) -> None:
+def _add_outputs(recorded: dict[Path, Output], base: Path, outs: Any, maker: str) -> None:
     for out in outs or ():
         if out.get("md5") and out.get("cache", True):
             path = Path(os.path.normpath(base / out["path"]))
-            found[path] = Output(path, out["md5"], maker, legacy="hash" not in out)
+            recorded[path] = Output(path, out["md5"], maker, legacy="hash" not in out)
 
 
-def _records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Iterator[Path]:
+def _find_records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         names[:] = sorted(n for n in names if n not in SKIPPED and not n.startswith("."))
         for name in sorted(files):
@@ -92,21 +93,21 @@ def _records(root: Path, endings: tuple[str, ...] = ("dvc.lock", ".dvc")) -> Ite
                 yield Path(folder) / name
 
 
-def torn_locks(root: Path) -> list[Path]:
-    """Every `dvc.lock` that DVC itself refuses: it writes them in place, so a kill can leave half of one."""
-    found: list[Path] = []
-    lock_problem({})  # refused once here, rather than taken for damage of each file
-    for record in _records(root, ("dvc.lock",)):
+def truncated_locks(root: Path) -> list[Path]:
+    """Every `dvc.lock` that DVC refuses: DVC does not write it atomically, so a kill can truncate it."""
+    truncated: list[Path] = []
+    lock_problem({})  # fail here if this DVC is not supported, instead of reporting every file
+    for record in _find_records(root, ("dvc.lock",)):
         try:
-            _lock(record)
+            _read_lock(record)
         except UserError:
-            found.append(record)
-    return found
+            truncated.append(record)
+    return truncated
 
 
-def _lock(path: Path) -> dict[str, Any]:
-    """A `dvc.lock`; what a kill left of one is often sound YAML, so DVC's own form of it is asked for."""
-    raw = _yaml(path)
+def _read_lock(path: Path) -> dict[str, Any]:
+    """A `dvc.lock`, checked with DVC's schema, since a truncated one is often valid YAML."""
+    raw = _read_yaml(path)
     if problem := lock_problem(raw):
         raise UserError(
             "a record of DVC cannot be read", where=path, got=problem, fix=f"`git checkout {path}`"
@@ -115,14 +116,14 @@ def _lock(path: Path) -> dict[str, Any]:
 
 
 def _work_folders(definition: Path) -> dict[str, str]:
-    """Stage → its `wdir`, to which the paths on record are relative."""
+    """Stage → its `wdir`, the base of its recorded paths."""
     if not definition.is_file():
         return {}
-    stages = _yaml(definition).get("stages") or {}
+    stages = _read_yaml(definition).get("stages") or {}
     return {name: facts.get("wdir", ".") for name, facts in stages.items() if isinstance(facts, dict)}
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
@@ -130,15 +131,15 @@ def _yaml(path: Path) -> dict[str, Any]:
             "a record of DVC cannot be read", where=path, got=str(e), fix=f"`git checkout {path}`"
         ) from e
     if not isinstance(raw, dict):
-        raise UserError("a record of DVC holds nothing", where=path, fix=f"`git checkout {path}`")
+        raise UserError("a record of DVC is empty", where=path, fix=f"`git checkout {path}`")
     return raw
 
 
-def is_own(root: Path, path: Path) -> bool:
-    """Whether `path` really is in the project's folder or DVC's cache: nothing else may be moved or removed.
+def is_in_project(root: Path, path: Path) -> bool:
+    """Whether `path` really is in the project's folder or DVC's cache: only such files may be moved or
+    removed.
 
-    A `dvc.lock` is a file like any other: it may name a file of the system, or one behind a link that leads
-    out of the project.
+    A `dvc.lock` is untrusted: it may name a system file, or one behind a link that leads out of the project.
     """
     folder = path.parent.resolve()
     in_cache = folder.parent in [f.resolve() for f in object_folders(cache_folder(root))]
@@ -146,17 +147,17 @@ def is_own(root: Path, path: Path) -> bool:
 
 
 def object_folders(cache: Path) -> tuple[Path, Path]:
-    """Where the objects of DVC 3 and those of DVC 2 lie."""
+    """The object folders of DVC 3 and DVC 2."""
     return cache / "files" / "md5", cache
 
 
-def object_of(cache: Path, md5: str, legacy: bool) -> Path:
-    """Where the cache keeps the bytes with this md5."""
+def object_path(cache: Path, md5: str, legacy: bool) -> Path:
+    """The cache path of an md5."""
     return object_folders(cache)[legacy] / md5[:2] / md5[2:]
 
 
 def objects(cache: Path, legacy: bool) -> list[Path]:
-    """All that DVC 3, or DVC 2, keeps in its cache, by name; unfinished transfers are not among it."""
+    """All objects of DVC 3, or DVC 2, in the cache, by name, without unfinished transfers."""
     folder = object_folders(cache)[legacy]
     shards = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     return [p for shard in shards for p in sorted(shard.iterdir()) if _is_object(p)]
@@ -168,36 +169,38 @@ def _is_object(path: Path) -> bool:
 
 
 def absent_outputs(root: Path) -> str:
-    """A sentence about outputs on record that were made elsewhere only; "" where none or all are so.
+    """A sentence about recorded outputs that are missing here; "" if none or all are missing.
 
-    Of a fresh clone in which nothing was run yet there is nothing to say.
+    All are missing in a fresh clone, which needs no note.
     """
     cache = cache_folder(root)
-    made = [o for o in outputs(root) if o.is_made]
-    absent = [o for o in made if not o.path.exists() and not object_of(cache, o.md5, o.legacy).exists()]
-    if not absent or len(absent) == len(made):
+    stage_outputs = [o for o in outputs(root) if o.has_stage]
+    absent = [
+        o for o in stage_outputs if not o.path.exists() and not object_path(cache, o.md5, o.legacy).exists()
+    ]
+    if not absent or len(absent) == len(stage_outputs):
         return ""
     makers = ", ".join(dict.fromkeys(o.maker for o in absent))
     return (
-        f"dvc.lock names outputs that are not on this machine, of {makers}; experiments run without them, "
-        "but `dvc exp apply` says that their checkout failed. `dvc repro` makes them, `dvc pull` brings them"
+        f"dvc.lock names outputs of {makers} that are not on this machine; experiments run without them, "
+        "but `dvc exp apply` reports a failed checkout. Run `dvc repro` or `dvc pull`"
     )
 
 
-def files_of(listing: Path) -> dict[str, str] | None:
-    """Relative path → md5 of a folder's files, from its `.dir` object; None where that cannot be read."""
+def read_dir_listing(listing: Path) -> dict[str, str] | None:
+    """Relative path → md5 of a folder's files, from its `.dir` object; None if that is unreadable."""
     try:
         return {row["relpath"]: row["md5"] for row in json.loads(listing.read_bytes())}
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def made_paths(root: Path) -> list[Path]:
-    """Everything that a stage of any dvc.yaml makes, resolved; paths with `${…}` are left out."""
-    found: list[Path] = []
-    for record in _records(root, ("dvc.yaml",)):
-        for facts in (_yaml(record).get("stages") or {}).values():
+def stage_output_paths(root: Path) -> list[Path]:
+    """Resolved output paths of all stages of every dvc.yaml, except paths with `${…}`."""
+    paths: list[Path] = []
+    for record in _find_records(root, ("dvc.yaml",)):
+        for facts in (_read_yaml(record).get("stages") or {}).values():
             base = record.parent / facts.get("wdir", ".")
             outs = [next(iter(o)) if isinstance(o, dict) else o for o in facts.get("outs") or ()]
-            found += [(base / str(o)).resolve() for o in outs if "${" not in str(o)]
-    return found
+            paths += [(base / str(o)).resolve() for o in outs if "${" not in str(o)]
+    return paths

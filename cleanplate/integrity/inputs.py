@@ -1,4 +1,4 @@
-"""Weights, photos and the result cache, compared with the hashes on record."""
+"""Verifies weights, photos and the result cache against recorded hashes."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ import os
 from pathlib import Path
 
 from cleanplate.integrity.dvc_records import require_repository
-from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hashed
+from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hash_files
 from pipeline.networks.cache_usage import ROWS
 from pipeline.networks.weights import read_lock, weights_folder
 from pipeline.params import load_params
 
-ITEM_FIX = "`cleanplate doctor --mend`; it is computed again when it is needed"
+ITEM_FIX = "`cleanplate doctor --mend`; it is recomputed on demand"
 
 
 def check_weights(root: Path, lock: Path) -> Findings:
     """Every fetched weight file against weights.lock."""
-    found = Findings()
+    findings = Findings()
     entries = read_lock(lock)
-    here = {
+    fetched = {
         weights_folder(root) / n: e
         for n, e in entries.items()
         if e.sha256 and (weights_folder(root) / n).is_file()
     }
-    for path, sha256 in hashed(sorted(here), "sha256", "weights"):
-        found.files, found.bytes = found.files + 1, found.bytes + path.stat().st_size
-        if sha256 != here[path].sha256:
-            fix = "`cleanplate doctor --mend`; it is fetched again when it is needed"
-            found.damage.append(Damage("not the weights that weights.lock describes", path, fix, (path,)))
-    return found
+    for path, sha256 in hash_files(sorted(fetched), "sha256", "weights"):
+        findings.files, findings.bytes = findings.files + 1, findings.bytes + path.stat().st_size
+        if sha256 != fetched[path].sha256:
+            fix = "`cleanplate doctor --mend`; it is fetched again on demand"
+            findings.damage.append(Damage("weights that do not match weights.lock", path, fix, (path,)))
+    return findings
 
 
 def check_photos(root: Path, data: Path) -> Findings:
-    """Every photo of build/photos.parquet against the sha256 that `ingest` saw."""
+    """Every photo of build/photos.parquet against its sha256 at ingest."""
     import pyarrow.parquet as pq
     from pyarrow import ArrowException
 
-    found = Findings()
+    findings = Findings()
     table = root / "build" / "photos.parquet"
     if not table.is_file():
-        return found
+        return findings
     try:
         rows = pq.read_table(table, columns=["image", "sha256"]).to_pylist()
     except (ArrowException, OSError, ValueError):
-        return found  # the output itself is damaged, and is named as such
+        return findings  # check_cache_and_outputs reports the damaged table
     expected = {root / data / row["image"]: row["sha256"] for row in rows}
-    for path, sha256 in hashed(sorted(expected), "sha256", "photos"):
-        found.files += 1
-        found.bytes += path.stat().st_size if sha256 else 0
+    for path, sha256 in hash_files(sorted(expected), "sha256", "photos"):
+        findings.files += 1
+        findings.bytes += path.stat().st_size if sha256 else 0
         if sha256 != expected[path]:
             what = "a photo changed since ingest" if sha256 else "a photo is missing since ingest"
-            fix = "if that was meant, `dvc repro`; else restore it from your own copy"
-            found.damage.append(Damage(what, path, fix))
-    return found
+            fix = "if intended, `dvc repro`; else restore it from your own copy"
+            findings.damage.append(Damage(what, path, fix))
+    return findings
 
 
 def check_items(items: Path) -> Findings:
     """Every entry of the result cache against its own checksum."""
-    found = Findings()
+    findings = Findings()
     for folder in sorted(p for p in items.iterdir() if p.is_dir()) if items.is_dir() else ():
         files = sorted(
             p for s in folder.iterdir() if s.is_dir() for p in s.iterdir() if not p.name.startswith(".")
@@ -67,17 +67,17 @@ def check_items(items: Path) -> Findings:
             if not path.is_file():
                 continue
             content = path.read_bytes()
-            found.files, found.bytes = found.files + 1, found.bytes + len(content)
-            if not (_rows_sound(content) if path.name == ROWS else _file_sound(path, content)):
-                found.damage.append(Damage("a damaged entry of the result cache", path, ITEM_FIX, (path,)))
-    return found
+            findings.files, findings.bytes = findings.files + 1, findings.bytes + len(content)
+            if not (_are_rows_intact(content) if path.name == ROWS else _is_file_intact(path, content)):
+                findings.damage.append(Damage("a damaged entry of the result cache", path, ITEM_FIX, (path,)))
+    return findings
 
 
-def _file_sound(path: Path, content: bytes) -> bool:
+def _is_file_intact(path: Path, content: bytes) -> bool:
     return path.stem.partition("-")[2] == hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _rows_sound(content: bytes) -> bool:
+def _are_rows_intact(content: bytes) -> bool:
     """Whether every line is whole: `<photo> <checksum> <json>`."""
     for line in filter(None, content.split(b"\n")):
         photo, _, rest = line.partition(b" ")
@@ -87,8 +87,8 @@ def _rows_sound(content: bytes) -> bool:
     return True
 
 
-def survey(root: Path, params: Path) -> Findings:
-    """Everything that is hashed, with all damage, by path.
+def check_everything(root: Path, params: Path) -> Findings:
+    """Runs all checks; damage sorted by path.
 
     Raises:
         UserError: not the project's folder, or a record that cannot be read.

@@ -1,4 +1,4 @@
-"""What killed processes leave behind: half-written files, locks of DVC that nobody holds."""
+"""Leftovers of killed processes: partial files and stale DVC locks."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from typing import Any
 import psutil
 
 from cleanplate.experiments.git import git
-from cleanplate.integrity.dvc_records import is_own, object_folders
+from cleanplate.integrity.dvc_records import is_in_project, object_folders
 from stages.shared.dvc_cache import cache_folder, dvc_settings
 
-PART = re.compile(r"^\..+\.(\d+)\.(part|old)$")
-TOPS = ("build", "reports", "quick", "demo", ".cache")
-TRANSFER = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp$")  # DVC's own temporary names
+PART_NAME = re.compile(r"^\..+\.(\d+)\.(part|old)$")
+OUTPUT_FOLDERS = ("build", "reports", "quick", "demo", ".cache")
+TRANSFER_NAME = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp$")  # DVC's own temporary names
 
 
 @dataclass(frozen=True)
-class Ailment:
-    """Something that is not well, what mends it, and how that is done (None: only a person can)."""
+class Problem:
+    """A fault, its remedy in words, and the function that repairs it (None: only a person can)."""
 
     what: str
     remedy: str
-    mend: Callable[[], None] | None = None
+    repair: Callable[[], None] | None = None
 
 
-def at_work(root: Path) -> list[str]:
-    """Commands of living processes: stages in this folder or below, and DVC anywhere in the git repository.
+def running_commands(root: Path) -> list[str]:
+    """Running commands: stages in this folder or below, and DVC anywhere in the git repository.
 
-    An experiment of a neighbouring project detaches the same HEAD.
+    DVC anywhere counts because an experiment of a neighbouring project detaches the same HEAD.
     """
-    here = root.resolve()
-    repository = Path(git("-C", str(root), "rev-parse", "--show-toplevel").rstrip("\n") or here)
+    project = root.resolve()
+    repository = Path(git("-C", str(root), "rev-parse", "--show-toplevel").rstrip("\n") or project)
     own = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
-    found = []
+    commands = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
@@ -47,28 +47,28 @@ def at_work(root: Path) -> list[str]:
         except (psutil.Error, OSError):
             continue
         names = {Path(part).name for part in command[:3]}
-        is_stage = place.is_relative_to(here) and any(part.startswith("stages.") for part in command)
+        is_stage = place.is_relative_to(project) and any(part.startswith("stages.") for part in command)
         if "dvc" in names or is_stage:
-            found.append(f"{process.pid}: {' '.join(command)[:100]}")
-    return found
+            commands.append(f"{process.pid}: {' '.join(command)[:100]}")
+    return commands
 
 
-def half_written(root: Path) -> list[Ailment]:
-    """Temporary names of processes that live no more, of ours and of DVC's cache."""
-    found = []
-    places = [p for top in TOPS for p in sorted((root / top).rglob(".*"))]
-    kept = cache_folder(root)
+def half_written(root: Path) -> list[Problem]:
+    """Temporary files of dead processes, ours and those in DVC's cache."""
+    problems = []
+    places = [p for top in OUTPUT_FOLDERS for p in sorted((root / top).rglob(".*"))]
+    cache = cache_folder(root)
     for path in places:
-        match = PART.match(path.name)
-        if match and is_own(root, path) and not psutil.pid_exists(int(match[1])):
-            found.append(Ailment(f"half-written: {path}", "removes it", lambda p=path: _remove(p)))
-    found += [
-        Ailment(f"a transfer that was cut short: {path}", "removes it", lambda p=path: _remove(p))
-        for folder in object_folders(kept)
+        match = PART_NAME.match(path.name)
+        if match and is_in_project(root, path) and not psutil.pid_exists(int(match[1])):
+            problems.append(Problem(f"partial file: {path}", "removes it", lambda p=path: _remove(p)))
+    problems += [
+        Problem(f"interrupted transfer: {path}", "removes it", lambda p=path: _remove(p))
+        for folder in object_folders(cache)
         for path in sorted((*folder.glob("*.tmp"), *folder.glob("??/*.tmp")))
-        if TRANSFER.search(path.name) and kept.resolve() in path.resolve().parents
+        if TRANSFER_NAME.search(path.name) and cache.resolve() in path.resolve().parents
     ]
-    return found
+    return problems
 
 
 def _remove(path: Path) -> None:
@@ -80,28 +80,28 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def stale_locks(root: Path) -> list[Ailment]:
-    """Locks of DVC whose holder is dead. Call when nothing is at work here: then every one is stale."""
-    found = []
+def stale_locks(root: Path) -> list[Problem]:
+    """DVC locks of dead processes. Call only while nothing runs here: then every lock is stale."""
+    problems = []
     for path in (root / ".dvc/tmp/rwlock", root / ".dvc/tmp/exps/rwlock"):
         holders = _holders(path)
         if holders is None:
-            found.append(Ailment(f"a lock file of DVC is damaged: {path}", "removes it", path.unlink))
+            problems.append(Problem(f"a lock file of DVC is damaged: {path}", "removes it", path.unlink))
         elif holders:
             shown = ", ".join(str(pid) for pid in sorted(holders))
             what = f"a lock of DVC is held by a dead process ({shown}): {path}"
-            found.append(Ailment(what, "frees it", lambda p=path: _freed(p)))
+            problems.append(Problem(what, "frees it", lambda p=path: _empty_lock(p)))
     if dvc_settings(root)["core"].get("hardlink_lock"):
-        found += [
-            Ailment(f"a lock of DVC that nobody holds: {path}", "removes it", path.unlink)
+        problems += [
+            Problem(f"a lock of DVC that nobody holds: {path}", "removes it", path.unlink)
             for path in (root / ".dvc/tmp/lock", root / ".dvc/tmp/rwlock.lock")
             if path.exists()
         ]
-    return found
+    return problems
 
 
 def _holders(path: Path) -> set[int] | None:
-    """Process ids in a read-write lock of DVC; None where it is no JSON of that form."""
+    """Process ids in a read-write lock of DVC; None if it is damaged."""
     if not path.exists():
         return set()
     try:
@@ -112,5 +112,5 @@ def _holders(path: Path) -> set[int] | None:
         return None
 
 
-def _freed(path: Path) -> None:
+def _empty_lock(path: Path) -> None:
     path.write_text("{}", encoding="utf-8")

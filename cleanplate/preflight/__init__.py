@@ -1,1 +1,1 @@
-"""What `cleanplate check` looks at before a run."""
+"""The checks of `cleanplate check`."""

@@ -1,4 +1,4 @@
-"""What `cleanplate check` looks at. A check returns sentences about what is wrong; none decodes a photo."""
+"""Checks of params, data and weights. Each returns sentences about its problems; none decodes a photo."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pipeline.dataset.corrections import Correction
     from pipeline.dataset.listing import Listing
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 
 
-def said(check: Callable[[], object]) -> list[str]:
-    """The error that `check` raises as one or several problems; [] where it raises none."""
+def collect_problems(check: Callable[[], object]) -> list[str]:
+    """Calls `check`; returns the error that it raises as one or several problems, or []."""
     try:
         check()
     except Problems as e:
@@ -29,7 +29,7 @@ def said(check: Callable[[], object]) -> list[str]:
 
 
 def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], list[str]]:
-    """Problems and notes about the weights that detect and segment want; nothing is fetched."""
+    """Problems and notes about the weights for detect and segment; fetches nothing."""
     from pipeline.networks.weights import read_lock, sha256_of, weights_folder
 
     wanted: dict[str, str] = {}
@@ -60,29 +60,29 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
     return problems, notes
 
 
-def listed(params: Params) -> tuple[Listing | None, list[str]]:
-    """What the data folder holds, and everything wrong with its names and tables."""
+def list_photos(params: Params) -> tuple[Listing | None, list[str]]:
+    """The contents of the data folder, and all problems with its names and tables."""
     from pipeline.dataset.ingest import list_data
 
-    found: list[Listing] = []
-    problems = said(lambda: found.append(list_data(params.data, None)[1]))
-    return (found[0] if found else None), problems
+    listings: list[Listing] = []
+    problems = collect_problems(lambda: listings.append(list_data(params.data, None)[1]))
+    return (listings[0] if listings else None), problems
 
 
 def absent_photos(params: Params, listing: Listing) -> list[str]:
-    """Photos that a table names and that are not there; a layout of folders lists only what is."""
+    """Photos in a table that do not exist."""
     root = Path(params.data.root)
     return [p.image for p in listing.photos if not os.path.lexists(root / p.image)]
 
 
-def drawn_later(root: Path, place: str) -> bool:
-    """Whether a stage, such as demo/dvc.yaml's, makes the folder `place`: it need not be there yet."""
-    from cleanplate.integrity.dvc_records import made_paths
+def is_stage_output(root: Path, place: str) -> bool:
+    """Whether a stage, such as the demo's, makes the folder `place`, so that it need not exist yet."""
+    from cleanplate.integrity.dvc_records import stage_output_paths
 
     if "\0" in place:
         return False
-    wanted = Path(os.path.realpath(root / place))  # unlike `resolve`, it takes links that lead to themselves
-    return any(wanted == made or made in wanted.parents for made in made_paths(root))
+    wanted = Path(os.path.realpath(root / place))  # unlike `resolve`, it accepts circular links
+    return any(wanted == output or output in wanted.parents for output in stage_output_paths(root))
 
 
 def correction_problems(params: Params, listing: Listing) -> list[str]:
@@ -96,13 +96,13 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
     if not Path(where).exists():
         return [f"relabel.corrections: there is no such file; got {where}"]
     try:
-        data = read_regular(Path(where), MOST_BYTES)
+        data = read_regular(Path(where), MAX_BYTES)
     except Unusable as e:
         return [f"{where}: {e.reason}; {e.advice}"]
     rows = [(p.image, p.person, p.gender, p.age, p.mask) for p in listing.photos if p.split == "train"]
     labels = pd.DataFrame(rows, columns=["image", "person", "gender", "age", "mask"])
     corrections: list[Correction] = []
-    problems = said(lambda: corrections.extend(read_corrections(data, where, labels)))
+    problems = collect_problems(lambda: corrections.extend(read_corrections(data, where, labels)))
     dropped = {c.image for c in corrections if c.field == "drop"}
     left = [p for p in listing.photos if p.split == "train" and p.image not in dropped]
     if left and all(p.age in params.relabel.drop_train_ages for p in left):
@@ -111,23 +111,23 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
 
 
 def fold_problems(params: Params, people: list[str]) -> list[str]:
-    """Too few people to train on some and validate on others."""
+    """Too few people for both sides of the split."""
     import numpy as np
 
-    from pipeline.dataset.folds import folds_of, person_hashes
+    from pipeline.dataset.folds import assign_folds, person_hashes
     from stages.split import refuse_empty
 
     if not people:
-        return ["not one photo to train on is there; check data.root, data.layout and relabel.corrections"]
+        return ["there is no photo to train on; check data.root, data.layout and relabel.corrections"]
     split = params.split
-    sizes = np.bincount(folds_of(person_hashes(people), split.folds, split.seed), minlength=split.folds)
+    sizes = np.bincount(assign_folds(person_hashes(people), split.folds, split.seed), minlength=split.folds)
     if params.train.folds == "all" and not sizes.all():
         return [f"train.folds: all, but {len(people)} people make folds of {', '.join(map(str, sizes))}"]
-    return said(lambda: refuse_empty(sizes, split))
+    return collect_problems(lambda: refuse_empty(sizes, split))
 
 
 def segmenter_problems(params: Params, root: Path) -> list[str]:
-    """Folders that fit_segmenter reads and nobody makes."""
+    """Missing input folders of fit_segmenter that no stage makes."""
     if params.segment.method != "unet" or params.segment.unet.weights != "demo":
         return []
     fit = params.fit_segmenter
@@ -135,12 +135,12 @@ def segmenter_problems(params: Params, root: Path) -> list[str]:
     return [
         f"{param}: the folder {place} is missing, and no stage makes it"
         for param, place in folders.items()
-        if not Path(place).is_dir() and not drawn_later(root, place)
+        if not Path(place).is_dir() and not is_stage_output(root, place)
     ]
 
 
 def background_problems(params: Params) -> list[str]:
-    """A folder of backgrounds that is not there."""
+    """A missing folder of backgrounds."""
     synthesize = params.synthesize
     folder = synthesize.folder or ""
     if synthesize.backgrounds != "folder" or synthesize.copies == 0 or Path(folder).is_dir():

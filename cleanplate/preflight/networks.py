@@ -1,23 +1,25 @@
-"""What `cleanplate check` asks torch and timm: names only they know, and whether the network can be made."""
+"""Checks with torch and timm: names of models and optimisers, and whether the network can be built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from cleanplate.preflight.checks import said
+from cleanplate.preflight.checks import collect_problems
 from pipeline.params import Params
 from pipeline.runtime.errors import first_line, nearest
 
 
 def network_problems(params: Params) -> list[str]:
-    """Names that only the libraries know: model, optimiser, augmentation; and checkpoints to start from."""
+    """Unknown names of models, optimisers and augmentations, and missing checkpoints."""
     from pipeline.networks.timm_names import timm_name
     from pipeline.train.augment.recipe import Recipe
     from pipeline.train.config import resolve_config
 
     train = params.train
-    problems = said(lambda: timm_name(train.model)) + said(lambda: Recipe(train.augment))
+    problems = collect_problems(lambda: timm_name(train.model)) + collect_problems(
+        lambda: Recipe(train.augment)
+    )
     optimizers = _optimizers()
     if train.optimizer not in optimizers:
         close = nearest(train.optimizer, optimizers)
@@ -30,16 +32,13 @@ def network_problems(params: Params) -> list[str]:
         if isinstance(value, str) and not Path(value).is_file():
             problems.append(f"{param}: there is no such file; got {value}")
     if auditor := params.audit.model:
-        problems += said(lambda: timm_name(auditor, "audit.model"))
-    return (
-        problems
-        + encoder_problems(params)
-        + said(lambda: resolve_config(train.model_copy(update={"normalize": "imagenet"})))
-    )
+        problems += collect_problems(lambda: timm_name(auditor, "audit.model"))
+    scaled = train.model_copy(update={"normalize": "imagenet"})  # the model's name was checked above
+    return problems + encoder_problems(params) + collect_problems(lambda: resolve_config(scaled))
 
 
 def encoder_problems(params: Params) -> list[str]:
-    """What keeps fit_segmenter from making its U-Net; made without memory, as in `network_flops`."""
+    """Problems with building fit_segmenter's U-Net, on the device `meta` as in `network_flops`."""
     import torch
 
     from pipeline.segment.unet.architecture import build
@@ -56,14 +55,13 @@ def encoder_problems(params: Params) -> list[str]:
         net.eval()(torch.zeros(1, 3, 2 * STRIDE, 2 * STRIDE))
 
     with torch.device("meta"), torch.no_grad():
-        return _refused(try_out, "fit_segmenter.encoder", fit.encoder)
+        return _library_problems(try_out, "fit_segmenter.encoder", fit.encoder)
 
 
 def network_flops(params: Params) -> tuple[float | None, list[str]]:
-    """Operations of the network on one picture; and what keeps it from being made with these arguments, or
-    the optimiser from teaching it.
+    """FLOPs of the network on one picture, and problems with building it or its optimiser.
 
-    It is made without memory or weights (torch's device `meta`), which takes a moment whatever its size.
+    Builds it without memory or weights (torch's device `meta`), which is quick for any size.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -74,34 +72,38 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
     from pipeline.train.optimizers import optimizer_of
 
     train = params.train
-    if said(lambda: timm_name(train.model)):
-        return None, []  # is among the names
-    # `network_problems` reports what is wrong with device and precision
+    if collect_problems(lambda: timm_name(train.model)):
+        return None, []  # network_problems reports it
+    # network_problems reports what is wrong with device and precision
     config = resolve_config(train.model_copy(update={"device": "cpu", "precision": "f32"}))
-    made: list[Classifier] = []
+    classifiers: list[Classifier] = []
     counted: list[float] = []
 
     def count() -> None:
-        net = made[0].eval().requires_grad_(False)  # the counter hooks what learns, which no_grad forbids
+        net = (
+            classifiers[0].eval().requires_grad_(False)
+        )  # the counter hooks what learns, which no_grad forbids
         with FlopCounterMode(display=False) as counter:
             net(torch.zeros(1, 3, train.size, train.size))
         counted.append(float(counter.get_total_flops()))
 
     with torch.device("meta"), torch.no_grad():
-        problems = _refused(
-            lambda: made.append(make_classifier(config, weights=False)), "train.model", train.model
+        problems = _library_problems(
+            lambda: classifiers.append(make_classifier(config, weights=False)), "train.model", train.model
         )
-        if made and train.optimizer in _optimizers():
-            problems += _refused(lambda: optimizer_of(made[0], train), "train.optimizer", train.optimizer)
-        if made:
-            problems += _refused(count, "train.model", train.model)
+        if classifiers and train.optimizer in _optimizers():
+            problems += _library_problems(
+                lambda: optimizer_of(classifiers[0], train), "train.optimizer", train.optimizer
+            )
+        if classifiers:
+            problems += _library_problems(count, "train.model", train.model)
     return (counted[0] if counted else None), problems
 
 
-def _refused(check: Callable[[], object], param: str, name: str) -> list[str]:
-    """What `check` raises, as problems; a library's code, given what it was not made for, raises anything."""
+def _library_problems(check: Callable[[], object], param: str, name: str) -> list[str]:
+    """Like `collect_problems`, for any exception of a library."""
     try:
-        return said(check)
+        return collect_problems(check)
     except Exception as e:
         reason = f"{type(e).__name__}: {first_line(e)}"
         return [f"{param}: `{name}` cannot be used like this ({reason}); choose another"]

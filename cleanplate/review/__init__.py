@@ -1,1 +1,1 @@
-"""The review page: a person settles in the browser what the audit suspects. `cleanplate review` starts it."""
+"""The review page, on which a person decides about the audit's suspects. `cleanplate review` starts it."""

@@ -1,4 +1,4 @@
-"""People and suspects as the page gets them: ids, labels and names, never a path."""
+"""JSON of people and suspects for the page: ids, labels and names, never a path."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from cleanplate.review.people import Person
 from cleanplate.review.suspects import Suspect
-from cleanplate.review.tables import Placed, Tables, settles, standing
+from cleanplate.review.tables import LocatedRow, Tables, find_decisions, is_about
 
 
 def suspect_answer(suspect: Suspect, tables: Tables) -> dict[str, Any]:
-    """A suspect, and the row that settles it, if there is one."""
+    """A suspect, and the row with the decision about it, if there is one."""
     photo = next((p.id for p in suspect.person.photos if p.image == suspect.image), "")
-    settled = standing(tables, suspect.person, suspect.image, suspect.field)
+    settled = find_decisions(tables, suspect.person, suspect.image, suspect.field)
     return {
         "number": suspect.number,
         "person": suspect.person.id,
@@ -22,10 +22,10 @@ def suspect_answer(suspect: Suspect, tables: Tables) -> dict[str, Any]:
         "old": suspect.old,
         "proposed": suspect.proposed,
         "value": suspect.value,
-        "note": suspect.stand_in,
+        "note": suspect.age_note,
         "confidence": suspect.confidence,
         "why": suspect.why,
-        "decided": _placed(settled[0]) if settled else None,
+        "decided": _row_answer(settled[0]) if settled else None,
     }
 
 
@@ -40,23 +40,23 @@ def person_answer(person: Person, tables: Tables) -> dict[str, Any]:
             for p in person.photos
         ],
         "rows": [
-            {**_placed(placed), "photos": [p.id for p in person.photos if _touches(placed, p.image)]}
-            for placed in tables.about(person.name)
+            {**_row_answer(located), "photos": [p.id for p in person.photos if _covers(located, p.image)]}
+            for located in tables.about(person.name)
         ],
     }
 
 
-def _touches(placed: Placed, image: str) -> bool:
-    return settles(placed.row, image, placed.row.field)
+def _covers(located: LocatedRow, image: str) -> bool:
+    return is_about(located.row, image, located.row.field)
 
 
-def _placed(placed: Placed) -> dict[str, Any]:
-    row = placed.row
+def _row_answer(located: LocatedRow) -> dict[str, Any]:
+    row = located.row
     kept = hasattr(row, "value")
     return {
         "kind": "keep" if kept else "drop" if row.field == "drop" else "correct",
         "field": row.field,
         "value": getattr(row, "value", getattr(row, "new", "")),
         "source": row.source,
-        "where": f"{placed.file} line {placed.line}",
+        "where": f"{located.file} line {located.line}",
     }

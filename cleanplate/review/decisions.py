@@ -1,7 +1,7 @@
-"""Decisions, each a row in a table that git carries to everybody else.
+"""Writes decisions as rows of tables that reviewers share through git.
 
-The files are read again before each write, under a lock, since another tab, another reviewer's process, an
-editor or git may have changed them in between.
+Rereads the files before each write, under a lock, since another tab, another reviewer's process, an editor or
+git may have changed them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from cleanplate.review.people import Person
-from cleanplate.review.tables import Placed, Row, Tables, says, standing
-from pipeline.dataset.corrections_table import Entry, Kept
+from cleanplate.review.tables import LocatedRow, Row, Tables, describe, find_decisions
+from pipeline.dataset.corrections_table import CorrectionRow, ReviewedLabel
 from pipeline.runtime.errors import UserError
 
 LOCK = Path(".cache/locks/corrections.lock")  # `cleanplate corrections import` holds it too
 
 
 class Conflict(Exception):
-    """The decision cannot be written; the text says what stands against it."""
+    """The decision cannot be written; the text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a reviewer decided about `field` of a photo, or of all photos (`image` empty)."""
+    """A reviewer's decision about `field` of a photo, or of all photos (`image` empty)."""
 
     person: Person
     image: str
@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a decision did to the tables, to undo it."""
+    """The rows that a decision added and removed, to undo it."""
 
     id: str
     person: str
@@ -52,9 +52,9 @@ class Decisions:
     """The tables of one project.
 
     Args:
-        corrections: data/corrections.csv or what the params say.
-        labels: columns image, person, gender, age, mask, as the data folder says.
-        source: who decides, for the rows.
+        corrections: path of the table, e.g. data/corrections.csv.
+        labels: columns image, person, gender, age, mask, from the data folder.
+        source: the reviewer, for the rows.
     """
 
     def __init__(self, corrections: Path, labels: pd.DataFrame, source: str) -> None:
@@ -64,19 +64,19 @@ class Decisions:
         self._rows = {str(p): g for p, g in labels.groupby("person", sort=False)}
         self._thread_lock = threading.Lock()
         self._receipts: dict[str, Receipt] = {}
-        self._seen: tuple[bytes, bytes] | None = None
-        self.made = 0
+        self._checked_bytes: tuple[bytes, bytes] | None = None
+        self.written = 0
 
     def tables(self) -> Tables:
-        """What the files hold now.
+        """The current content of the files.
 
         Raises:
-            Problems: somebody changed them, and they no longer fit the data or each other.
+            Problems: they no longer fit the data or each other after an edit.
         """
         tables = Tables(*self._paths)
-        if tables.bytes != self._seen:
+        if tables.bytes != self._checked_bytes:
             tables.checked(self._labels)
-            self._seen = tables.bytes
+            self._checked_bytes = tables.bytes
         return tables
 
     def decide(self, choice: Choice, version: str, receipt_id: str) -> Receipt:
@@ -85,23 +85,25 @@ class Decisions:
         Args:
             choice: the decision.
             version: of the person's rows as the reviewer saw them.
-            receipt_id: what the page will call the decision when it is to be undone.
+            receipt_id: the page's id of the decision, for undo.
 
         Raises:
-            Conflict: the rows are others by now, or the decision contradicts somebody else's row.
+            Conflict: the rows have changed, or the decision contradicts another reviewer's row.
             Problems: the files do not fit the data.
         """
         with self._locked():
             tables = self.tables()
-            there = standing(tables, choice.person, choice.image, choice.field)
+            existing = find_decisions(tables, choice.person, choice.image, choice.field)
             row = self._row(choice)
             if version != tables.version(choice.person.name):
-                raise Conflict(_changed(choice, row, there))
-            mine = [p.row for p in there if p.row.source == self.source]
-            others = [p for p in there if p.row.source != self.source and _stands(p.row, choice)]
+                raise Conflict(_conflict_text(choice, row, existing))
+            mine = [p.row for p in existing if p.row.source == self.source]
+            others = [p for p in existing if p.row.source != self.source and _is_relevant(p.row, choice)]
             against = [p for p in others if not _agrees(p.row, row)]
             if against:
-                raise Conflict(f"{against[0]}; you: {says(row)}. Mend that row by hand if it is wrong.")
+                raise Conflict(
+                    f"{against[0]}; you: {describe(row)}. Correct that row by hand if it is wrong."
+                )
             added = () if others else (row,)
             self._write(
                 tables, choice.person, [r for r in mine if r != row], [r for r in added if r not in mine]
@@ -109,28 +111,30 @@ class Decisions:
             removed = tuple(r for r in mine if r != row)
             receipt = Receipt(receipt_id, choice.person.name, added, removed)
             self._receipts[receipt.id] = receipt
-            self.made += 1
+            self.written += 1
             return receipt
 
     def undo(self, receipt_id: str) -> Receipt:
-        """Takes a decision back: its row goes, and rows that it replaced return.
+        """Undoes a decision: removes its row and restores the rows that it replaced.
 
         Raises:
             Conflict: not a decision of this session, or its row is gone.
         """
         receipt = self._receipts.get(receipt_id)
         if receipt is None:
-            raise Conflict("that decision was taken back already, or made in an earlier session")
+            raise Conflict("that decision was already undone, or made in an earlier session")
         with self._locked():
             tables = self.tables()
-            there = [p.row for p in tables.about(receipt.person)]
-            gone = [row for row in receipt.added if row not in there]
+            existing = [p.row for p in tables.about(receipt.person)]
+            gone = [row for row in receipt.added if row not in existing]
             if gone:
-                raise Conflict(f"the row that {says(gone[0])} is no longer in the table; nothing was undone")
+                raise Conflict(
+                    f"the row that {describe(gone[0])} is no longer in the table; nothing was undone"
+                )
             person = Person("", receipt.person)
             self._write(tables, person, list(receipt.added), list(receipt.removed))
             del self._receipts[receipt_id]
-            self.made -= 1
+            self.written -= 1
         return receipt
 
     def _row(self, choice: Choice) -> Row:
@@ -138,14 +142,14 @@ class Decisions:
         names = [p.name for p in person.photos]
         short = next((p.name for p in person.photos if p.image == image and names.count(p.name) == 1), image)
         if choice.action == "keep":
-            return Kept(person.name, short, choice.field, choice.value, self.source)
+            return ReviewedLabel(person.name, short, choice.field, choice.value, self.source)
         if choice.action == "drop":
-            return Entry(person.name, short, "drop", "", "", choice.reason, self.source)
+            return CorrectionRow(person.name, short, "drop", "", "", choice.reason, self.source)
         old = person.label(choice.field, image)
-        return Entry(person.name, short, choice.field, old, choice.value, choice.reason, self.source)
+        return CorrectionRow(person.name, short, choice.field, old, choice.value, choice.reason, self.source)
 
     def _write(self, tables: Tables, person: Person, remove: list[Row], add: list[Row]) -> None:
-        """Writes, then looks whether the person's rows fit; puts everything back if they do not."""
+        """Writes, then checks the person's rows; reverts the write if they do not fit."""
         if not remove and not add:
             return
         tables.write(remove, add)
@@ -154,16 +158,16 @@ class Decisions:
             after.checked(self._rows[person.name], person.name)
         except UserError as e:
             after.write(add, remove)
-            self._seen = Tables(*self._paths).bytes
+            self._checked_bytes = Tables(*self._paths).bytes
             raise Conflict("; ".join(getattr(e, "problems", [str(e)]))) from e
-        self._seen = after.bytes
+        self._checked_bytes = after.bytes
 
     def _locked(self) -> _Locks:
         return _Locks(self._thread_lock)
 
 
 class _Locks:
-    """This process' threads one after another, then one process after another."""
+    """A lock between threads, then between processes."""
 
     def __init__(self, thread_lock: threading.Lock) -> None:
         LOCK.parent.mkdir(parents=True, exist_ok=True)
@@ -183,17 +187,17 @@ class _Locks:
         self._thread_lock.release()
 
 
-def _stands(row: Row, choice: Choice) -> bool:
-    """Whether somebody else's row has a say: dropping something contradicts nothing that is said about it."""
+def _is_relevant(row: Row, choice: Choice) -> bool:
+    """Whether another reviewer's row could conflict: a drop conflicts only with a drop."""
     return choice.action != "drop" or row.field == "drop"
 
 
 def _agrees(row: Row, mine: Row) -> bool:
-    if isinstance(row, Entry) and isinstance(mine, Entry):
+    if isinstance(row, CorrectionRow) and isinstance(mine, CorrectionRow):
         return (row.field, row.new) == (mine.field, mine.new)
-    return isinstance(row, Kept) and isinstance(mine, Kept) and row.value == mine.value
+    return isinstance(row, ReviewedLabel) and isinstance(mine, ReviewedLabel) and row.value == mine.value
 
 
-def _changed(choice: Choice, row: Row, there: list[Placed]) -> str:
-    rows = "; ".join(str(p) for p in there) or f"nothing stands about {choice.field} any more"
-    return f"somebody decided about {choice.person.name} meanwhile: {rows}; you: {says(row)}. Look again."
+def _conflict_text(choice: Choice, row: Row, existing: list[LocatedRow]) -> str:
+    rows = "; ".join(str(p) for p in existing) or f"there is no row about {choice.field} any more"
+    return f"somebody else decided about {choice.person.name}: {rows}; you: {describe(row)}. Look again."

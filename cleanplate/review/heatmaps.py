@@ -1,4 +1,4 @@
-"""Where the model looked (Grad-CAM), on demand, for photos that the trained model can be asked about."""
+"""Grad-CAM heat maps of the trained model, on demand."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, FOLDS, MODEL
 from stages.shared.model import read_config
 
-STRENGTH = 0.5  # of the colours over the picture
+OPACITY = 0.5  # of the colours over the picture
 
 
 class HeatMaps:
-    """Draws them over the composed pictures, which are what the model sees.
+    """Draws heat maps over the composed pictures, the model's input.
 
-    Each photo is shown to the model that did not learn its person, where there is one.
+    Uses the model that was not trained on the photo's person, if there is one.
     """
 
     def __init__(self) -> None:
@@ -36,25 +36,25 @@ class HeatMaps:
         self._lock = threading.Lock()  # one map at a time: each takes all cores
 
     def get(self, image: str, person: str, field: str) -> bytes:
-        """A JPEG: the composed picture, blue (nothing) to red (most) for the answer about `field`.
+        """A JPEG: the composed picture, from blue (no influence) to red (most) on the answer about `field`.
 
         Args:
             image: a photo's key.
-            person: whose it is.
+            person: the photo's person.
             field: gender, age or mask; for others the map of the class.
 
         Raises:
-            Unreadable: there is no model, no picture, or the network has no maps.
+            Unreadable: there is no model or no picture, or the network has no feature maps.
         """
         if not self.available:
-            raise Unreadable("there is no trained model to ask: run `dvc repro train`")
+            raise Unreadable("there is no trained model: run `dvc repro train`")
         with self._lock:
             try:
                 picture = self._pictures.photo(composed_name(image))
                 cam = self._cam(picture, person, field)
             except UserError as e:
                 raise Unreadable(str(e).splitlines()[0]) from e
-        return encode_small(overlaid(picture, cam))
+        return encode_small(overlay(picture, cam))
 
     def _cam(self, picture: np.ndarray, person: str, field: str) -> np.ndarray:
         import torch
@@ -71,13 +71,13 @@ class HeatMaps:
 
             self._models[fold] = load_model(MODEL, resolved, fold)
         size = config.train.size
-        shrinks = size < max(picture.shape[:2])  # as training scales its pictures
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        small = cv2.resize(picture, (size, size), interpolation=how)
+        shrinks = size < max(picture.shape[:2])  # scaled as in training
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        small = cv2.resize(picture, (size, size), interpolation=interpolation)
         images = to_images(torch.from_numpy(small[None]), resolved.device)
         maps = cams(self._models[fold], images, config.train)
         if maps is None:
-            raise Unreadable("this network keeps no maps, so that nobody can tell where it looked")
+            raise Unreadable("this network has no feature maps for Grad-CAM")
         return maps[field if field in maps else "class"][0].numpy()
 
     @staticmethod
@@ -87,7 +87,7 @@ class HeatMaps:
         return int(own.iloc[0]) if len(own) and int(own.iloc[0]) in folds else folds[0]
 
 
-def overlaid(picture: np.ndarray, cam: np.ndarray) -> np.ndarray:
+def overlay(picture: np.ndarray, cam: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3] RGB: the picture under its map.
 
     Args:
@@ -97,4 +97,4 @@ def overlaid(picture: np.ndarray, cam: np.ndarray) -> np.ndarray:
     level = np.asarray(cam, np.float32) / max(float(cam.max()), 1e-12)
     level = cv2.resize(level, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(np.rint(level.clip(0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
-    return cv2.addWeighted(picture, 1 - STRENGTH, np.ascontiguousarray(colours[:, :, ::-1]), STRENGTH, 0)
+    return cv2.addWeighted(picture, 1 - OPACITY, np.ascontiguousarray(colours[:, :, ::-1]), OPACITY, 0)

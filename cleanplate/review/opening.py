@@ -1,4 +1,4 @@
-"""Everything that a review session needs, read from the project's files."""
+"""Opens a review session from the project's files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from stages.shared.artefacts import INDEX
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
-def open_review(params_file: Path, suspects_file: Path, source: str, keys: SessionTokens) -> Review:
+def open_review(params_file: Path, suspects_file: Path, source: str, tokens: SessionTokens) -> Review:
     """Reads index, suspects and decisions.
 
     Raises:
-        UserError: something is missing, or the decisions so far do not fit the data.
+        UserError: a file is missing, or the existing decisions do not fit the data.
     """
     params = load_params(params_file)
     index = INDEX.read(*NEEDED)
@@ -31,32 +31,32 @@ def open_review(params_file: Path, suspects_file: Path, source: str, keys: Sessi
     root = Path(params.data.root)
     if not root.is_dir():
         raise UserError("the data folder is missing", where=f"data.root in {params_file}", got=str(root))
-    people = People(labels, keys.csrf.encode())
+    people = People(labels, tokens.csrf.encode())
     decisions = Decisions(Path(params.relabel.corrections), labels, source)
     decisions.tables()
-    found, note = _suspects(suspects_file, people)
+    suspects, note = _suspects(suspects_file, people)
     photos = SmallPhotos(root, params.ingest.max_pixels)
-    return Review(people, found, decisions, photos, HeatMaps(), note)
+    return Review(people, suspects, decisions, photos, HeatMaps(), note)
 
 
 def _suspects(path: Path, people: People) -> tuple[list[Suspect], str]:
     if not path.exists():
         return [], f"There is no {path}: `dvc repro audit` makes it. You can look at any person (press /)."
-    found, strangers = read_suspects(path, people)
-    if strangers:
+    suspects, unknown = read_suspects(path, people)
+    if unknown:
         return (
-            found,
-            f"{strangers} rows of {path} are about nobody who is there: `dvc repro audit` renews it.",
+            suspects,
+            f"{unknown} rows of {path} are about unknown people: `dvc repro audit` updates it.",
         )
-    return found, ""
+    return suspects, ""
 
 
 def reviewer(name: str | None) -> str:
-    """What a row's `source` says: `review` and who."""
+    """A row's `source`: `review by NAME`."""
     if name is None:
-        asked = subprocess.run(
+        done = subprocess.run(
             ["git", "config", "user.name"], capture_output=True, text=True, check=False, errors="replace"
         )
-        name = asked.stdout
+        name = done.stdout
     name = " ".join(name.split())
     return f"review by {name}" if name else "review"

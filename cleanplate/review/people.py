@@ -1,4 +1,4 @@
-"""Who is in the set, their photos and labels, under ids that say nothing outside this session."""
+"""People, photos and labels under ids that are valid only in this session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Person:
     photos: list[Photo] = field(default_factory=list)
 
     def label(self, field: str, image: str = "") -> str:
-        """What the data folder says about the person, or about one photo; `a / b` where photos differ."""
+        """The data folder's label of the person, or of one photo; `a / b` if photos differ."""
         photos = [p for p in self.photos if image in ("", p.image)]
         return " / ".join(sorted({getattr(p, field) for p in photos}))
 
@@ -44,7 +44,7 @@ class People:
 
     Args:
         labels: columns image, person, gender, age, mask.
-        secret: of this session; ids are keyed hashes, so that no address outlives the session.
+        secret: of this session; ids are keyed hashes, so that addresses expire with it.
     """
 
     def __init__(self, labels: pd.DataFrame, secret: bytes) -> None:

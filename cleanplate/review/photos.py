@@ -1,4 +1,4 @@
-"""Small pictures of the photos, made when they are asked for and kept in memory only."""
+"""Thumbnails of the photos, made on demand and kept only in memory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import simplejpeg
 
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, decode_photo, header_of
+from pipeline.io.photo import MAX_BYTES, decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
 
-LONGEST = 560  # pixels on screen; the competition's photos are 384 x 512
-KEPT = 96 << 20  # bytes of small pictures
+MAX_SIDE = 560  # pixels on screen; the competition's photos are 384 x 512
+CACHE_BYTES = 96 << 20  # bytes of small pictures
 
 
 class Unreadable(Exception):
-    """A photo that cannot be shown; the text says why, without its path."""
+    """A photo that cannot be shown; the text gives the reason, without the path."""
 
 
 class SmallPhotos:
-    """Makes and keeps them; used by several threads.
+    """A thread-safe cache of thumbnails.
 
     Args:
         root: the data folder; nothing outside it is ever opened.
@@ -33,30 +33,30 @@ class SmallPhotos:
     def __init__(self, root: Path, max_pixels: int) -> None:
         self._root = root.resolve()
         self._max_pixels = max_pixels
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, image: str) -> bytes:
-        """A JPEG without metadata, longest side at most LONGEST.
+        """A JPEG without metadata, longest side at most MAX_SIDE.
 
         Args:
             image: the photo's key, from the index.
 
         Raises:
-            Unreadable: missing, outside the data folder, or no photo.
+            Unreadable: missing, outside the data folder, or not a photo.
         """
         with self._lock:
-            if image in self._kept:
-                self._kept.move_to_end(image)
-                return self._kept[image]
+            if image in self._cache:
+                self._cache.move_to_end(image)
+                return self._cache[image]
         small = encode_small(self.pixels(image))
         with self._lock:
-            if image not in self._kept:
-                self._kept[image] = small
+            if image not in self._cache:
+                self._cache[image] = small
                 self._bytes += len(small)
-                while self._bytes > KEPT:
-                    self._bytes -= len(self._kept.popitem(last=False)[1])
+                while self._bytes > CACHE_BYTES:
+                    self._bytes -= len(self._cache.popitem(last=False)[1])
         return small
 
     def pixels(self, image: str) -> np.ndarray:
@@ -67,7 +67,7 @@ class SmallPhotos:
         """
         try:
             data = read_regular(checked_path(self._root, image), MAX_BYTES)
-            header_of(data, "photo", self._max_pixels)
+            parse_photo_header(data, "photo", self._max_pixels)
             return decode_photo(data, where="photo")
         except Unusable as e:
             raise Unreadable(e.reason) from e
@@ -76,9 +76,9 @@ class SmallPhotos:
 
 
 def encode_small(pixels: np.ndarray) -> bytes:
-    """JPEG of uint8 [H, W, 3] RGB, scaled down to LONGEST where it is larger."""
+    """JPEG of uint8 [H, W, 3] RGB, scaled down to MAX_SIDE if it is larger."""
     height, width = pixels.shape[:2]
-    scale = LONGEST / max(height, width)
+    scale = MAX_SIDE / max(height, width)
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

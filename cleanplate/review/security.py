@@ -1,9 +1,8 @@
-"""Who may talk to the page: a browser on this machine that was given the token, and no other page in it.
+"""Access control of the page: only a browser on this machine with the token, and no other site in it.
 
 - Host must be the address itself, or another site could reach the page under its own name (DNS rebinding).
-- The token comes once in the address, then as a cookie that scripts cannot read and that no other site's
-  request carries.
-- A POST must also come from the page's own origin and carry the session's second secret (CSRF).
+- The token comes once in the address, then as a cookie (HttpOnly, SameSite=strict).
+- A POST must also come from the page's own origin and carry the session's CSRF token.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 16_384
+MAX_BODY_BYTES = 16_384
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -29,13 +28,13 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-store",  # faces stay in memory, and no later session finds them
+    "cache-control": "no-store",  # faces stay in memory only
 }
 
 
 @dataclass(frozen=True)
 class SessionTokens:
-    """The secrets of one session, and where it listens."""
+    """The secrets of one session, and its port."""
 
     port: int
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -43,22 +42,22 @@ class SessionTokens:
 
     @property
     def address(self) -> str:
-        """What the user opens."""
+        """The address for the user."""
         return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     @property
     def cookie(self) -> str:
-        """The cookie's name; cookies do not know ports, so that two sessions need two names."""
+        """The cookie's name, with the port: browsers share cookies between ports."""
         return f"cleanplate_{self.port}"
 
 
 class Guard:
     """ASGI middleware in front of everything."""
 
-    def __init__(self, app: ASGIApp, keys: SessionTokens) -> None:
+    def __init__(self, app: ASGIApp, tokens: SessionTokens) -> None:
         self._app = app
-        self._keys = keys
-        self._hosts = {f"127.0.0.1:{keys.port}", f"localhost:{keys.port}"}
+        self._tokens = tokens
+        self._hosts = {f"127.0.0.1:{tokens.port}", f"localhost:{tokens.port}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,7 +83,7 @@ class Guard:
         if scope["method"] not in ("GET", "POST"):
             return "only GET and POST"
         if not (self._has_cookie(headers) or self._opens(scope)):
-            return "open the address that `cleanplate review` printed: it holds the token of this session"
+            return "open the address that `cleanplate review` printed: it contains the session's token"
         if scope["method"] == "POST":
             return self._post_refusal(headers, hosts[0])
         return ""
@@ -92,10 +91,10 @@ class Guard:
     def _post_refusal(self, headers: Headers, host: str) -> str:
         if headers.getlist("origin") != [f"http://{host}"]:
             return "this request comes from another page"
-        if not _same(headers.get("x-csrf", ""), self._keys.csrf):
+        if not _same(headers.get("x-csrf", ""), self._tokens.csrf):
             return "this request lacks the session's CSRF token; reload the page"
         length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             return "this request is too large"
         return ""
 
@@ -104,14 +103,16 @@ class Guard:
         if scope["method"] != "GET" or scope["path"] != "/":
             return False
         tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-        return len(tokens) == 1 and _same(tokens[0], self._keys.token)
+        return len(tokens) == 1 and _same(tokens[0], self._tokens.token)
 
     def _has_cookie(self, headers: Headers) -> bool:
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return False
-        return self._keys.cookie in cookies and _same(cookies[self._keys.cookie].value, self._keys.token)
+        return self._tokens.cookie in cookies and _same(
+            cookies[self._tokens.cookie].value, self._tokens.token
+        )
 
 
 def _same(given: str, expected: str) -> bool:

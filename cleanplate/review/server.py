@@ -1,4 +1,4 @@
-"""What the page's server offers."""
+"""The page's web application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cleanplate.review.heatmaps import HeatMaps
 from cleanplate.review.people import People
 from cleanplate.review.photos import SmallPhotos, Unreadable
 from cleanplate.review.security import SessionTokens
-from cleanplate.review.suspects import Suspect, proposed_value
+from cleanplate.review.suspects import Suspect, parse_proposal
 from pipeline.labels import GENDERS, MASKS
 from pipeline.runtime.errors import UserError
 
@@ -52,7 +52,7 @@ class Undo(BaseModel):
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that one session is about."""
+    """The state of one session."""
 
     people: People
     suspects: list[Suspect]
@@ -62,13 +62,13 @@ class Review:
     note: str = ""
 
 
-def make_app(review: Review, keys: SessionTokens) -> FastAPI:
+def make_app(review: Review, tokens: SessionTokens) -> FastAPI:
     """The app, without the guard in front of it."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, __: Exception) -> Response:
-        return JSONResponse({"message": "the page sent something that the server does not know"}, 422)
+        return JSONResponse({"message": "the server does not understand the page's request"}, 422)
 
     @app.exception_handler(Conflict)
     def _conflict(_: Request, error: Exception) -> Response:
@@ -85,26 +85,26 @@ def make_app(review: Review, keys: SessionTokens) -> FastAPI:
     @app.get("/")
     def page() -> Response:
         response = _static("page.html")
-        response.set_cookie(keys.cookie, keys.token, httponly=True, samesite="strict", path="/")
+        response.set_cookie(tokens.cookie, tokens.token, httponly=True, samesite="strict", path="/")
         return response
 
     @app.get("/page/{name}")
     def static(name: str) -> Response:
         return _static(name)
 
-    _offer_reading(app, review, keys)
-    _offer_deciding(app, review)
+    _add_read_routes(app, review, tokens)
+    _add_write_routes(app, review)
     return app
 
 
-def _offer_reading(app: FastAPI, review: Review, keys: SessionTokens) -> None:
+def _add_read_routes(app: FastAPI, review: Review, tokens: SessionTokens) -> None:
     people = review.people
 
     @app.get("/api/session")
     def session() -> dict[str, Any]:
         tables = review.decisions.tables()
         return {
-            "csrf": keys.csrf,
+            "csrf": tokens.csrf,
             "fields": FIELDS,
             "heatmaps": review.heatmaps.available,
             "note": review.note,
@@ -118,47 +118,49 @@ def _offer_reading(app: FastAPI, review: Review, keys: SessionTokens) -> None:
 
     @app.get("/api/person/{person_id}")
     def person(person_id: str) -> dict[str, Any]:
-        return person_answer(_found(people.by_id, person_id), review.decisions.tables())
+        return person_answer(_get_or_404(people.by_id, person_id), review.decisions.tables())
 
     @app.get("/photo/{photo_id}")
     def photo(photo_id: str) -> Response:
-        return Response(review.photos.get(_found(people.photos, photo_id).image), media_type="image/jpeg")
+        return Response(
+            review.photos.get(_get_or_404(people.photos, photo_id).image), media_type="image/jpeg"
+        )
 
     @app.get("/heatmap/{photo_id}")
     def heatmap(photo_id: str, field: Annotated[str, Query(max_length=20)]) -> Response:
-        photo = _found(people.photos, photo_id)
+        photo = _get_or_404(people.photos, photo_id)
         return Response(review.heatmaps.get(photo.image, photo.person, field), media_type="image/jpeg")
 
 
-def _offer_deciding(app: FastAPI, review: Review) -> None:
+def _add_write_routes(app: FastAPI, review: Review) -> None:
     @app.post("/api/decide")
     def decide(sent: Decision) -> dict[str, Any]:
         receipt = review.decisions.decide(_choice(review, sent), sent.version, sent.receipt)
-        return _after(review, receipt.person)
+        return _updated_person(review, receipt.person)
 
     @app.post("/api/undo")
     def undo(sent: Undo) -> dict[str, Any]:
-        return _after(review, review.decisions.undo(sent.receipt).person)
+        return _updated_person(review, review.decisions.undo(sent.receipt).person)
 
 
-def _after(review: Review, name: str) -> dict[str, Any]:
-    """A person as the tables have them now, and the suspects about that person."""
+def _updated_person(review: Review, name: str) -> dict[str, Any]:
+    """A person and the suspects about them, after a decision."""
     tables = review.decisions.tables()
     about = [suspect_answer(s, tables) for s in review.suspects if s.person.name == name]
     return {"person": person_answer(review.people.by_name[name], tables), "suspects": about}
 
 
 def _choice(review: Review, sent: Decision) -> Choice:
-    person = _found(review.people.by_id, sent.person)
+    person = _get_or_404(review.people.by_id, sent.person)
     image = ""
     if sent.photo:
-        image = _found({p.id: p for p in person.photos}, sent.photo).image
+        image = _get_or_404({p.id: p for p in person.photos}, sent.photo).image
     suspect = None
     if sent.suspect is not None and 0 <= sent.suspect < len(review.suspects):
         suspect = review.suspects[sent.suspect]
     value, note, reason = sent.value, "", "seen on the review page"
     if sent.action == "correct":
-        value, note = proposed_value(sent.field, sent.value)
+        value, note = parse_proposal(sent.field, sent.value)
         if not value:
             raise Conflict(f"{sent.value!r} is no value for {sent.field}")
         if value == person.label(sent.field, image):
@@ -177,7 +179,7 @@ def _static(name: str) -> Response:
     return Response(data, media_type=kind)
 
 
-def _found(table: Mapping[str, T], id_: str) -> T:
+def _get_or_404(table: Mapping[str, T], id_: str) -> T:
     if id_ not in table:
-        raise Unreadable("there is nothing under this id; reload the page")
+        raise Unreadable("unknown id; reload the page")
     return table[id_]

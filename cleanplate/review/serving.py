@@ -12,8 +12,8 @@ from cleanplate.review.server import Review, make_app
 from pipeline.runtime.errors import UserError
 
 
-def listening(port: int) -> socket.socket:
-    """A socket at 127.0.0.1; there is no way to listen anywhere else.
+def open_socket(port: int) -> socket.socket:
+    """A socket that listens at 127.0.0.1 only.
 
     Args:
         port: 0 = any free one.
@@ -24,19 +24,19 @@ def listening(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.bind(("127.0.0.1", port))
-        sock.listen(128)  # from now on a browser waits instead of failing
+        sock.listen(128)  # browsers now wait for the server instead of failing
     except OSError as e:
         sock.close()
         raise UserError(f"port {port} cannot be used", got=e.strerror, fix="leave out --port") from e
     return sock
 
 
-def make_server(review: Review, keys: SessionTokens) -> uvicorn.Server:
+def make_server(review: Review, tokens: SessionTokens) -> uvicorn.Server:
     """The server; `run(sockets=[…])` runs it."""
     config = uvicorn.Config(
-        Guard(make_app(review, keys), keys),
+        Guard(make_app(review, tokens), tokens),
         log_level="error",
-        access_log=False,  # addresses hold the token
+        access_log=False,  # addresses contain the token
         lifespan="off",
         ws="none",
         proxy_headers=False,
@@ -46,7 +46,7 @@ def make_server(review: Review, keys: SessionTokens) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(review: Review, keys: SessionTokens, sock: socket.socket) -> None:
+def serve(review: Review, tokens: SessionTokens, sock: socket.socket) -> None:
     """Serves until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):
-        make_server(review, keys).run(sockets=[sock])
+        make_server(review, tokens).run(sockets=[sock])

@@ -1,4 +1,4 @@
-"""What the audit suspects: reports/suspects.csv against the people that are there."""
+"""Reads the audit's suspects, reports/suspects.csv."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate.corrections.rules import years_of
+from cleanplate.corrections.rules import parse_years
 from cleanplate.review.people import People, Person
-from pipeline.dataset.csv_reading import Row, read_rows
+from pipeline.dataset.user_csv import Row, read_rows
 from pipeline.labels import read_gender, read_mask
 
 COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", "why")
@@ -17,8 +17,8 @@ COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", 
 
 @dataclass(frozen=True)
 class Suspect:
-    """One label in question. `image` is a photo's key, or empty for all of the person's photos; `value` is
-    what accepting writes, empty where nothing can be accepted as it is; `stand_in` says for what it stands.
+    """One suspicious label. `image` is a photo's key, or empty for all of the person's photos; `value` is
+    written on acceptance, empty if the proposal cannot be accepted; `age_note` explains an age for a group.
     """
 
     number: int
@@ -28,51 +28,51 @@ class Suspect:
     old: str
     proposed: str
     value: str
-    stand_in: str
+    age_note: str
     confidence: float | None
     why: str
 
 
 def read_suspects(path: Path, people: People) -> tuple[list[Suspect], int]:
-    """The suspects in the order of their rank, and how many rows are about nobody who is there.
+    """The suspects by rank, and the number of rows about unknown people.
 
     Raises:
-        Problems: the file is no such table.
+        Problems: the file is not such a table.
     """
-    found: list[Suspect] = []
-    strangers = 0
+    suspects: list[Suspect] = []
+    unknown = 0
     rows = read_rows(path.read_bytes(), str(path), COLUMNS)
     for row in sorted(rows, key=_place):
         person = people.by_name.get(row["person"])
         if person is None or (row["image"] and row["image"] not in {p.image for p in person.photos}):
-            strangers += 1
+            unknown += 1
             continue
-        value, stand_in = proposed_value(row["field"], row["proposed"])
-        found.append(
+        value, age_note = parse_proposal(row["field"], row["proposed"])
+        suspects.append(
             Suspect(
-                len(found),
+                len(suspects),
                 person,
                 row["image"],
                 row["field"],
                 row["old"],
                 row["proposed"],
                 value,
-                stand_in,
+                age_note,
                 _number(row["confidence"]),
                 row["why"],
             )
         )
-    return found, strangers
+    return suspects, unknown
 
 
-def proposed_value(field: str, text: str) -> tuple[str, str]:
-    """What a correction would hold for a proposal, and a note where that stands for an age group."""
+def parse_proposal(field: str, text: str) -> tuple[str, str]:
+    """The value to write for a proposal, and a note if it is an age for a group."""
     if field == "drop":
         return "drop", ""
     readers: dict[str, Callable[[str], str]] = {"gender": read_gender, "mask": read_mask}
     try:
         if field == "age":
-            years, note = years_of(text)
+            years, note = parse_years(text)
             return str(years), note
         return (readers[field](text), "") if field in readers else ("", "")
     except ValueError:

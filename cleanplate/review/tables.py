@@ -1,4 +1,4 @@
-"""The two tables that hold decisions, as they are in the files right now."""
+"""The current content of the two tables of decisions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ import pandas as pd
 
 from cleanplate.review.people import Person
 from pipeline.dataset.corrections import names_photo, read_corrections
-from pipeline.dataset.corrections_table import Entry, Kept, entries_text, keeps_contradicted, read_entries
+from pipeline.dataset.corrections_table import (
+    CorrectionRow,
+    ReviewedLabel,
+    find_contradictions,
+    format_entries,
+    read_entries,
+)
 from pipeline.io.atomic import write_text
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 from pipeline.runtime.errors import Problems
 
-Row = Entry | Kept
+Row = CorrectionRow | ReviewedLabel
 LABELS = ("gender", "age", "mask")
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A row and where it stands."""
+class LocatedRow:
+    """A row with its file and line."""
 
     row: Row
     file: str
@@ -30,95 +36,106 @@ class Placed:
 
     def __str__(self) -> str:
         by = f" ({self.row.source})" if self.row.source else ""
-        return f"{self.file} line {self.line} {says(self.row)}{by}"
+        return f"{self.file} line {self.line} {describe(self.row)}{by}"
 
 
-def says(row: Row) -> str:
+def describe(row: Row) -> str:
     """The row in words."""
-    who = f"{row.person} {row.image}".strip()
-    if isinstance(row, Kept):
-        return f"keeps {row.field} {row.value} of {who}"
-    return f"drops {who}" if row.field == "drop" else f"says {row.field} {row.new} of {who}"
+    target = f"{row.person} {row.image}".strip()
+    if isinstance(row, ReviewedLabel):
+        return f"keeps {row.field} {row.value} of {target}"
+    return f"drops {target}" if row.field == "drop" else f"says {row.field} {row.new} of {target}"
 
 
-def settles(row: Row, image: str, field: str) -> bool:
-    """Whether a row about a person answers the question about `field` of `image` ("" = the whole person)."""
+def is_about(row: Row, image: str, field: str) -> bool:
+    """Whether a person's row is about `field` of `image` ("" = the whole person)."""
     if row.field not in (field, "drop"):
         return False
     return not row.image or (image != "" and names_photo(image, row.image))
 
 
-def standing(tables: Tables, person: Person, image: str, field: str) -> list[Placed]:
-    """The rows that answer a question; a keep of a label that the data folder no longer has answers none."""
+def find_decisions(tables: Tables, person: Person, image: str, field: str) -> list[LocatedRow]:
+    """The rows about a label, without confirmations of outdated labels."""
     return [
         p
         for p in tables.about(person.name)
-        if settles(p.row, image, field) and not _outdated(p.row, person, image)
+        if is_about(p.row, image, field) and not _outdated(p.row, person, image)
     ]
 
 
 def _outdated(row: Row, person: Person, image: str) -> bool:
-    return isinstance(row, Kept) and row.field in LABELS and row.value != person.label(row.field, image)
+    return (
+        isinstance(row, ReviewedLabel) and row.field in LABELS and row.value != person.label(row.field, image)
+    )
 
 
 class Tables:
-    """What the files hold, read once; a new one is made for every look."""
+    """A snapshot of the files."""
 
     def __init__(self, corrections: Path, reviewed: Path) -> None:
         self.corrections, self.reviewed = corrections, reviewed
         self.bytes = _bytes(corrections), _bytes(reviewed)
-        self.entries = read_entries(Entry, self.bytes[0], str(corrections))
-        self.kept = read_entries(Kept, self.bytes[1], str(reviewed))
-        self._people: dict[str, list[Placed]] = {}
+        self.entries = read_entries(CorrectionRow, self.bytes[0], str(corrections))
+        self.kept = read_entries(ReviewedLabel, self.bytes[1], str(reviewed))
+        self._people: dict[str, list[LocatedRow]] = {}
         for rows, path in ((self.entries, corrections), (self.kept, reviewed)):
             for line, row in rows:
-                self._people.setdefault(composed(row.person), []).append(Placed(row, str(path), line))
+                self._people.setdefault(nfc(row.person), []).append(LocatedRow(row, str(path), line))
 
-    def about(self, person: str) -> list[Placed]:
+    def about(self, person: str) -> list[LocatedRow]:
         """All rows about a person."""
-        return self._people.get(composed(person), [])
+        return self._people.get(nfc(person), [])
 
     def version(self, person: str) -> str:
         """Changes whenever the rows about a person do."""
-        rows = sorted(repr(placed.row) for placed in self.about(person))
+        rows = sorted(repr(located.row) for located in self.about(person))
         return hashlib.blake2s("\n".join(rows).encode("utf-8", "surrogateescape"), digest_size=9).hexdigest()
 
     def checked(self, labels: pd.DataFrame, person: str | None = None) -> None:
         """Checks all rows, or those about one person, against the labels.
 
         Raises:
-            Problems: rows that do not fit, contradict each other, or keep what another corrects.
+            Problems: rows that do not fit the labels or contradict each other.
         """
         entries = [(n, e) for n, e in self.entries if person is None or _is_about(e, person)]
         kept = [(n, k) for n, k in self.kept if person is None or _is_about(k, person)]
         whole = person is None and self.bytes[0].strip()
-        data = self.bytes[0] if whole else entries_text(Entry, (e for _, e in entries)).encode()
+        data = self.bytes[0] if whole else format_entries(CorrectionRow, (e for _, e in entries)).encode()
         wrong: list[str] = []
         try:
             found = read_corrections(data, str(self.corrections), labels)
-            wrong = keeps_contradicted(kept, found, str(self.reviewed), str(self.corrections))
+            wrong = find_contradictions(kept, found, str(self.reviewed), str(self.corrections))
         except Problems as e:
             wrong = e.problems
         if wrong:
             raise Problems(
-                "the decisions do not fit together", wrong, fix="mend these rows, then start again"
+                "the decisions do not fit together", wrong, fix="correct these rows, then start again"
             )
 
     def write(self, remove: Sequence[Row], add: Sequence[Row]) -> None:
-        """Writes what changes: first what is removed, so that no moment holds both sides of a decision."""
-        entries = [e for _, e in self.entries if e not in remove] + [r for r in add if isinstance(r, Entry)]
-        kept = [k for _, k in self.kept if k not in remove] + [r for r in add if isinstance(r, Kept)]
-        texts = [(self.corrections, entries_text(Entry, entries)), (self.reviewed, entries_text(Kept, kept))]
-        touched = {Entry if isinstance(row, Entry) else Kept for row in (*remove, *add)}
-        jobs = [job for job, kind in zip(texts, (Entry, Kept), strict=True) if kind in touched]
-        if any(isinstance(row, Kept) for row in remove):
+        """Writes the changed files; removals first, so that both sides of a decision never coexist."""
+        entries = [e for _, e in self.entries if e not in remove] + [
+            r for r in add if isinstance(r, CorrectionRow)
+        ]
+        kept = [k for _, k in self.kept if k not in remove] + [r for r in add if isinstance(r, ReviewedLabel)]
+        texts = [
+            (self.corrections, format_entries(CorrectionRow, entries)),
+            (self.reviewed, format_entries(ReviewedLabel, kept)),
+        ]
+        touched = {
+            CorrectionRow if isinstance(row, CorrectionRow) else ReviewedLabel for row in (*remove, *add)
+        }
+        jobs = [
+            job for job, kind in zip(texts, (CorrectionRow, ReviewedLabel), strict=True) if kind in touched
+        ]
+        if any(isinstance(row, ReviewedLabel) for row in remove):
             jobs.reverse()
         for path, text in jobs:
             write_text(path, text)
 
 
 def _is_about(row: Row, person: str) -> bool:
-    return composed(row.person) == composed(person)
+    return nfc(row.person) == nfc(person)
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,10 +1,10 @@
-"""`make setup`: a `.venv` with exactly what requirements.lock pins, and this checkout in it.
+"""`make setup`: makes a `.venv` with exactly the packages in requirements.lock, and this checkout.
 
     python3 cleanplate/setup/install.py [--torch auto|cpu|cuda]
 
-uv does the installing; what it cannot do stands here: find a Python to begin with, bring the pinned uv, read
-pip's settings, choose torch's build, and take an interrupted install up again. Standard library only, and no
-syntax newer than Python 3.8: the python3 on PATH may be older than the one that the project needs.
+uv installs; this script finds a Python, installs the pinned uv, reads pip's settings, chooses torch's build
+and resumes an interrupted install. Standard library only, and no syntax newer than Python 3.8: the python3 on
+PATH may be too old for the project.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def fail(message: str) -> NoReturn:
 
 
 def run(command: list[str], **options: object) -> bool:
-    """Whether a command ends well; what it prints is seen."""
+    """Whether a command succeeds; its output is visible."""
     return subprocess.run(command, check=False, **options).returncode == 0  # type: ignore[call-overload]
 
 
 def output_of(command: list[str]) -> str:
-    """What a command prints; "" when it cannot be run or fails."""
+    """Output of a command; "" if it cannot run or fails."""
     try:
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         return subprocess.run(command, check=True, text=True, **pipe).stdout  # type: ignore[call-overload]
@@ -50,13 +50,13 @@ def output_of(command: list[str]) -> str:
 
 
 def version_of(python: str) -> tuple[int, ...]:
-    """(major, minor) of an interpreter; () when it does not run."""
+    """(major, minor) of an interpreter; () if it does not run."""
     return tuple(map(int, output_of([python, "-c", "import sys; print(*sys.version_info[:2])"]).split()))
 
 
 def base_python() -> str:
-    """An interpreter to make the `.venv` from: the running one if tested, else a tested or a newer one."""
-    # inside an activated .venv, the interpreter that it was made from
+    """An interpreter for the `.venv`: the running one if tested, else a tested or a newer one."""
+    # inside an activated .venv, its base interpreter
     running = getattr(sys, "_base_executable", None) or sys.executable
     candidates = [running, *(shutil.which(f"python{major}.{minor}") for major, minor in reversed(TESTED))]
     for python in filter(None, candidates):
@@ -71,13 +71,13 @@ def base_python() -> str:
 
 
 def digest() -> str:
-    """What an install depends on: the lock, the project's metadata, and the scripts that read them."""
+    """Hash of an install's inputs: the lock, the project's metadata, and these scripts."""
     files = [lockfile.LOCK, lockfile.ROOT / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def read_stamp() -> dict[str, str]:
-    """What the last whole install was of; {} when there was none."""
+    """Facts about the last complete install; {} if there was none."""
     try:
         return json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -85,14 +85,14 @@ def read_stamp() -> dict[str, str]:
 
 
 def is_installed(torch: str) -> bool:
-    """Whether the `.venv` is what this lock, this folder and the wanted build of torch ask for."""
+    """Whether the `.venv` matches this lock, this folder and the requested build of torch."""
     stamp = read_stamp()
     same = stamp.get("digest") == digest() and stamp.get("venv") == str(VENV)
     return same and torch in ("auto", stamp.get("torch")) and bool(version_of(str(VENV / "bin" / "python")))
 
 
 def ensure_uv() -> str:
-    """The path of the uv that the lock pins; makes the `.venv` where there is none that works."""
+    """The path of the pinned uv; makes the `.venv` if there is no working one."""
     pinned = lockfile.entry(lockfile.LOCK.read_text(encoding="utf-8"), "uv")
     python, uv = str(VENV / "bin" / "python"), str(VENV / "bin" / "uv")
     moved = read_stamp().get("venv", str(VENV)) != str(VENV)  # scripts in it name the old folder
@@ -108,12 +108,12 @@ def ensure_uv() -> str:
         # some pip settings (a target folder, user installs) would put uv elsewhere
         environment = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
         if not run([*command, "--require-hashes", "--force-reinstall", "-r", str(wanted)], env=environment):
-            fail(f"pip could not install uv {pinned.version}; what it says stands above")
+            fail(f"pip could not install uv {pinned.version}; see its message above")
     return uv
 
 
 def run_uv(uv: str, arguments: list[str], settings: dict[str, str], quiet: bool = False) -> bool:
-    """Runs `uv pip install` with pip's places; should it fail, once more without the extra indexes."""
+    """Runs `uv pip install` with pip's indexes; if it fails, once more without the extra indexes."""
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
     tries = [pip_settings.uv_arguments(settings), pip_settings.uv_arguments(settings, extra_indexes=False)]
     for number, places in enumerate(tries[:1] if tries[0] == tries[1] else tries):
@@ -126,9 +126,9 @@ def run_uv(uv: str, arguments: list[str], settings: dict[str, str], quiet: bool 
 
 
 def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -> str:
-    """Which torch and torchvision to install: "+cpu", PyTorch's CPU builds, or "", the package index's own.
+    """The build of torch and torchvision: "+cpu", PyTorch's CPU builds, or "", the package index's own.
 
-    They are taken as a pair: operators of the one are linked against the other.
+    Both come from the same build, since one is linked against the other.
     """
     if not sys.platform.startswith("linux"):
         if wanted == "cuda":
@@ -145,7 +145,7 @@ def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -
         return "+cpu"
     advice = "point pip's extra-index-url at PyTorch's CPU index, and `make lock` there to add their hashes"
     if wanted == "cpu":
-        fail(f"no place that pip knows offers the CPU builds of torch and torchvision in the lock; {advice}")
+        fail(f"none of pip's indexes offers the CPU builds of torch and torchvision in the lock; {advice}")
     print(f"setup: torch comes with its CUDA libraries (5 GB); for CPU builds, {advice}", flush=True)
     return ""
 
@@ -153,7 +153,7 @@ def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -
 def install(uv: str, wanted: str) -> str:
     """Installs the lock and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda"."""
     settings = pip_settings.read(str(VENV / "bin" / "python"))
-    cut_short = not STAMP.exists()  # what was left half-copied is then installed anew
+    cut_short = not STAMP.exists()  # then reinstall partly copied packages
     STAMP.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as name:
         local = choose_torch(uv, wanted, settings, Path(name))
@@ -161,15 +161,15 @@ def install(uv: str, wanted: str) -> str:
         lock.write_text(lockfile.requirements(text, local), encoding="utf-8")
         again = ["--reinstall"] if cut_short else []
         if not run_uv(uv, ["--no-deps", "--require-hashes", "--exact", *again, "-r", str(lock)], settings):
-            fail("uv could not install the lock; what it says stands above")
-    # the build backend is in the lock, so nothing is fetched for this
+            fail("uv could not install the lock; see its message above")
+    # the build backend is in the lock, so this fetches nothing
     if not run_uv(uv, ["--quiet", "--no-deps", "--no-build-isolation", "-e", "."], settings):
-        fail("uv could not install this checkout; what it says stands above")
+        fail("uv could not install this checkout; see its message above")
     return "cpu" if local else "cuda"
 
 
 def main() -> None:
-    """Reads the arguments, and installs unless the stamp says that all is in place."""
+    """Reads the arguments, and installs unless the stamp is up to date."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--torch", choices=("auto", "cpu", "cuda"), default="auto", help="build of torch")
     torch = parser.parse_args().torch

@@ -1,8 +1,8 @@
-"""Writes docs/dependencies.md: what each dependency is for (requirements.in) and its licence (its metadata).
+"""Writes docs/dependencies.md: the reason for each dependency (requirements.in) and its licence (metadata).
 
     .venv/bin/python cleanplate/setup/licences.py
 
-Run by `make lock`, in the environment that the new lock made.
+`make lock` runs it in the environment of the new lock.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python3 cleanplate/setup/lock.py [--upgrade]
 
-Without --upgrade, versions that still fit stay as they are. The lock holds for every Python from 3.11 and
-for Linux and macOS; it names neither a package index nor a path. To the hashes of torch and
-torchvision come those of their CPU builds, from whatever place of pip's offers them (install.py chooses).
+Without --upgrade, keeps versions that still fit. The lock is valid for every Python from 3.11 on, on Linux
+and macOS, and names no package index or path. It also contains the hashes of the CPU builds of torch and
+torchvision, from any of pip's indexes (install.py chooses the build).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def compiled(uv: str, arguments: list[str], settings: dict[str, str], quiet: boo
 
 
 def cpu_hashes(uv: str, name: str, version: str, settings: dict[str, str]) -> set[str]:
-    """The hashes of a package's CPU builds that pip's extra indexes and find-links offer; may be empty."""
+    """The hashes of a package's CPU builds in pip's extra indexes and find-links; may be empty."""
     found: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         wanted, output = Path(folder, "cpu.in"), Path(folder, "cpu.txt")
@@ -45,7 +45,7 @@ def cpu_hashes(uv: str, name: str, version: str, settings: dict[str, str]) -> se
         arguments = [str(wanted), "-o", str(output), "--no-deps", *pip_settings.uv_arguments(settings)]
         if compiled(uv, arguments, settings, quiet=True):
             found.update(lockfile.entry(output.read_text(encoding="utf-8"), name).hashes)
-    # uv knows no hashes of the files in a plain folder
+    # uv does not hash the files in a plain folder
     for place in settings.get("find-links", "").split():
         for wheel in sorted(Path(place).expanduser().glob(f"{name}-{version}+cpu-*.whl")):
             found.add("sha256:" + hashlib.sha256(wheel.read_bytes()).hexdigest())
@@ -62,7 +62,7 @@ def with_hashes(text: str, name: str, hashes: set[str]) -> str:
 
 
 def main() -> None:
-    """Writes the lock by a temporary name, so that a failed run leaves the old one."""
+    """Writes the lock atomically, so that a failed run keeps the old one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     upgrade = parser.parse_args().upgrade
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = ["requirements.in", "--override", "cleanplate/setup/overrides.txt", "-o", fresh.name]
     if not compiled(uv, [*arguments, *pip_settings.uv_arguments(index)], settings):
         fresh.unlink()
-        install.fail("uv could not resolve requirements.in; what it says stands above")
+        install.fail("uv could not resolve requirements.in; see its message above")
     text = fresh.read_text(encoding="utf-8")
     for name in lockfile.TORCH_PAIR:
         pinned, old = lockfile.entry(text, name), lockfile.entry(before, name)

@@ -1,4 +1,4 @@
-"""The lock as text: its entries, and the requirements that one machine installs from it.
+"""Parses the lock: its entries, and the requirements for one machine.
 
 Standard library only, and no syntax newer than Python 3.8: this runs before anything is installed.
 """
@@ -17,7 +17,7 @@ _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Entry:
-    """One pinned package: its name, version, hashes and the lines it has in the lock."""
+    """One pinned package: name, version, hashes and its lines in the lock."""
 
     def __init__(self, name: str, version: str, text: str) -> None:
         self.name = name
@@ -31,15 +31,15 @@ class Entry:
 
 
 def entries(text: str) -> list[Entry]:
-    """The entries of a lock, in order; a name comes twice where its version depends on the Python."""
-    found: list[Entry] = []
+    """The entries of a lock, in order; a name occurs twice if its version depends on the Python."""
+    result: list[Entry] = []
     for line in text.splitlines(keepends=True):
         start = _ENTRY.match(line)
         if start:
-            found.append(Entry(start.group(1), start.group(2), line))
-        elif found and line.startswith(" "):
-            found[-1].text += line
-    return found
+            result.append(Entry(start.group(1), start.group(2), line))
+        elif result and line.startswith(" "):
+            result[-1].text += line
+    return result
 
 
 def entry(text: str, name: str) -> Entry:
@@ -56,11 +56,11 @@ def is_cuda(name: str) -> bool:
 
 
 def requirements(text: str, torch_local: str) -> str:
-    """The lock as this machine installs it: every entry with its hashes, torch and torchvision of one build.
+    """The lock for this machine: every entry with its hashes, torch and torchvision of one build.
 
-    `torch_local` is "+cpu" for PyTorch's CPU builds, whose CUDA libraries are then left out, or "" for the
-    package index's own. `==2.14.1` would also match `2.14.1+cpu`, which outranks it, and uv looks the hashes
-    up by the exact version; `===` names just the one file.
+    `torch_local` is "+cpu" for PyTorch's CPU builds (without CUDA libraries), or "" for the package index's
+    own. `==2.14.1` would also match `2.14.1+cpu`, which outranks it, and uv looks up hashes by exact version;
+    `===` matches only one file.
     """
     kept: list[str] = []
     for item in entries(text):

@@ -1,7 +1,6 @@
-"""pip's own settings (indexes, find-links, certificate), handed on to uv, which reads none of them.
+"""Passes pip's settings (indexes, find-links, certificate) on to uv, which does not read them.
 
-The lock names no package index, so where packages come from is the machine's business: whoever has told pip
-about a mirror or a folder of wheels need not say it again.
+The lock names no package index, so packages come from the mirrors and folders configured for pip.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# pip's option, uv's flag, and the variable by which a user has already told uv
+# pip's option, uv's flag, and uv's environment variable
 _PLACES = (
     ("index-url", "--default-index", "UV_DEFAULT_INDEX"),
     ("find-links", "--find-links", "UV_FIND_LINKS"),
@@ -27,7 +26,7 @@ _ENVIRONMENT = (
 
 
 def read(python: str) -> dict[str, str]:
-    """What `pip config list` says, the environment before `[install]` before `[global]`."""
+    """Output of `pip config list`; the environment overrides `[install]`, which overrides `[global]`."""
     listing = subprocess.run(
         [python, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False
     ).stdout
@@ -41,7 +40,7 @@ def read(python: str) -> dict[str, str]:
 
 
 def uv_arguments(settings: dict[str, str], extra_indexes: bool = True) -> list[str]:
-    """uv's flags for the places that pip knows; those that a UV_ variable names already are left to it."""
+    """uv's flags for pip's settings, except those set by a UV_ variable."""
     arguments: list[str] = []
     for option, flag, variable in _PLACES:
         if os.environ.get(variable) or (option == "extra-index-url" and not extra_indexes):
@@ -53,12 +52,12 @@ def uv_arguments(settings: dict[str, str], extra_indexes: bool = True) -> list[s
             arguments += [flag, place]
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         arguments.append("--no-index")
-    # pip takes the best version from all its indexes; every file is pinned by hash, so that is safe here
+    # like pip, take the best version from all indexes; safe because hashes pin every file
     return [*arguments, "--index-strategy", "unsafe-best-match"]
 
 
 def uv_environment(settings: dict[str, str]) -> dict[str, str]:
-    """This process's environment with pip's certificate and time limit added where uv has none yet."""
+    """This process's environment with pip's certificate and timeout, unless uv's are set."""
     environment = dict(os.environ)
     for option, variable in _ENVIRONMENT:
         if settings.get(option):

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
 from pipeline.io.image_store import ImageStore
-from pipeline.io.photo import decode_photo, header_of
+from pipeline.io.photo import decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
 
 Item = TypeVar("Item")
@@ -89,7 +89,7 @@ class Cutter:
         """
         path = self.root / image
         data = path.read_bytes()
-        header = header_of(data, str(path))
+        header = parse_photo_header(data, str(path))
         size = (header.width, header.height)
         _check("photo", image, size, ingested or size)
         where = placement(square, *size, self.size)

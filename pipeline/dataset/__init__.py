@@ -1,1 +1,1 @@
-"""Which photo shows whom: layouts, tables that people wrote, corrections, labels, folds."""
+"""Which photo shows whom: layouts, user tables, corrections, labels, folds."""

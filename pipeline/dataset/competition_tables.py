@@ -1,37 +1,37 @@
-"""ROOT/train/train.csv against the folders: the folder name is what counts, but every difference is told."""
+"""Compares ROOT/train/train.csv with the folders: folder names win, but every difference is reported."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.dataset.csv_reading import Row, read_rows
 from pipeline.dataset.listing import Listing
 from pipeline.dataset.person import read_person
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.spelling import composed
+from pipeline.dataset.user_csv import Row, read_rows
+from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender
 from pipeline.runtime.errors import Problems
 
 TABLE = "train/train.csv"
 COLUMNS = ("id", "gender", "race", "age", "path")
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 
 
 def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) -> None:
-    """Adds to `listing` what the table and the folders disagree about.
+    """Adds every disagreement between the table and the folders to `listing`.
 
-    Rows that cannot be read are problems. A row without a folder is set aside; a row that says another
-    gender, race, age or id than the folder's name, and a folder without a row, are notes.
+    Unreadable rows are problems. A row without a folder is quarantined. A row that differs from its folder's
+    name in gender, race, age or id, and a folder without a row, are notes.
     """
-    rows = rows_of(root, TABLE, COLUMNS, (), listing)
-    if rows is None or note_no_rows(rows, TABLE, listing):
+    rows = read_optional_table(root, TABLE, COLUMNS, (), listing)
+    if rows is None or note_if_empty(rows, TABLE, listing):
         return
-    folders = {composed(p): p for p in people}
+    folders = {nfc(p): p for p in people}
     lines: dict[str, Row] = {}
     for row in rows:
         wrong = _unreadable(row)
-        path = composed(row["path"].strip("/").split("/")[-1])
+        path = nfc(row["path"].strip("/").split("/")[-1])
         if not path:
             wrong.append("path is empty")
         elif ".." in row["path"].replace("\\", "/").split("/"):
@@ -46,33 +46,31 @@ def compare_with_folders(root: Path, people: Sequence[str], listing: Listing) ->
             listing.notes += _differences(row, folders[path])
         elif path:
             reason = f"in {TABLE} (line {row.line}), but there is no such folder"
-            listing.set_aside(
+            listing.quarantine(
                 f"train/images/{path}", reason, "restore the folder or remove the row", counts=False
             )
             listing.notes.append(f"{TABLE} line {row.line}: there is no folder train/images/{path}")
     listing.notes += [f"train/images/{folders[p]}: not in {TABLE}" for p in sorted(set(folders) - set(lines))]
 
 
-def note_no_rows(rows: Sequence[Row], table: str, listing: Listing) -> bool:
-    """Whether a table has none but its header, which then is told: somebody expects it to say something."""
+def note_if_empty(rows: Sequence[Row], table: str, listing: Listing) -> bool:
+    """Whether the table has only a header; this is noted and quarantined, since somebody expects rows."""
     if rows:
         return False
     reason = "a table with a header and no rows"
-    listing.set_aside(table, reason, "add rows, or remove the table", counts=False)
+    listing.quarantine(table, reason, "add rows, or remove the table", counts=False)
     listing.notes.append(f"{table}: {reason}")
     return True
 
 
-def rows_of(
+def read_optional_table(
     root: Path, table: str, columns: Sequence[str], optional: Sequence[str], listing: Listing
 ) -> list[Row] | None:
-    """The rows of a table below `root`; None where it is missing, or unusable, which then is among the
-    problems.
-    """
+    """The rows of a table below `root`; None if it is missing, or unusable (then `listing` has a problem)."""
     if not (root / table).exists() and not (root / table).is_symlink():
         return None
     try:
-        return read_rows(read_regular(checked_path(root, table), MOST_BYTES), table, columns, optional)
+        return read_rows(read_regular(checked_path(root, table), MAX_BYTES), table, columns, optional)
     except Unusable as e:
         listing.problems.append(f"{table}: {e.reason}; {e.advice}")
     except Problems as e:
@@ -93,17 +91,21 @@ def _unreadable(row: Row) -> list[str]:
 
 def _differences(row: Row, folder: str) -> list[str]:
     person = read_person(folder)
-    said = {"gender": read_gender(row["gender"]), "age": str(read_age(row["age"])), "race": row["race"]}
-    named = {"gender": person.gender, "age": str(person.age), "race": person.race}
+    table_values = {
+        "gender": read_gender(row["gender"]),
+        "age": str(read_age(row["age"])),
+        "race": row["race"],
+    }
+    folder_values = {"gender": person.gender, "age": str(person.age), "race": person.race}
     if not _same_id(row["id"], person.id):
-        said["id"], named["id"] = row["id"], person.id
+        table_values["id"], folder_values["id"] = row["id"], person.id
     return [
-        f"{TABLE} line {row.line}: {field} is {said[field]!r}; {folder} is what counts"
-        for field in said
-        if composed(said[field]) != composed(named[field])
+        f"{TABLE} line {row.line}: {field} is {table_values[field]!r}; {folder} is what counts"
+        for field in table_values
+        if nfc(table_values[field]) != nfc(folder_values[field])
     ]
 
 
-def _same_id(said: str, named: str) -> bool:
-    """Spreadsheets drop the zeros in front of an id; that is no difference."""
-    return composed(said).lstrip("0") == composed(named).lstrip("0")
+def _same_id(table_id: str, folder_id: str) -> bool:
+    """Ignores leading zeros, which spreadsheets drop."""
+    return nfc(table_id).lstrip("0") == nfc(folder_id).lstrip("0")

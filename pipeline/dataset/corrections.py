@@ -1,5 +1,4 @@
-"""The table of corrections, read and checked against the labels: facts about people that the data folder has
-wrong.
+"""Reads the table of corrections, facts that the data folder has wrong, and checks it against the labels.
 
     person,image,field,old,new,reason,source
 
@@ -17,8 +16,8 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from pipeline.dataset.csv_reading import Row, read_rows
-from pipeline.io.spelling import composed
+from pipeline.dataset.user_csv import Row, read_rows
+from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.runtime.errors import Problems, nearest
 
@@ -31,7 +30,7 @@ FIX = "correct these rows; nothing was applied"
 
 @dataclass(frozen=True)
 class Correction:
-    """One field of one photo: what the data folder says, what is true (drop: None), and why."""
+    """One field of one photo: the value in the data folder, the true value (drop: None), and the reason."""
 
     image: str
     person: str
@@ -56,40 +55,40 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
         One correction per photo and field, sorted by image and field.
 
     Raises:
-        Problems: rows that name nobody, whose `old` is not what the data folder says, that contradict each
-            other, or that cannot be read; all of them, each with its line.
+        Problems: every row that is unreadable, names an unknown person, has a stale `old` or contradicts
+            another row, with its line.
     """
     rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
-    people = {composed(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
+    people = {nfc(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
     ids: dict[str, list[str]] = {}
     for person in people:
         ids.setdefault(_bare_id(person), []).append(person)
     problems: list[str] = []
-    found: dict[tuple[str, str], Correction] = {}
+    by_field: dict[tuple[str, str], Correction] = {}
     for row in rows:
-        corrections, wrong = _corrections_of(row, people, ids)
+        corrections, wrong = _expand_row(row, people, ids)
         if not wrong:
-            wrong = _contradictions(corrections, found)
+            wrong = _contradictions(corrections, by_field)
         for correction in corrections:
-            found.setdefault((correction.image, correction.field), correction)
+            by_field.setdefault((correction.image, correction.field), correction)
         problems += [f"{where} line {row.line}: {w}" for w in wrong]
     if problems:
         raise Problems(f"{where} does not fit the data", problems, fix=FIX)
-    return [found[key] for key in sorted(found)]
+    return [by_field[key] for key in sorted(by_field)]
 
 
-def _corrections_of(
+def _expand_row(
     row: Row, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]
 ) -> tuple[list[Correction], list[str]]:
-    """The corrections that one row means, and what is wrong with it."""
-    person, field = composed(row["person"]), row["field"].lower()
+    """One correction for each photo that the row covers, and the row's problems."""
+    person, field = nfc(row["person"]), row["field"].lower()
     wrong: list[str] = []
     if field not in FIELDS:
         close = nearest(field, FIELDS)
         hint = f", did you mean {close!r}?" if close else ""
         wrong.append(f"field is {row['field']!r}{hint}; allowed: {', '.join(FIELDS)}")
     if person not in people:
-        return [], [*wrong, _nobody(person, people, ids)]
+        return [], [*wrong, _unknown_person(person, people, ids)]
     photos = people[person]
     key = str(photos["person"].iloc[0])
     if row["image"]:
@@ -99,24 +98,24 @@ def _corrections_of(
             wrong.append(f"{person} has no usable photo {row['image']!r}; there are: {known}")
     if wrong:
         return [], wrong
-    old, new, wrong = _values(row, field)
+    old, new, wrong = _read_values(row, field)
     if wrong:
         return [], wrong
     if field != "drop":
-        said = sorted({str(v) for v in photos[field]})
-        if said != [str(old)]:
-            return [], [_stale(row, field, old, new, said)]
+        given = sorted({str(v) for v in photos[field]})
+        if given != [str(old)]:
+            return [], [_stale_problem(row, field, old, new, given)]
     images = sorted(str(i) for i in photos["image"])
     return [Correction(i, key, field, old, new, row["reason"], row["source"], row.line) for i in images], []
 
 
 def names_photo(image: str, text: str) -> bool:
     """Whether `text` is the key, the file name or the stem of `image`, in any Unicode spelling."""
-    path = PurePosixPath(composed(image))
-    return composed(text) in (str(path), path.name, path.stem)
+    path = PurePosixPath(nfc(image))
+    return nfc(text) in (str(path), path.name, path.stem)
 
 
-def _nobody(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:
+def _unknown_person(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:
     if not person:
         return "person is empty; it is the name of the person's folder"
     hint = " or ".join(ids.get(_bare_id(person), [])) or nearest(
@@ -126,11 +125,11 @@ def _nobody(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, S
 
 
 def _bare_id(person: str) -> str:
-    """`001498` of `001498-1_male_Asian_23`: what tables of other teams often name people by."""
+    """`001498` of `001498-1_male_Asian_23`: the id in many teams' tables."""
     return person.split("_")[0].split("-")[0]
 
 
-def _values(row: Row, field: str) -> tuple[str | int | None, str | int | None, list[str]]:
+def _read_values(row: Row, field: str) -> tuple[str | int | None, str | int | None, list[str]]:
     if field == "drop":
         given = [c for c in ("old", "new") if row[c]]
         return None, None, [f"field drop takes no {c}, got {row[c]!r}" for c in given]
@@ -145,24 +144,24 @@ def _values(row: Row, field: str) -> tuple[str | int | None, str | int | None, l
     return values[0], values[1], wrong
 
 
-def _stale(row: Row, field: str, old: object, new: object, said: Sequence[str]) -> str:
-    who = f"{row['person']} {row['image']}".strip()
-    if said == [str(new)]:
-        return f"stale: the data folder already says {field} {new} for {who}; remove the row"
-    mixed = "; name one image a row" if len(said) > 1 else ""
-    return f"stale: old is {field} {old}, but the data folder says {' and '.join(said)} for {who}{mixed}"
+def _stale_problem(row: Row, field: str, old: object, new: object, given: Sequence[str]) -> str:
+    photo = f"{row['person']} {row['image']}".strip()
+    if given == [str(new)]:
+        return f"stale: the data folder already says {field} {new} for {photo}; remove the row"
+    mixed = "; name one image a row" if len(given) > 1 else ""
+    return f"stale: old is {field} {old}, but the data folder says {' and '.join(given)} for {photo}{mixed}"
 
 
 def _contradictions(
-    corrections: Sequence[Correction], found: Mapping[tuple[str, str], Correction]
+    corrections: Sequence[Correction], by_field: Mapping[tuple[str, str], Correction]
 ) -> list[str]:
-    """What `corrections` say differently from an earlier row; one sentence per earlier row."""
+    """Where `corrections` contradict earlier rows; one sentence per earlier row."""
     sentences: dict[int, str] = {}
-    for here in corrections:
-        there = found.get((here.image, here.field))
-        if there and there.new != here.new:
-            name = f"{here.person} {PurePosixPath(here.image).name}"
-            sentences[there.line] = (
-                f"contradicts line {there.line}: {here.field} of {name}: {here.new} here, {there.new} there"
+    for new in corrections:
+        old = by_field.get((new.image, new.field))
+        if old and old.new != new.new:
+            name = f"{new.person} {PurePosixPath(new.image).name}"
+            sentences[old.line] = (
+                f"contradicts line {old.line}: {new.field} of {name}: {new.new} here, {old.new} there"
             )
     return list(sentences.values())

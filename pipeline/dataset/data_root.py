@@ -1,4 +1,4 @@
-"""Where `data.root` may be: apart from what the pipeline, DVC and git write."""
+"""Keeps `data.root` apart from the outputs of the pipeline, DVC and git."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ OUTPUTS = ("build", "reports", "quick", ".cache", ".dvc", ".git")
 
 
 def refuse_overlap(root: Path, project: Path = Path()) -> None:
-    """Refuses a data folder that holds one of our outputs, or lies in one; links are followed.
+    """Refuses a data folder that contains an output folder or lies inside one; follows links.
 
-    DVC refuses such a folder too, but names stages in place of the param; and each run would change the data.
+    Each run would change the data. DVC refuses such a folder too, but its message does not name the param.
 
     Raises:
         UserError: naming the outputs and the fix.
     """
     if "\0" in str(root):
-        return  # no folder is called so
-    real = Path(os.path.realpath(root))  # unlike `resolve`, it takes links that lead to themselves
+        return  # no folder has such a name
+    real = Path(os.path.realpath(root))  # unlike `resolve`, it accepts circular links
     places = {name: Path(os.path.realpath(project / name)) for name in OUTPUTS}
-    held = [name for name, place in places.items() if real == place or real in place.parents]
-    around = [name for name, place in places.items() if place in real.parents]
-    if held or around:
-        overlap = f"it lies in {around[0]}/" if around else f"it holds {', '.join(f'{n}/' for n in held)}"
+    inside = [name for name, place in places.items() if real == place or real in place.parents]
+    enclosing = [name for name, place in places.items() if place in real.parents]
+    if inside or enclosing:
+        overlap = (
+            f"it lies in {enclosing[0]}/" if enclosing else f"it holds {', '.join(f'{n}/' for n in inside)}"
+        )
         raise UserError(
             "the data folder overlaps what the pipeline writes",
             where=root,

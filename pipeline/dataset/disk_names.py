@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.dataset.safe_files import checked_folder
-from pipeline.io.spelling import clash, composed
+from pipeline.io.spelling import clash_message, nfc
 
 
 class DiskNames:
@@ -17,28 +17,28 @@ class DiskNames:
         self._folders: dict[str, dict[str, list[str]]] = {}
 
     def spelling(self, path: str) -> str:
-        """`path` as it is spelled on disk; as it is where there is no such file.
+        """`path` as it is spelled on disk; unchanged if there is no such file.
 
         Raises:
-            ValueError: a part of it is there in two spellings; the text names both.
+            ValueError: a part of it exists in two spellings; the text names both.
         """
         if path.isascii() and os.path.lexists(self._root / path):
             return path
-        found = ""
+        folder = ""
         for part in path.split("/"):
-            spellings = self._names(found).get(composed(part), [part])
+            spellings = self._names(folder).get(nfc(part), [part])
             if len(spellings) > 1:
-                raise ValueError(f"{found or '.'}: {clash(*spellings)}")
-            found = f"{found}/{spellings[0]}" if found else spellings[0]
-        return found
+                raise ValueError(f"{folder or '.'}: {clash_message(*spellings)}")
+            folder = f"{folder}/{spellings[0]}" if folder else spellings[0]
+        return folder
 
     def _names(self, folder: str) -> dict[str, list[str]]:
-        """What lies in a folder, by composed name; nothing where it cannot be read or leads out of `root`."""
+        """Names in a folder, by composed name; empty if it is unreadable or leads out of `root`."""
         if folder not in self._folders:
             names: dict[str, list[str]] = {}
             try:
                 for path in sorted(checked_folder(self._root, folder).iterdir()):
-                    names.setdefault(composed(path.name), []).append(path.name)
+                    names.setdefault(nfc(path.name), []).append(path.name)
             except (OSError, ValueError):
                 names = {}
             self._folders[folder] = names

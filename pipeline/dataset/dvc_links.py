@@ -1,4 +1,4 @@
-"""Photos that DVC keeps may be links into its cache, wherever its configuration says that this is."""
+"""Recognises links into DVC's cache: photos tracked by DVC may be such links."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ OBJECT = re.compile(r"(?:files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}")  # of DVC 3; wit
 def is_cached(real: str, data: Path) -> bool:
     """Whether a resolved path is an object in the cache of the project, or of the repository around `data`.
 
-    A repository that begins at or below `data` is not asked: whoever fills the data folder could write
-    anything into its configuration.
+    A repository at or below `data` is ignored: its configuration is as untrusted as the data folder.
     """
     if not OBJECT.fullmatch("/".join(real.split("/")[-2:])):
         return False
@@ -33,11 +32,11 @@ def _caches(project: Path, data: Path) -> list[str]:
 
 
 def _cache_of(folder: Path) -> str:
-    """DVC's cache of the repository that `folder` belongs to, resolved; "" where there is none.
+    """DVC's cache of the repository around `folder`, resolved; "" if there is none.
 
-    DVC is asked, a second's work, and not imported: a stage needs it only where such links are.
+    Runs `dvc`, which takes a second, instead of importing it: only data folders with such links need it.
     """
-    asked = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "dvc", "cache", "dir"],
         cwd=folder,
         env=os.environ | {"DVC_NO_ANALYTICS": "1"},
@@ -47,5 +46,5 @@ def _cache_of(folder: Path) -> str:
         errors="surrogateescape",
         check=False,
     )
-    place = asked.stdout.strip()
-    return os.path.realpath(folder / place) if asked.returncode == 0 and place else ""
+    place = done.stdout.strip()
+    return os.path.realpath(folder / place) if done.returncode == 0 and place else ""

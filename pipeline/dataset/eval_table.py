@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import note_no_rows, rows_of
-from pipeline.dataset.csv_reading import Row
+from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
 from pipeline.dataset.listing import Candidate, Listing, with_position
 from pipeline.dataset.safe_files import name_problem
+from pipeline.dataset.user_csv import Row
 from pipeline.io.formula import formula_problem
-from pipeline.io.spelling import composed
+from pipeline.io.spelling import nfc
 
 TABLE = "eval/info.csv"
 FOLDER = "eval/images"
 
 
 def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limit: int | None = None) -> None:
-    """Puts the eval photos into the table's order, or by name where there is no table; adds both to
-    `listing`.
+    """Adds the eval photos and rows to `listing`, in the table's order, or by name if there is no table.
 
-    A row twice, one that points outside the folder, or a name like a formula is a problem. A row whose photo
-    is missing stays, without a photo. A photo without a row is set aside.
+    A duplicate row, a path outside the folder and a name like a formula are problems. A row without a photo
+    stays. A photo without a row is quarantined.
     """
-    rows = rows_of(root, TABLE, ("ImageID",), ("ans",), listing)
+    rows = read_optional_table(root, TABLE, ("ImageID",), ("ans",), listing)
     by_name = {PurePosixPath(p.image).name: p for p in photos}
     if rows is None:
         wanted = {name: name for name in by_name}
@@ -31,32 +30,34 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             if problem := formula_problem(name):
                 listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
     else:
-        note_no_rows(rows, TABLE, listing)
+        note_if_empty(rows, TABLE, listing)
         wanted = _wanted(rows, by_name, listing)
         for name in sorted(set(by_name) - set(wanted.values())):
-            listing.set_aside(by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo")
-    known_aside = {composed(a.path) for a in listing.aside}
+            listing.quarantine(
+                by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo"
+            )
+    rejected = {nfc(a.path) for a in listing.rejected}
     for position, (name, file) in enumerate(list(wanted.items())[:limit]):
         photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
-        elif composed(f"{FOLDER}/{name}") not in known_aside:
+        elif nfc(f"{FOLDER}/{name}") not in rejected:
             reason = f"listed in {TABLE}, but there is no such photo"
-            listing.set_aside(
+            listing.quarantine(
                 f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
             )
             listing.notes.append(f"{FOLDER}/{name}: {reason}")
 
 
 def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
-    """ImageID as the table has it -> name of its file as the disk has it."""
-    spelled = {composed(name): name for name in files}
+    """ImageID as spelled in the table -> file name as spelled on disk."""
+    spelled = {nfc(name): name for name in files}
     wanted: dict[str, str] = {}
     lines: dict[str, int] = {}
     for row in rows:
         name, place = row["ImageID"], f"{TABLE} line {row.line}"
-        file = spelled.get(composed(name), composed(name))
+        file = spelled.get(nfc(name), nfc(name))
         if not name:
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):

@@ -1,9 +1,8 @@
-"""Folds by person that never move: a person's fold depends on the person and the seed alone.
+"""Stable folds by person: a person's fold depends only on the person and the seed.
 
-Dealing people out stratum by stratum would balance the folds, but one more person, or one corrected gender,
-would then move others between training and validation. So the fold is a hash, balanced in expectation, and
-the seed is chosen once, before the first experiment, as the best balanced of many (`python -m stages.split
---suggest-seed`).
+Stratified dealing would balance the folds, but one more person, or one corrected gender, would move others
+between training and validation. So the fold is a hash, balanced in expectation. Choose the best balanced seed
+once, before the first experiment (`python -m stages.split --suggest-seed`).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def person_hashes(people: Sequence[str]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
-def folds_of(hashes: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def assign_folds(hashes: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """int64 [N], 0 to folds - 1: splitmix64 of the person's hash mixed with that of the seed.
 
     splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
@@ -42,12 +41,12 @@ def splitmix64(x: np.ndarray) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-def strata_of(labels: pd.DataFrame) -> pd.DataFrame:
+def stratify(labels: pd.DataFrame) -> pd.DataFrame:
     """One row per person, sorted: `person`, `stratum` 0-5 = 3 * gender + age group at the official bounds.
 
     Args:
-        labels: columns person, gender, age; the true facts. Where a person's photos differ, the commonest
-            counts.
+        labels: columns person, gender, age, with the true labels. If a person's photos differ, the most
+            frequent stratum counts.
     """
     codes = np.array(
         [3 * GENDERS.index(g) + age_group(a) for g, a in zip(labels["gender"], labels["age"], strict=True)]
@@ -79,7 +78,7 @@ def best_seed(
     hashes = person_hashes(people)
     scores: list[tuple[int, float, int]] = []
     for seed in range(tried):
-        cells = people_per_cell(strata, folds_of(hashes, folds, seed), folds)
+        cells = people_per_cell(strata, assign_folds(hashes, folds, seed), folds)
         scores.append((int((cells == 0).sum()), round(chi_square(cells), 9), seed))
     best = min(scores)[2]
-    return best, people_per_cell(strata, folds_of(hashes, folds, best), folds)
+    return best, people_per_cell(strata, assign_folds(hashes, folds, best), folds)

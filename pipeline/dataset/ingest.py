@@ -1,4 +1,4 @@
-"""Every listed photo opened once: those that can be read become the index, the others are set aside."""
+"""Opens every listed photo once: readable photos go into the index, the others into the quarantine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.dataset.data_root import refuse_overlap
-from pipeline.dataset.listing import Aside, Candidate, Listing
+from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, header_of
+from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, parse_photo_header
 from pipeline.params.schema import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
@@ -38,8 +38,8 @@ TRAIN_FIRST = {"train": 0, "eval": 1}
 
 
 @dataclass(frozen=True)
-class Opened:
-    """What a usable photo's bytes say; width and height in pixels, upright."""
+class PhotoInfo:
+    """Facts about a usable photo; width and height in pixels, upright."""
 
     width: int
     height: int
@@ -48,27 +48,27 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The tables that ingest writes, and what to tell: columns as in docs/contracts.md."""
+class IngestResult:
+    """The tables that ingest writes (columns: docs/contracts.md), and notes for the log."""
 
     index: pd.DataFrame
     eval: pd.DataFrame
     quarantine: pd.DataFrame
-    refused: list[Aside]  # the photo files among the quarantine
+    rejected_photos: list[Rejected]  # the photo files in the quarantine
     notes: list[str]
 
     @property
     def photos(self) -> pd.DataFrame:
-        """The index without labels: all that a pixel stage may see."""
+        """The index without labels, for the pixel stages."""
         return self.index[PHOTOS]
 
 
 def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
-    """The data folder, resolved, and what it holds.
+    """The resolved data folder and its listing.
 
     Raises:
-        UserError: the folder is missing, overlaps our outputs, or is not laid out as `data.layout` says.
-        Problems: labels that cannot be read, all of them.
+        UserError: the folder is missing, overlaps the outputs, or does not follow `data.layout`.
+        Problems: every unreadable label.
     """
     root = Path(data.root)
     refuse_overlap(root)
@@ -86,64 +86,61 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     return root, listing
 
 
-def open_photos(root: Path, listing: Listing, ingest: Ingest, workers: int | None = None) -> Taken:
-    """Opens every listed photo, on several processes.
+def open_photos(root: Path, listing: Listing, ingest: Ingest, workers: int | None = None) -> IngestResult:
+    """Opens every listed photo, in worker processes.
 
     Args:
         root: the data folder, resolved.
-        listing: what it holds.
+        listing: its contents.
         ingest: the params section.
         workers: processes; None = one per usable CPU.
-
-    Raises:
-        UserError: not one photo to train on can be used.
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
-    factory = partial(opener, root, ingest)
+    factory = partial(make_opener, root, ingest)
     images = [p.image for p in photos]
     results = run_parallel(factory, images, workers=workers, chunk=32)
-    aside, used = list(listing.aside), []
-    for photo, opened in zip(photos, track(results, len(photos), "ingest"), strict=True):
-        if isinstance(opened, Aside):
-            aside.append(opened)
+    rejected, usable = list(listing.rejected), []
+    for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
+        if isinstance(info, Rejected):
+            rejected.append(info)
         else:
-            used.append((photo, opened))
-    index = _index(used)
+            usable.append((photo, info))
+    index = _index(usable)
     kept = set(index["image"])
     rows = [(name, image if image in kept else "", k) for k, (name, image) in enumerate(listing.eval_rows)]
-    return Taken(
+    return IngestResult(
         index,
         pd.DataFrame(rows, columns=["ImageID", "image", "position"]).astype(
             {"ImageID": "str", "image": "str", "position": "int64"}
         ),
-        _quarantine(aside),
-        sorted((a for a in aside if a.counts), key=lambda a: a.path),
+        _quarantine(rejected),
+        sorted((a for a in rejected if a.counts), key=lambda a: a.path),
         listing.notes,
     )
 
 
-def opener(root: Path, ingest: Ingest) -> Callable[[str], Opened | Aside]:
-    """The work of one process: image key -> what the photo is, or why it is set aside."""
+def make_opener(root: Path, ingest: Ingest) -> Callable[[str], PhotoInfo | Rejected]:
+    """Makes a worker's function: image key -> the photo's facts, or why it is rejected."""
 
-    def open_photo(image: str) -> Opened | Aside:
+    def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
             data = read_regular(checked_path(root, image), MAX_BYTES)
-            header = header_of(data, image, ingest.max_pixels)
+            header = parse_photo_header(data, image, ingest.max_pixels)
             if min(header.width, header.height) < ingest.min_side:
-                reason = f"{header.width} x {header.height} pixels, a side less than ingest.min_side = "
-                return Aside(
+                reason = f"{header.width} x {header.height} pixels, a side below ingest.min_side = "
+                return Rejected(
                     image, f"{reason}{ingest.min_side}", "use a larger one, or lower ingest.min_side"
                 )
             if ingest.verify == "strict":
                 decode_photo(data, where=image)
         except (Unusable, PhotoError) as e:
-            return Aside(image, e.reason, e.advice)
-        return Opened(header.width, header.height, len(data), hashlib.sha256(data).hexdigest())
+            return Rejected(image, e.reason, e.advice)
+        return PhotoInfo(header.width, header.height, len(data), hashlib.sha256(data).hexdigest())
 
     return open_photo
 
 
-def _index(used: list[tuple[Candidate, Opened]]) -> pd.DataFrame:
+def _index(usable: list[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
     rows = [
         (
             p.image,
@@ -158,35 +155,40 @@ def _index(used: list[tuple[Candidate, Opened]]) -> pd.DataFrame:
             o.sha256,
             p.position,
         )
-        for p, o in used
+        for p, o in usable
     ]
     table = pd.DataFrame(rows, columns=INDEX)
     numbers = {"age", "width", "height", "bytes", "position"}
     return table.astype({c: "int64" if c in numbers else "str" for c in INDEX})
 
 
-def _quarantine(aside: Iterable[Aside]) -> pd.DataFrame:
-    rows = sorted({(printable(a.path), printable(a.reason), printable(a.fix)) for a in aside})
+def _quarantine(rejected: Iterable[Rejected]) -> pd.DataFrame:
+    rows = sorted({(printable(a.path), printable(a.reason), printable(a.fix)) for a in rejected})
     return pd.DataFrame(rows, columns=["path", "reason", "fix"]).astype("str")
 
 
-def refuse_many(taken: Taken, most: float, where: Path) -> None:
-    """Stops where too large a share of the photo files cannot be used.
+def refuse_large_quarantine(result: IngestResult, max_share: float, where: Path) -> None:
+    """Stops if too large a share of the photo files is unusable.
+
+    Args:
+        result: what ingest found.
+        max_share: `ingest.max_quarantine`.
+        where: the written quarantine, for the message.
 
     Raises:
-        Problems: naming every such file; `where` is the written quarantine.
+        Problems: names every unusable photo file.
     """
-    refused, total = taken.refused, len(taken.index) + len(taken.refused)
-    if not (taken.index["split"] == "train").any():
+    rejected, total = result.rejected_photos, len(result.index) + len(result.rejected_photos)
+    if not (result.index["split"] == "train").any():
         raise Problems(
-            "not one photo to train on can be used",
-            [f"{a.path}: {a.reason}" for a in refused] or ["there is none"],
+            "no training photo can be used",
+            [f"{a.path}: {a.reason}" for a in rejected] or ["there is none"],
             fix="check data.root and data.layout",
         )
-    if len(refused) > most * total:
-        share = f"{len(refused)} of {total} photo files ({len(refused) / total:.1%}) cannot be used"
+    if len(rejected) > max_share * total:
+        share = f"{len(rejected)} of {total} photo files ({len(rejected) / total:.1%}) cannot be used"
         raise Problems(
-            f"{share}, more than ingest.max_quarantine = {most:.1%}",
-            [f"{a.path}: {a.reason}; {a.fix}" for a in refused],
-            fix=f"mend or remove them (all are in {where}), or raise ingest.max_quarantine",
+            f"{share}, more than ingest.max_quarantine = {max_share:.1%}",
+            [f"{a.path}: {a.reason}; {a.fix}" for a in rejected],
+            fix=f"repair or remove them (all are in {where}), or raise ingest.max_quarantine",
         )

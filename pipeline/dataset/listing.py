@@ -1,4 +1,4 @@
-"""What a data folder was found to hold, before any photo is opened."""
+"""The contents of a data folder, before any photo is opened."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Aside:
+class Rejected:
     """A path that is not used. `counts`: it is a photo file, so it counts against ingest.max_quarantine."""
 
     path: str
@@ -53,28 +53,28 @@ class Aside:
 
 @dataclass
 class Listing:
-    """Everything found.
+    """Everything in a data folder.
 
-    `eval_rows`: (ImageID, image) in the order asked for, image "" where there is none. `problems` stop the
-    run, `notes` are told and do not.
+    `eval_rows`: (ImageID, image) in submission order, image "" if there is none. `problems` stop the run;
+    `notes` are only reported.
     """
 
     photos: list[Candidate] = field(default_factory=list)
-    aside: list[Aside] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     eval_rows: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def set_aside(self, path: str, reason: str, fix: str, counts: bool = True) -> None:
-        self.aside.append(Aside(path, reason, fix, counts))
+    def quarantine(self, path: str, reason: str, fix: str, counts: bool = True) -> None:
+        self.rejected.append(Rejected(path, reason, fix, counts))
 
-    def set_system_aside(self, path: str) -> None:
-        """A folder that an operating system, a NAS or a tool made: listed as one, and not counted."""
-        self.set_aside(path, SYSTEM_FOLDER, SYSTEM_FIX, counts=False)
+    def quarantine_system_folder(self, path: str) -> None:
+        """Lists a folder made by an operating system, a NAS or a tool once, and does not count it."""
+        self.quarantine(path, SYSTEM_FOLDER, SYSTEM_FIX, counts=False)
 
 
 def is_picture(name: str) -> bool:
-    """Whether the name is that of a picture of any format."""
+    """Whether the name has the suffix of a picture format."""
     return PurePosixPath(name).suffix.lower() in (*SUFFIXES, *OTHER_PICTURES)
 
 
@@ -84,7 +84,7 @@ def system_file_reason(path: str) -> tuple[str, str, bool] | None:
 
 
 def stray_reason(name: str) -> tuple[str, str, bool] | None:
-    """(reason, fix, counts) for a name that no photo can have, or None."""
+    """(reason, fix, counts) if the name cannot be a photo's, or None."""
     if system := system_file_reason(name):
         return system
     if problem := name_problem(name):
@@ -92,29 +92,29 @@ def stray_reason(name: str) -> tuple[str, str, bool] | None:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in SUFFIXES:
         fix = "convert it to JPEG or PNG" if is_picture(name) else "nothing to do; it is left out"
-        return f"not named as a photo ({', '.join(SUFFIXES)})", fix, is_picture(name)
+        return f"not named like a photo ({', '.join(SUFFIXES)})", fix, is_picture(name)
     return None
 
 
-def without_twins(photos: Iterable[Candidate], listing: Listing) -> list[Candidate]:
-    """`photos` without those that differ from another only in suffix or case; both are set aside.
+def reject_name_clashes(photos: Iterable[Candidate], listing: Listing) -> list[Candidate]:
+    """`photos` without those whose names differ only in suffix or case; quarantines all of these.
 
-    Which one is right is not known, and pictures made from them would overwrite each other.
+    Nobody knows which one is right, and pictures made from them would overwrite each other.
     """
     by_stem: dict[str, list[Candidate]] = {}
     for photo in photos:
         by_stem.setdefault(str(PurePosixPath(photo.image).with_suffix("")).lower(), []).append(photo)
     kept: list[Candidate] = []
-    for twins in by_stem.values():
-        if len(twins) == 1:
-            kept.append(twins[0])
+    for clashing in by_stem.values():
+        if len(clashing) == 1:
+            kept.append(clashing[0])
             continue
-        for twin in twins:
-            others = ", ".join(PurePosixPath(t.image).name for t in twins if t is not twin)
-            listing.set_aside(twin.image, f"the same photo name as {others}", "keep one of them")
+        for photo in clashing:
+            others = ", ".join(PurePosixPath(t.image).name for t in clashing if t is not photo)
+            listing.quarantine(photo.image, f"the same photo name as {others}", "keep one of them")
     return kept
 
 
 def with_position(photo: Candidate, position: int) -> Candidate:
-    """The eval photo at its place in the list of what to predict."""
+    """The eval photo with its position in the submission."""
     return replace(photo, position=position)

@@ -18,7 +18,7 @@ FORM = "{id}_{gender}_{race}_{age}, e.g. 000001_female_Asian_45"
 
 @dataclass(frozen=True)
 class Person:
-    """What a folder name says. `key` is the name itself."""
+    """A parsed folder name. `key` is the name itself."""
 
     key: str
     id: str
@@ -28,14 +28,14 @@ class Person:
 
 
 class PersonError(ValueError):
-    """A folder name that does not follow the form; its text lists everything that is wrong with it."""
+    """A folder name that does not follow the form; the text lists every fault."""
 
 
 def read_person(name: str) -> Person:
     """Parses a folder name.
 
     Raises:
-        PersonError: naming every field that is wrong, with the nearest right word.
+        PersonError: names every wrong field, with the nearest allowed word.
     """
     fields = name.split("_")
     if len(fields) != 4:

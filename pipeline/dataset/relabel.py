@@ -1,7 +1,7 @@
-"""From the labels of the data folder to the true ones and to the training target.
+"""From the labels of the data folder to the true labels and the training target.
 
-Facts (corrections) are true everywhere: they change both. Rules (count 59 as 60) are an opinion about
-training: they change the training target only, or two variants would be scored against different truths.
+Corrections are facts and change both. Rules (count 59 as 60) change only the training target, or two variants
+would be scored against different truths.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CHANGES = ["image", "person", "field", "before", "after", "reason", "source"]
 NOT_TRAINED = -1
 
 
-def corrected(
+def apply_corrections(
     labels: pd.DataFrame, corrections: Sequence[Correction]
 ) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
     """The true labels, and every change as a row of CHANGES.
 
     Args:
-        labels: columns image, person, gender, age, mask, as the data folder says; one row per photo.
+        labels: columns image, person, gender, age, mask, from the data folder; one row per photo.
         corrections: checked against these labels.
     """
     true = labels.set_index("image", drop=False)[["image", "person", "gender", "age", "mask"]].copy()
@@ -46,8 +46,8 @@ def corrected(
     return true[kept].reset_index(drop=True), changes
 
 
-def with_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
-    """Adds true_class and train_class (-1 = not trained on), and lists where the rules made them differ.
+def add_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+    """Adds true_class and train_class (-1 = not trained on); also lists the photos where rules change it.
 
     Args:
         true: the true labels.
@@ -68,16 +68,16 @@ def with_classes(true: pd.DataFrame, rules: Relabel) -> tuple[pd.DataFrame, list
         reason = named.get(years, f"old_from: {rules.old_from}")
         if train_class[k] == NOT_TRAINED:
             reason = f"drop_train_ages: {years}"
-        who = str(table["image"].iloc[k]), str(table["person"].iloc[k])
-        changes.append((*who, "train_class", str(true_class[k]), str(train_class[k]), reason, "params.yaml"))
+        key = str(table["image"].iloc[k]), str(table["person"].iloc[k])
+        changes.append((*key, "train_class", str(true_class[k]), str(train_class[k]), reason, "params.yaml"))
     return table, changes
 
 
-def relabelled(
+def relabel_photos(
     labels: pd.DataFrame, corrections: Sequence[Correction], rules: Relabel
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """build/labels.parquet and build/relabel.csv, both sorted by image."""
-    true, facts = corrected(labels, corrections)
-    table, ruled = with_classes(true.sort_values("image", ignore_index=True), rules)
+    true, facts = apply_corrections(labels, corrections)
+    table, ruled = add_classes(true.sort_values("image", ignore_index=True), rules)
     changes = pd.DataFrame(sorted(facts + ruled), columns=CHANGES).astype("str")
     return table, changes

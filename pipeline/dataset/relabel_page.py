@@ -1,7 +1,7 @@
-"""reports/relabel.md: what corrections and rules did, for whoever reviews them.
+"""Renders reports/relabel.md: the effects of corrections and rules, for reviewers.
 
-Every name, reason and source is somebody else's text and stands in a code span, where Markdown and HTML in
-it mean nothing.
+Names, reasons and sources are untrusted text, so they stand in code spans, where Markdown and HTML have no
+effect.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pipeline.runtime.errors import printable
 
 TITLES = {"class": "Classes", "mask": "Mask", "gender": "Gender", "age": "Age group"}
 CONTESTED = "**contested**"
-MOST_MOVES = 6  # named of one row; a rule can move photos between all classes
+MAX_MOVES = 6  # moves listed in a row; a rule can move photos between all classes
 
 
-def page(found: Effects) -> str:
+def render_page(effects: Effects) -> str:
     """The whole file; the same bytes for the same tables."""
-    photos, people = found.moved
+    photos, people = effects.moved
     parts = [
         "# Label changes",
-        f"Of {found.photos} photos of {found.people} people, corrections gave {photos} photos of {people} "
-        f"people another class or dropped them ({found.dropped} dropped). Corrections are facts: they hold "
-        "in training and in validation. Rules change only what is learnt: "
-        f"{sum(rule.photos for rule in found.rules)} photos are learnt as another class than they are "
-        f"validated on, or not at all ({found.not_learnt}).",
-        *_counts(found),
-        *_sources(found),
-        *_corrections(found),
+        f"Of {effects.photos} photos of {effects.people} people, corrections gave {photos} photos of "
+        f"{people} people another class or dropped them ({effects.dropped} dropped). Corrections are facts: "
+        "they hold in training and in validation. Rules change only the training target: "
+        f"{sum(rule.photos for rule in effects.rules)} photos are learnt as another class than they are "
+        f"validated on, or not at all ({effects.not_learnt}).",
+        *_counts(effects),
+        *_sources(effects),
+        *_corrections(effects),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -41,9 +41,9 @@ EACH = (
 
 
 def code(text: str) -> str:
-    """`text` as a code span that is safe in a table: no Markdown, HTML or line break in it takes effect.
+    """`text` as a code span that is safe in a table: Markdown, HTML and line breaks have no effect.
 
-    A bar would end the table's cell whatever stands before it, so it is written as an escape.
+    A `|` always ends a table cell, so it is escaped.
     """
     safe = printable(text).replace("|", r"\x7c")
     if not safe.strip():
@@ -60,13 +60,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, rule, *rows))
 
 
-def _counts(found: Effects) -> list[str]:
+def _counts(effects: Effects) -> list[str]:
     parts = [
         "## Before → after",
-        "What the data folder says → what is true → what is learnt; one number where they agree. A person "
-        "counts in every class that one of their photos is in.",
+        "Data folder → truth → training target; one number if they agree. A person counts in every class "
+        "of their photos.",
     ]
-    for task, counts in found.counts.items():
+    for task, counts in effects.counts.items():
         rows = [(_name(c), _steps(c, 0), _steps(c, 1)) for c in counts]
         parts += [f"### {TITLES[task]}", _table(("", "#photos", "#people"), rows)]
     return parts
@@ -78,21 +78,21 @@ def _name(count: Count) -> str:
 
 def _steps(count: Count, which: int) -> str:
     before, after, learnt = (step[which] for step in (count.before, count.after, count.learnt))
-    said = str(before) if before == after else f"{before} → {after} ({after - before:+d})"
-    return said if after == learnt else f"{said}, learnt {learnt}"
+    text = str(before) if before == after else f"{before} → {after} ({after - before:+d})"
+    return text if after == learnt else f"{text}, learnt {learnt}"
 
 
-def _sources(found: Effects) -> list[str]:
-    if not found.sources and not found.rules:
+def _sources(effects: Effects) -> list[str]:
+    if not effects.sources and not effects.rules:
         return ["## Who says so", "Nobody: there are no corrections, and no rule applies."]
-    rows = [(code(e.by) or "(no source)", e.field, *_sizes(e), _moves(e)) for e in found.sources]
-    rows += [(code(e.by), "rule", *_sizes(e), _moves(e)) for e in found.rules]
+    rows = [(code(e.by) or "(no source)", e.field, *_sizes(e), _moves(e)) for e in effects.sources]
+    rows += [(code(e.by), "rule", *_sizes(e), _moves(e)) for e in effects.rules]
     head = ("source or rule", "field", "#photos", "#people", "classes")
     return ["## Who says so", _table(head, rows)]
 
 
-def _corrections(found: Effects) -> list[str]:
-    if not found.corrections:
+def _corrections(effects: Effects) -> list[str]:
+    if not effects.corrections:
         return []
     rows = [
         (
@@ -104,10 +104,10 @@ def _corrections(found: Effects) -> list[str]:
             _moves(e),
             "; ".join(filter(None, (CONTESTED if e.contested else "", code(e.reason), code(e.by)))),
         )
-        for e in found.corrections
+        for e in effects.corrections
     ]
     head = ("person", "which photos", "field", "change", "#photos", "classes", "why")
-    return ["## What each correction did", EACH, *_contested(found.contested), _table(head, rows)]
+    return ["## What each correction did", EACH, *_contested(effects.contested), _table(head, rows)]
 
 
 def _contested(effects: Sequence[Effect]) -> list[str]:
@@ -123,6 +123,6 @@ def _sizes(effect: Effect) -> tuple[str, str]:
 
 def _moves(effect: Effect) -> str:
     """`worn male <30 → worn female <30 (5)`, most photos first."""
-    said = [f"{left} → {joined} ({n})" for left, joined, n in effect.moves[:MOST_MOVES]]
-    more = len(effect.moves) - MOST_MOVES
-    return "<br>".join([*said, *([f"and {more} more"] if more > 0 else [])]) or "none"
+    shown = [f"{left} → {joined} ({n})" for left, joined, n in effect.moves[:MAX_MOVES]]
+    more = len(effect.moves) - MAX_MOVES
+    return "<br>".join([*shown, *([f"and {more} more"] if more > 0 else [])]) or "none"

@@ -1,6 +1,6 @@
-"""What corrections and rules did: classes before and after, who said so, and what each correction moved.
+"""Effects of corrections and rules: classes before and after, by source and by correction.
 
-Computed from the tables alone, so that a page made of it says the same as the tables.
+Computed from the written tables alone, so that the page agrees with them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import pandas as pd
 
 from pipeline.labels import CLASS_NAMES, TASKS, classes_of
 
-RULE = "train_class"  # `field` of what a rule changed
-DROPPED, NOT_LEARNT = "dropped", "not learnt"  # where photos go that have no class any more
-Moves = Mapping[str, tuple[str, str]]  # by image: the class it left, the class it joined
+RULE = "train_class"  # `field` of a change by a rule
+DROPPED, NOT_LEARNT = "dropped", "not learnt"  # in place of a class
+Moves = Mapping[str, tuple[str, str]]  # image -> (old class, new class)
 
 
 @dataclass(frozen=True)
 class Count:
-    """Photos and people of one class, or of one answer of a task: (photos, people) at each step.
+    """(photos, people) of one class of a task, at each step.
 
-    A person counts in every class that one of their photos is in.
+    A person counts in every class of their photos.
     """
 
     name: str
@@ -39,18 +39,18 @@ class Count:
 
 @dataclass(frozen=True)
 class Effect:
-    """Changes that belong together.
+    """A group of changes.
 
     Args:
-        by: who said so: `source` of the corrections, or the rule.
+        by: `source` of the corrections, or the rule.
         field: gender, age, mask or drop; `train_class` for a rule.
-        person: whose label; empty where the effect sums up several people's.
-        named: stems of the photos, where not all of the person's were changed.
-        before, after: as in build/relabel.csv; empty where the effect sums up several.
+        person: empty if the effect covers several people.
+        named: stems of the changed photos; empty if all of the person's changed.
+        before, after: as in build/relabel.csv; empty if the effect covers several changes.
         reason: as in the table of corrections.
-        contested: whether a reason or source says that people disagree about it.
-        photos, people: how many it changed.
-        moves: classes that photos left and joined, most photos first: `(from, to, photos)`.
+        contested: whether a reason or source says "contested".
+        photos, people: how many changed.
+        moves: `(old class, new class, photos)`, most photos first.
     """
 
     by: str
@@ -68,15 +68,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Effects:
-    """Everything that relabelling did.
+    """All effects of relabelling.
 
     Args:
-        photos, people: in the data folder, to train on.
-        moved: photos, people with another true class, or dropped.
-        dropped: photos that nobody learns from or is validated on any more.
-        not_learnt: photos that are validated on but not learnt from.
+        photos, people: with labels in the data folder.
+        moved: photos, people that changed true class or were dropped.
+        dropped: photos used neither in training nor in validation.
+        not_learnt: photos used in validation but not in training.
         counts: by task: class, mask, gender, age.
-        sources, rules, corrections: the same changes, summed up in three ways.
+        sources, rules, corrections: the same changes, grouped in three ways.
     """
 
     photos: int
@@ -94,11 +94,11 @@ class Effects:
         return [c for c in self.corrections if c.contested]
 
 
-def effects(folder: pd.DataFrame, labels: pd.DataFrame, changes: pd.DataFrame) -> Effects:
-    """What became of the data folder's labels.
+def summarize_effects(folder: pd.DataFrame, labels: pd.DataFrame, changes: pd.DataFrame) -> Effects:
+    """Compares the labels of the data folder with the corrected ones.
 
     Args:
-        folder: image, person, gender, age, mask, as the data folder says; a row per photo to train on.
+        folder: image, person, gender, age, mask, from the data folder; a row per labelled photo.
         labels: image, person, true_class, train_class; -1 = not trained on.
         changes: build/relabel.csv: image, person, field, before, after, reason, source; text.
     """
@@ -128,11 +128,11 @@ def _counts(task: str, people: np.ndarray, before: np.ndarray, labels: pd.DataFr
         (labels["person"].to_numpy(), labels["true_class"].to_numpy(np.int64)),
         (learnt["person"].to_numpy(), learnt["train_class"].to_numpy(np.int64)),
     )
-    coded = [(who, TASKS[task].code_of(found)) for who, found in steps]
+    coded = [(ids, TASKS[task].code_of(classes)) for ids, classes in steps]
     rows: list[Count] = []
     for code, word in enumerate(TASKS[task].values):
-        own = [who[codes == code] for who, codes in coded]
-        first, second, third = ((len(who), len(np.unique(who))) for who in own)
+        own = [ids[codes == code] for ids, codes in coded]
+        first, second, third = ((len(ids), len(np.unique(ids))) for ids in own)
         rows.append(Count(word, first, second, third))
     return rows
 
@@ -146,7 +146,7 @@ def _moves(images: pd.Series, before: np.ndarray, labels: pd.DataFrame) -> Moves
 
 
 def _targets(rows: pd.DataFrame) -> Moves:
-    """By image, what a rule made of it: its true class, and what is learnt instead."""
+    """Image -> (true class, training target) of the photos that a rule changed."""
     triples = zip(rows["image"], rows["before"].astype(int), rows["after"].astype(int), strict=True)
     return {
         image: (CLASS_NAMES[true], CLASS_NAMES[learnt] if learnt >= 0 else NOT_LEARNT)
@@ -157,7 +157,9 @@ def _targets(rows: pd.DataFrame) -> Moves:
 def _effect(rows: pd.DataFrame, moves: Moves) -> Effect:
     first = rows.iloc[0]
     images = sorted(set(rows["image"]))
-    found = Counter(moves[image] for image in images if image in moves and moves[image][0] != moves[image][1])
+    counts = Counter(
+        moves[image] for image in images if image in moves and moves[image][0] != moves[image][1]
+    )
     ruled = first["field"] == RULE
     return Effect(
         by=first["reason"] if ruled else first["source"],
@@ -170,12 +172,12 @@ def _effect(rows: pd.DataFrame, moves: Moves) -> Effect:
         contested=any("contested" in text.lower() for text in (*rows["reason"], *rows["source"])),
         photos=len(images),
         people=int(rows["person"].nunique()),
-        moves=tuple((*pair, n) for pair, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))),
+        moves=tuple((*pair, n) for pair, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
     )
 
 
 def _of_one(rows: pd.DataFrame, moves: Moves, photos: Mapping[str, int]) -> Effect:
-    """A correction; two rows of the table that say the same of two photos are one."""
+    """The effect of one correction; equal rows about two photos count as one."""
     first, images = rows.iloc[0], sorted(set(rows["image"]))
     whole = len(images) == photos.get(first["person"])
     return replace(

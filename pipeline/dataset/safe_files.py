@@ -1,6 +1,4 @@
-"""Reading below a folder that somebody else filled: links that lead out, pipes and devices are never
-opened.
-"""
+"""Reads files below an untrusted folder: never opens pipes, devices or links that lead out of it."""
 
 from __future__ import annotations
 
@@ -10,12 +8,12 @@ from pathlib import Path
 
 from pipeline.dataset.dvc_links import is_cached
 
-LONGEST = 240  # bytes of a name: file systems allow 255, and pictures made from a photo add to its name
-AGAIN = "copy the file itself to this place"
+MAX_NAME_BYTES = 240  # file systems allow 255, and outputs add to a photo's name
+COPY_FILE = "copy the file itself to this place"
 
 
 class Unusable(Exception):
-    """A path that must not or cannot be read: one phrase each of reason and advice."""
+    """A path that must not or cannot be read; `reason` and `advice` are one phrase each."""
 
     def __init__(self, reason: str, advice: str) -> None:
         super().__init__(reason)
@@ -33,17 +31,17 @@ def name_problem(name: str) -> str:
         return "its name is not UTF-8"
     if any(ord(c) < 32 or ord(c) == 127 for c in name):
         return "its name holds a line break or another control character"
-    if any(len(part.encode()) > LONGEST for part in name.split("/")):
-        return f"its name is longer than {LONGEST} bytes"
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")):
+        return f"its name is longer than {MAX_NAME_BYTES} bytes"
     return ""
 
 
 def checked_path(root: Path, relative: str) -> Path:
-    """`root/relative`, if that is a regular file: itself, or by a link below `root` or into DVC's cache.
+    """`root/relative`, if that is a regular file, or a link to one below `root` or in DVC's cache.
 
     Args:
         root: a folder, already resolved.
-        relative: with `/`, as found by listing `root` or as written in a table.
+        relative: with `/`, from a listing of `root` or from a table.
 
     Raises:
         Unusable: missing, outside, a folder, a pipe, a device, a broken or circular link.
@@ -56,12 +54,12 @@ def checked_path(root: Path, relative: str) -> Path:
         mode = Path(real).stat().st_mode
     except FileNotFoundError as e:
         missing = "a link to a file that does not exist" if path.is_symlink() else "there is no such file"
-        raise Unusable(missing, AGAIN) from e
+        raise Unusable(missing, COPY_FILE) from e
     except OSError as e:
         circular = "a link that leads to itself" if path.is_symlink() else f"it cannot be read ({e.strerror})"
-        raise Unusable(circular, AGAIN) from e
+        raise Unusable(circular, COPY_FILE) from e
     if real != str(path) and not _below(real, root) and not is_cached(real, root):
-        raise Unusable("a link that leads out of the data folder", AGAIN)
+        raise Unusable("a link that leads out of the data folder", COPY_FILE)
     if not stat.S_ISREG(mode):
         raise Unusable(f"{_kind(mode)}, not a file", "remove it")
     return path
@@ -76,21 +74,21 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a regular file of at most `most` bytes; never waits on a pipe that took its place.
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `max_bytes` bytes; never blocks on a pipe.
 
     Raises:
         Unusable: not a regular file, not readable, or larger.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as f:
-            facts = os.fstat(f.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise Unusable(f"{_kind(facts.st_mode)}, not a file", "remove it")
-            if facts.st_size > most:
-                reason = f"it has {facts.st_size} bytes, more than {most}"
+            info = os.fstat(f.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise Unusable(f"{_kind(info.st_mode)}, not a file", "remove it")
+            if info.st_size > max_bytes:
+                reason = f"it has {info.st_size} bytes, more than {max_bytes}"
                 raise Unusable(reason, "save it smaller")
-            return f.read(most + 1)
+            return f.read(max_bytes + 1)
     except PermissionError as e:
         raise Unusable("it may not be read (permission denied)", "make it readable: chmod u+r") from e
     except OSError as e:
@@ -98,7 +96,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def checked_folder(root: Path, relative: str) -> Path:
-    """`root/relative`, if that is a folder that lies below `root`.
+    """`root/relative`, if that is a folder below `root`.
 
     Raises:
         OSError: missing, unreadable, or a link that leads out of `root`.

@@ -1,9 +1,9 @@
-"""What a file really is, told from its first bytes, whatever its name says."""
+"""Detects a file's type from its first bytes, ignoring its name."""
 
 from __future__ import annotations
 
 CONVERT = "convert it to JPEG or PNG"
-AGAIN = "copy or download it again"
+COPY_AGAIN = "copy or download it again"
 STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -58,7 +58,7 @@ PICTURES = {
 
 
 def sniff(data: bytes) -> str:
-    """`JPEG`, `PNG`, or a short name for anything else, e.g. `HEIC`, `HTML page`, `empty file`."""
+    """`JPEG`, `PNG`, or a short name of another type, e.g. `HEIC`, `HTML page`, `empty file`."""
     if not data:
         return "empty file"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -94,11 +94,11 @@ def _text_kind(head: bytes) -> str:
 
 
 def advice_for(kind: str) -> str:
-    """One phrase of advice for a file that is of `kind` instead of a JPEG or PNG."""
+    """One phrase of advice for a file of type `kind` in place of a JPEG or PNG."""
     if kind in PICTURES or kind.startswith("EPS"):
         return CONVERT
     if kind == "HTML page":
-        return f"{AGAIN}; a page was saved in place of the photo"
+        return f"{COPY_AGAIN}; a web page was saved in place of the photo"
     if kind == "Git LFS pointer":
         return "run `git lfs pull` where the photos come from"
-    return AGAIN
+    return COPY_AGAIN

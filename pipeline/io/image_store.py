@@ -1,7 +1,7 @@
-"""Pictures by name in a folder: a file each, or packed into tar shards; who writes or reads does not care.
+"""Pictures by name in a folder, as single files or packed into tar shards, behind one interface.
 
-Above some 100,000 pictures it is the single files that slow DVC (45 µs per file and reference, and hashing
-and linking each); `data.shards` packs them. A picture's bytes do not depend on it.
+From some 100,000 pictures on, single files slow DVC down (45 µs per file and reference, plus hashing and
+linking); `data.shards` packs them. A picture's bytes are the same either way.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class ImageStore:
     """Reads the pictures of a folder; threads and processes may share it (picklable, keeps no file open).
 
     Attributes:
-        folder: where they are.
-        stage: what writes the folder; for errors.
-        index: where each picture lies in the shards; None where each is a file.
+        folder: the folder of the pictures.
+        stage: the stage that writes it; for errors.
+        index: location of each picture in the shards; None if each is a file.
     """
 
     folder: Path
@@ -51,15 +51,15 @@ class ImageStore:
 
     @staticmethod
     def opened(folder: Path, stage: str = "") -> ImageStore:
-        """The pictures of a folder as it lies there; the folder need not exist."""
+        """The pictures of a folder, unverified; the folder need not exist."""
         return ImageStore(folder, stage, read_index(folder))
 
     @staticmethod
     def verified(folder: Path, stage: str) -> ImageStore:
-        """As `opened`, once the folder matches its manifest.
+        """Like `opened`, but checks the folder against its manifest.
 
         Raises:
-            UserError: it is missing, incomplete or was changed by hand.
+            UserError: it is missing, incomplete or edited.
         """
         return ImageStore.opened(verified_folder(folder, stage), stage)
 
@@ -70,7 +70,7 @@ class ImageStore:
         """The bytes of a picture.
 
         Raises:
-            UserError: it is not there, or cannot be read.
+            UserError: it is missing or unreadable.
         """
         try:
             if self.index is None:
@@ -91,7 +91,7 @@ class ImageStore:
         return data
 
     def where(self, name: str) -> str:
-        """How to call a picture in an error."""
+        """The location of a picture, for errors."""
         place = None if self.index is None else self.index.get(name)
         return str(self.folder / name) if place is None else f"{self.folder / place.shard}: {name}"
 
@@ -99,7 +99,7 @@ class ImageStore:
         """A JPEG of the folder: uint8 [H, W, 3] RGB.
 
         Raises:
-            UserError: as `read`, or it is no whole picture.
+            UserError: as `read`, or the picture is damaged.
         """
         return decode_photo(self.read(name), where=self.where(name))
 
@@ -107,7 +107,7 @@ class ImageStore:
         """The matte of photo `image`: uint8 [H, W], 0 = background, 255 = person.
 
         Raises:
-            UserError: as `read`, or it is no gray PNG.
+            UserError: as `read`, or it is not a gray PNG.
         """
         name = matte_name(image)
         return decode_matte(self.read(name), where=self.where(name))
@@ -115,12 +115,12 @@ class ImageStore:
 
 @dataclass(frozen=True)
 class ImageWriter:
-    """Takes the pictures of a new folder, in any order, from any thread or process (picklable).
+    """Writes the pictures of a new folder, in any order, from any thread or process (picklable).
 
     Attributes:
-        folder: the folder in the making; tables may be put there beside the pictures.
+        folder: the unfinished folder; tables may be written there beside the pictures.
         shards: pictures per tar shard; None = a file each.
-        stem: what the shards' names begin with.
+        stem: prefix of the shards' names.
     """
 
     folder: Path
@@ -131,37 +131,37 @@ class ImageWriter:
         """Adds a picture.
 
         Args:
-            name: relative, with `/`; each comes once.
+            name: relative, with `/`; unique.
             content: its bytes.
-            source: a read-only file with this content that may be linked to instead of written again.
+            source: a read-only file with this content, to hard-link instead of writing.
         """
         if self.shards:
             self._spool(name, content)
             return
         path = self.folder / name
         try:
-            _place(path, content, source)
-        except FileNotFoundError:  # its folder is new
+            _link_or_write(path, content, source)
+        except FileNotFoundError:  # its parent folder is missing
             path.parent.mkdir(parents=True, exist_ok=True)
-            _place(path, content, source)
+            _link_or_write(path, content, source)
 
     def _spool(self, name: str, content: bytes) -> None:
-        """Appends to a file that only this thread writes: pictures come in any order, shards are sorted."""
-        said = os.fsencode(name)
+        """Appends to this thread's own spool file; `pack` sorts the pictures into shards."""
+        encoded = os.fsencode(name)
         spool = self.folder / f"{SPOOL}{os.getpid()}-{threading.get_ident()}"
         with spool.open("ab", buffering=0) as f:
-            record = HEAD.pack(len(said), len(content)) + said + content
+            record = HEAD.pack(len(encoded), len(content)) + encoded + content
             if f.write(record) != len(record):
                 raise OSError(28, os.strerror(28), str(spool))
 
     def pack(self) -> None:
-        """Turns what was spooled into shards; called once, when everything was written."""
+        """Packs the spooled pictures into shards; call once, after all writes."""
         if not self.shards:
             return
         spools = sorted(self.folder.glob(f"{SPOOL}*"))
-        places = {name: place for spool in spools for name, place in _spooled(spool)}
-        here = ImageStore(self.folder, index=places)
-        write_shards(self.folder, self.stem, places, here.read, self.shards)
+        places = {name: place for spool in spools for name, place in _read_spool(spool)}
+        spooled = ImageStore(self.folder, index=places)
+        write_shards(self.folder, self.stem, places, spooled.read, self.shards)
         for spool in spools:
             spool.unlink()
 
@@ -171,11 +171,11 @@ def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
     """Yields the writer of a new folder; on success the folder gets its manifest and becomes `path`.
 
     Args:
-        path: where the folder goes; shards are named after it.
+        path: the final folder; shards are named after it.
         shards: pictures per tar shard (`data.shards`); None or 0 = a file each.
 
     Raises:
-        UserError: the disk is full; what was at `path` before is still there.
+        UserError: the disk is full; `path` is unchanged.
     """
     with atomic_folder(path) as part:
         writer = ImageWriter(part, shards or None, path.name)
@@ -183,21 +183,21 @@ def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
         writer.pack()
 
 
-def _place(path: Path, content: bytes, source: Path | None) -> None:
+def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
     if source is not None:
         try:
             os.link(source, path)
             return
-        except OSError:  # another disk, or gone meanwhile
+        except OSError:  # another disk, or deleted meanwhile
             pass
     path.write_bytes(content)
 
 
-def _spooled(spool: Path) -> Iterator[tuple[str, Place]]:
+def _read_spool(spool: Path) -> Iterator[tuple[str, Place]]:
     """Name and place of each picture in a spool."""
     with spool.open("rb") as f:
         while head := f.read(HEAD.size):
             name, size = HEAD.unpack(head)
-            said = os.fsdecode(f.read(name))
-            yield said, Place(spool.name, f.tell(), size)
+            decoded = os.fsdecode(f.read(name))
+            yield decoded, Place(spool.name, f.tell(), size)
             f.seek(size, os.SEEK_CUR)

@@ -1,10 +1,10 @@
-"""Photos in and out: the only place that decodes or encodes a picture.
+"""The only module that decodes and encodes photos.
 
 PIL ignores EXIF orientation and cv2 applies it; a pipeline that mixes them puts boxes on the wrong pixels.
 
-What counts is a file's content, not the suffix of its name. JPEGs go through libjpeg-turbo (three times as
-fast as PIL, the same pixels), where every warning counts as damage but for those that `jpeg_pixels` names;
-PNGs, and JPEGs in CMYK, through PIL.
+The file's content decides its format, not its suffix. libjpeg-turbo decodes JPEGs (three times as fast as
+PIL, the same pixels); every warning counts as damage, with the exceptions in `jpeg_pixels`. PIL decodes PNGs
+and CMYK JPEGs.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from pipeline.io.file_types import AGAIN, CONVERT, advice_for, sniff
-from pipeline.io.jpeg_header import USUAL_SCANS, JpegHeader, OtherJpeg, read_jpeg_header
+from pipeline.io.file_types import CONVERT, COPY_AGAIN, advice_for, sniff
+from pipeline.io.jpeg_header import USUAL_SCANS, JpegHeader, UnsupportedJpeg, read_jpeg_header
 from pipeline.io.jpeg_pixels import decode_jpeg
-from pipeline.io.pil_pixels import refuse_no_colour, rgb_of
-from pipeline.io.png_chunks import SIGNATURE, picture_chunks, read_png_header, refuse_short
+from pipeline.io.pil_pixels import check_palette, to_rgb
+from pipeline.io.png_chunks import SIGNATURE, check_pixel_count, picture_chunks, read_png_header
 from pipeline.runtime.errors import UserError
 
 MAX_BYTES = 256 << 20  # no photo is larger
-MAX_SCAN_PIXELS = 1_000_000_000  # pixels x scans: a crafted progressive JPEG can ask for hours of decoding
-LEAST_WORK = 100_000  # a scan of a small picture counts as one of so many pixels
+MAX_SCAN_PIXELS = 1_000_000_000  # pixels x scans: a crafted progressive JPEG can take hours to decode
+MIN_SCAN_PIXELS = 100_000  # cost of a scan of a small picture
 WHITE = (255, 255, 255)
-SEGMENT = "run `dvc repro segment` again"
+RERUN_SEGMENT = "run `dvc repro segment` again"
 
-# Sizes are checked here, from the header, before PIL sees a file; PIL's own limit would forbid more.
+# parse_photo_header checks sizes before PIL opens a file; PIL's own limit is lower
 Image.MAX_IMAGE_PIXELS = None
 
 
 class PhotoError(UserError):
-    """A file that is no photo that can be read. `reason` and `advice` are one phrase each."""
+    """An unreadable photo. `reason` and `advice` are one phrase each."""
 
     def __init__(self, reason: str, advice: str, where: str) -> None:
-        super().__init__(f"not a photo that can be read: {reason}", where=where, fix=advice)
+        super().__init__(f"not a readable photo: {reason}", where=where, fix=advice)
         self.reason, self.advice, self.place = reason, advice, where
 
     def __reduce__(self) -> tuple[type[PhotoError], tuple[str, str, str]]:
-        return type(self), (self.reason, self.advice, self.place)  # crosses from a worker process
+        return type(self), (self.reason, self.advice, self.place)  # for pickling in a worker process
 
 
 @dataclass(frozen=True)
 class PhotoHeader:
-    """What a file says about itself; width and height in pixels, upright; cmyk: a JPEG of four channels."""
+    """Facts from a photo's header; width and height in pixels, upright; cmyk: a JPEG of four channels."""
 
     format: Literal["JPEG", "PNG"]
     width: int
@@ -68,7 +68,7 @@ def read_photo(path: Path, background: tuple[int, int, int] = WHITE) -> np.ndarr
         uint8 [H, W, 3], RGB, upright (EXIF orientation applied), contiguous.
 
     Raises:
-        PhotoError: the file is not a whole JPEG or PNG.
+        PhotoError: the file is not an intact JPEG or PNG.
     """
     return decode_photo(path.read_bytes(), background, where=str(path))
 
@@ -77,13 +77,13 @@ def photo_header(path: Path) -> PhotoHeader:
     """Format and upright size of a photo, without decoding it.
 
     Raises:
-        PhotoError: the header is that of no JPEG or PNG.
+        PhotoError: the file has no valid JPEG or PNG header.
     """
-    return header_of(path.read_bytes(), where=str(path))
+    return parse_photo_header(path.read_bytes(), where=str(path))
 
 
-def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) -> PhotoHeader:
-    """As `photo_header`, from the file's bytes; with `max_pixels`, larger photos are refused too."""
+def parse_photo_header(data: bytes, where: str = "photo", max_pixels: int | None = None) -> PhotoHeader:
+    """Like `photo_header`, from the file's bytes; with `max_pixels`, also refuses larger photos."""
     kind, cmyk = sniff(data), False
     try:
         if kind == "JPEG":
@@ -95,9 +95,9 @@ def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) 
             png = read_png_header(data)
             width, height, orientation = png.width, png.height, png.orientation
         else:
-            raise PhotoError(f"its content is no JPEG or PNG: {kind}", advice_for(kind), where)
+            raise PhotoError(f"its content is not JPEG or PNG: {kind}", advice_for(kind), where)
     except ValueError as e:
-        raise PhotoError(str(e), CONVERT if isinstance(e, OtherJpeg) else AGAIN, where) from e
+        raise PhotoError(str(e), CONVERT if isinstance(e, UnsupportedJpeg) else COPY_AGAIN, where) from e
     if max_pixels is not None and width * height > max_pixels:
         reason = f"{width} x {height} = {width * height} pixels, more than ingest.max_pixels = {max_pixels}"
         raise PhotoError(reason, "scale it down, or raise ingest.max_pixels", where)
@@ -107,9 +107,9 @@ def header_of(data: bytes, where: str = "photo", max_pixels: int | None = None) 
 
 
 def _refuse_scans(jpeg: JpegHeader, where: str) -> None:
-    pixels = max(jpeg.width * jpeg.height, LEAST_WORK)
+    pixels = max(jpeg.width * jpeg.height, MIN_SCAN_PIXELS)
     if jpeg.scans > USUAL_SCANS and jpeg.scans * pixels > MAX_SCAN_PIXELS:
-        raise PhotoError(f"{jpeg.scans} scans, far more than a photo has", CONVERT, where)
+        raise PhotoError(f"{jpeg.scans} scans, far too many for a photo", CONVERT, where)
 
 
 def decode_photo(
@@ -120,45 +120,45 @@ def decode_photo(
     header: PhotoHeader | None = None,
     reduction: int = 1,
 ) -> np.ndarray:
-    """As `read_photo`, from the file's bytes.
+    """Like `read_photo`, from the file's bytes.
 
     Args:
-        header: of these bytes, if it is known.
-        reduction: 1, 2, 4 or 8; sides become so many times smaller, by averaging. It must divide them.
+        header: of these bytes, if already parsed.
+        reduction: 1, 2, 4 or 8: divides the sides, by averaging. It must divide them evenly.
     """
-    header = header or header_of(data, where)
+    header = header or parse_photo_header(data, where)
     try:
         if header.format == "JPEG" and not header.cmyk:
-            # the decoder takes the smallest scale whose sides are not below these
-            least = [side // reduction for side in (header.height, header.width)]
-            height, width = least[::-1] if header.orientation >= 5 else least
+            # the decoder takes the smallest scale with at least these sides
+            min_sides = [side // reduction for side in (header.height, header.width)]
+            height, width = min_sides[::-1] if header.orientation >= 5 else min_sides
             pixels = decode_jpeg(data, height, width)
         else:
             whole = picture_chunks(data) if header.format == "PNG" else data
             with Image.open(io.BytesIO(whole), formats=(header.format,)) as image:
                 image.load()
                 if header.format == "PNG" and _may_be_short(image):
-                    refuse_short(whole)
-                refuse_no_colour(image)
-                pixels = rgb_of(image, background)
+                    check_pixel_count(whole)
+                check_palette(image)
+                pixels = to_rgb(image, background)
             if reduction > 1:
                 pixels = np.asarray(Image.fromarray(pixels).reduce(reduction))
     except MemoryError:
-        raise  # says nothing about the photo
+        raise  # not the photo's fault
     except Exception as e:
         detail = " ".join(str(e).split()) or type(e).__name__
-        raise PhotoError(f"the {header.format} is damaged or cut off: {detail}", AGAIN, where) from e
+        raise PhotoError(f"the {header.format} is damaged or cut off: {detail}", COPY_AGAIN, where) from e
     return np.ascontiguousarray(_upright(pixels, header.orientation))
 
 
 def _may_be_short(image: Image.Image) -> bool:
-    """Whether the last row is as empty as PIL leaves what was not in the file; of interlaced ones, always."""
+    """Whether the PNG is interlaced or its last row is empty, which is how PIL fills missing pixels."""
     last = image.crop((0, image.height - 1, image.width, image.height))
     return bool(image.info.get("interlace")) or not np.asarray(last).any()
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """`pixels` turned as the EXIF orientation says (EXIF 2.3, tag 0x0112)."""
+    """Applies the EXIF orientation (EXIF 2.3, tag 0x0112)."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
@@ -180,10 +180,10 @@ def encode_jpeg(image: np.ndarray) -> bytes:
 def encode_matte(alpha: np.ndarray) -> bytes:
     """8-bit gray PNG from uint8 [H, W], 0 = background, 255 = person; the same bytes for the same pixels.
 
-    Rows as differences, compressed at the lowest level: four times as fast as PIL at its fastest, and
-    smaller. Run lengths alone are written no faster, and read at half the speed.
+    Up filter, lowest compression level: four times as fast as PIL at its fastest, and smaller. Run-length
+    encoding is written no faster, and read at half the speed.
     """
-    import cv2  # here: label stages, which read photos, start without it
+    import cv2  # imported here so that label stages start without it
 
     rows = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT)
     up = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
@@ -191,28 +191,28 @@ def encode_matte(alpha: np.ndarray) -> bytes:
 
 
 def read_matte(path: Path) -> np.ndarray:
-    """uint8 [H, W] alpha from a PNG of any kind that somebody made.
+    """uint8 [H, W] alpha from a user's PNG of any kind.
 
     Raises:
-        PhotoError: the file is missing or is no PNG.
+        PhotoError: the file is missing or is not a PNG.
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             return np.asarray(image.convert("L"))
     except Exception as e:
-        raise PhotoError(f"no matte ({e})", SEGMENT, str(path)) from e
+        raise PhotoError(f"no matte ({e})", RERUN_SEGMENT, str(path)) from e
 
 
 def decode_matte(data: bytes, where: str = "matte") -> np.ndarray:
-    """uint8 [H, W] alpha from what `encode_matte` made; in a third of PIL's time.
+    """uint8 [H, W] alpha from the bytes of `encode_matte`, in a third of PIL's time.
 
     Raises:
-        PhotoError: it is no whole gray PNG.
+        PhotoError: not an intact gray PNG.
     """
     import cv2
 
     gray = data[:8] == SIGNATURE and data[24:26] == b"\x08\x00"  # 8 bits, one channel
     alpha = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if gray else None
     if alpha is None:
-        raise PhotoError("no matte (not a whole PNG of 8-bit gray)", SEGMENT, where)
+        raise PhotoError("no matte (not a whole PNG of 8-bit gray)", RERUN_SEGMENT, where)
     return alpha

@@ -1,4 +1,4 @@
-"""PIL's images, whatever their mode, as RGB pixels on a background."""
+"""Converts PIL images of any mode to RGB pixels on a background."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PIL import Image
 STRIP = 1 << 21  # pixels converted at a time, to bound memory
 
 
-def refuse_no_colour(image: Image.Image) -> None:
-    """Raises ValueError where a pixel has a number that the palette has no colour for: PIL shows black."""
+def check_palette(image: Image.Image) -> None:
+    """Raises ValueError if a pixel's palette index is out of range, which PIL shows as black."""
     if image.mode == "P" and image.palette is not None:
         largest = image.getextrema()[1]
         colours = len(image.palette.palette) // len(image.palette.mode)
@@ -17,7 +17,7 @@ def refuse_no_colour(image: Image.Image) -> None:
             raise ValueError(f"a pixel has colour {largest} of a palette of {colours}")
 
 
-def rgb_of(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
+def to_rgb(image: Image.Image, background: tuple[int, int, int]) -> np.ndarray:
     """The pixels of a loaded image of any mode.
 
     Args:

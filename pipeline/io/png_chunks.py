@@ -1,8 +1,7 @@
-"""A PNG's chunks, checked and thinned out before a decoder sees them.
+"""Checks and filters a PNG's chunks before decoding.
 
-PIL reads a PNG whose end is missing without a word, and unpacks compressed texts and colour profiles that can
-be bombs. Here the chunks are walked, every checksum is compared, and only those that make up the still
-picture are handed on: an animated PNG becomes its still picture.
+PIL silently accepts truncated PNGs, and unpacks compressed texts and colour profiles, which can be bombs.
+This module checks every checksum and keeps only the chunks of the still picture.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from pipeline.io.exif import exif_orientation
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 BLOCK = 1 << 20
-MOST_CHUNKS = 100_000  # a crafted file may hold millions of empty ones
+MAX_CHUNKS = 100_000  # a crafted file may contain millions of empty chunks
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-PALETTE = 3  # the colour type of pixels that are numbers of colours
+PALETTE = 3  # the colour type of palette indices
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # bits by colour type
 
 
@@ -33,7 +32,7 @@ class PngHeader:
 
 
 def read_png_header(data: bytes) -> PngHeader:
-    """Reads size and orientation; checks no pixel.
+    """Reads size and orientation, without checking pixels.
 
     Raises:
         ValueError: the header is broken or cut off.
@@ -49,7 +48,7 @@ def read_png_header(data: bytes) -> PngHeader:
 
 def _orientation(data: bytes) -> int:
     at = 8
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
             break
         length = int.from_bytes(data[at : at + 4], "big")
@@ -60,15 +59,15 @@ def _orientation(data: bytes) -> int:
 
 
 def picture_chunks(data: bytes) -> bytes:
-    """The PNG with nothing but the chunks of its still picture.
+    """The PNG with only the chunks of its still picture.
 
     Raises:
         ValueError: a chunk is cut off, a checksum is wrong, the end is missing, the palette is missing or
-            comes after the pixels, or there is a second header, whose size nobody has checked.
+            comes after the pixels, or there is a second header, with an unchecked size.
     """
     kept, names = [SIGNATURE], set[bytes]()
     view, at = memoryview(data), len(SIGNATURE)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
             raise ValueError("it ends too early")
         length = int.from_bytes(view[at : at + 4], "big")
@@ -88,17 +87,17 @@ def picture_chunks(data: bytes) -> bytes:
         if name == b"IEND":
             return b"".join(kept)
         at = end
-    raise ValueError(f"it has more than {MOST_CHUNKS} chunks")
+    raise ValueError(f"it has more than {MAX_CHUNKS} chunks")
 
 
-def refuse_short(data: bytes) -> None:
-    """Unpacks the pixels once more to count them: decoders fill up with zeros what a sound file lacks.
+def check_pixel_count(data: bytes) -> None:
+    """Unpacks the pixels once more to count them: decoders silently pad missing pixels with zeros.
 
     Args:
         data: as `picture_chunks` returns it.
 
     Raises:
-        ValueError: fewer bytes of pixels than the size in the header asks for.
+        ValueError: there are fewer bytes of pixels than the header's size needs.
     """
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     bits = depth * CHANNELS[colour]
@@ -108,13 +107,13 @@ def refuse_short(data: bytes) -> None:
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         if columns > 0 and rows > 0:
             needed += rows * (1 + (columns * bits + 7) // 8)
-    unpack, found, at = zlib.decompressobj(), 0, len(SIGNATURE)
+    unpack, unpacked, at = zlib.decompressobj(), 0, len(SIGNATURE)
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         packed = data[at + 8 : at + 8 + length] if data[at + 4 : at + 8] == b"IDAT" else b""
-        while packed and found < needed:
-            found += len(unpack.decompress(packed, BLOCK))
+        while packed and unpacked < needed:
+            unpacked += len(unpack.decompress(packed, BLOCK))
             packed = unpack.unconsumed_tail
         at += 12 + length
-    if found < needed:
-        raise ValueError("it holds fewer pixels than its size says")
+    if unpacked < needed:
+        raise ValueError("it has fewer pixels than its header says")

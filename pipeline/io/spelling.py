@@ -1,7 +1,7 @@
-"""One name, two spellings: `é` is one character (NFC) or two (NFD, which Macs write).
+"""Unicode spellings of one name: `é` is one character (NFC) or two (NFD, on Macs).
 
-Wherever a name from a table meets a name on disk, they are compared composed (NFC). A key keeps the spelling
-that the disk has; two names on disk that differ only in this are refused.
+Names from tables and names on disk are compared in NFC. A key keeps its spelling on disk; two names on disk
+that differ only in spelling are refused.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import unicodedata
 from collections.abc import Iterable
 
 
-def composed(name: str) -> str:
-    """The name as it is compared (NFC)."""
+def nfc(name: str) -> str:
+    """The name in NFC, for comparisons."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def spelled_twice(names: Iterable[str]) -> list[str]:
-    """One sentence for every name that occurs in several spellings."""
+def spelling_clashes(names: Iterable[str]) -> list[str]:
+    """One sentence for every name with several spellings."""
     spellings: dict[str, set[str]] = {}
     for name in names:
-        spellings.setdefault(composed(name), set()).add(name)
-    return [clash(*sorted(several)) for several in spellings.values() if len(several) > 1]
+        spellings.setdefault(nfc(name), set()).add(name)
+    return [clash_message(*sorted(variants)) for variants in spellings.values() if len(variants) > 1]
 
 
-def clash(*spellings: str) -> str:
-    """The sentence about spellings of one name, which look alike unless they are escaped."""
+def clash_message(*spellings: str) -> str:
+    """The error about spellings of one name, escaped because they look alike."""
     return f"{' and '.join(map(ascii, spellings))} are one name in two Unicode spellings; rename one of them"

@@ -1,4 +1,4 @@
-"""What operating systems, NAS boxes and tools leave among photos: thumbnails, recycle bins, checkpoints."""
+"""Recognises files of operating systems, NAS boxes and tools: thumbnails, recycle bins, checkpoints."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SYSTEM_NAMES = {  # in lower case; hidden ones need no name
 
 
 def is_system(name: str) -> bool:
-    """Whether an operating system or a tool left it: hidden, `Thumbs.db`, `._mask1.jpg`, `@eaDir`, …"""
+    """Whether this is a hidden or system name: `.git`, `Thumbs.db`, `._mask1.jpg`, `@eaDir`, …"""
     return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
 def is_system_path(path: PurePath) -> bool:
-    """Whether a relative path, or a folder in which it lies, is a hidden or system one."""
+    """Whether a relative path, or one of its folders, is a hidden or system one."""
     return any(map(is_system, path.parts))
 
 
 def system_folder(path: str) -> str:
-    """The outermost hidden or system folder in which the file `path` lies, as a path; "" if in none."""
+    """The outermost hidden or system folder of the file `path`, as a path; "" if there is none."""
     folders = PurePosixPath(path).parts[:-1]
     for k, name in enumerate(folders, 1):
         if is_system(name):

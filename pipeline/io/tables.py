@@ -49,8 +49,8 @@ def read_table(path: Path, stage: str, columns: Iterable[str] = ()) -> pd.DataFr
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Writes CSV for people: UTF-8, `\\n`, header, no index.
 
-    A text cell that a spreadsheet would run as a formula (starts with = + - @, if only after spaces, or with
-    tab or return) gets a leading apostrophe, as OWASP advises; numbers are left alone.
+    A text cell that a spreadsheet would run as a formula (starts with = + - @, possibly after spaces, or with
+    tab or return) gets a leading apostrophe, as OWASP advises; numbers stay unchanged.
     """
     safe = table.copy()
     for column in safe.columns:

@@ -1,11 +1,11 @@
-"""Tar files with the pictures of a folder in them, and where in them each picture lies.
+"""Tar shards with the pictures of a folder, and an index of the pictures in them.
 
     <folder>/<folder's name>-000000.tar …    members in the order of their names, <name> = key.extension
     <folder>/INDEX.json                      {"<shard>": {"<name>": [offset, bytes], …}, …}
 
-The naming is webdataset's, so its readers take the shards as they are (they end a key at the first dot of
-a file's name). Headers hold nothing but name and size, so the same pictures give the same bytes. Names that
-tar's header has no room for, or that are not ASCII, go into PAX records; any bytes survive in them.
+The naming is webdataset's, so its readers accept the shards (they end a key at the first dot of a file name).
+Headers contain only name and size, so the same pictures give the same bytes. Long or non-ASCII names go into
+PAX records, which preserve any bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INDEX = "INDEX.json"
 
 
 class Place(NamedTuple):
-    """Where a picture's bytes are: the file's name, the first byte in it, how many."""
+    """Location of a picture's bytes: shard file, offset, size."""
 
     shard: str
     offset: int
@@ -36,9 +36,9 @@ def write_shards(
     """Packs pictures into `folder`, sorted by name, `per_shard` in each tar, and writes the index.
 
     Args:
-        stem: what the shards' names begin with.
-        names: relative names with `/`, each once.
-        content: gives the bytes of a name; called once for each, in the order of the names.
+        stem: prefix of the shards' names.
+        names: relative names with `/`, unique.
+        content: returns the bytes of a name; called once for each, in order.
     """
     index: dict[str, dict[str, tuple[int, int]]] = {}
     ordered = sorted(names, key=os.fsencode)
@@ -46,14 +46,14 @@ def write_shards(
         shard = f"{stem}-{number:06d}.tar"
         with (folder / shard).open("wb") as f:
             index[shard] = _write_tar(f, ordered[start : start + per_shard], content)
-    # ASCII: JSON's escapes also carry the surrogates that stand for bytes that are no UTF-8
+    # ASCII: JSON escapes also preserve the surrogates of non-UTF-8 bytes
     (folder / INDEX).write_text(json.dumps(index, indent=0) + "\n", encoding="ascii")
 
 
 def _write_tar(
     f: BinaryIO, names: Sequence[str], content: Callable[[str], bytes]
 ) -> dict[str, tuple[int, int]]:
-    """Writes one tar; returns first byte and length of each member."""
+    """Writes one tar; returns offset and size of each member."""
     places: dict[str, tuple[int, int]] = {}
     for name in names:
         data = content(name)
@@ -68,7 +68,7 @@ def _write_tar(
 
 
 def read_index(folder: Path) -> dict[str, Place] | None:
-    """Where each picture of the folder lies; None where it holds no shards.
+    """Location of each picture of the folder; None if it has no shards.
 
     Raises:
         UserError: the index is damaged.

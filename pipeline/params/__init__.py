@@ -1,4 +1,4 @@
-"""The schema of params.yaml, one file per group of sections."""
+"""The schema of params.yaml, its checks, and overrides."""
 
 from pipeline.params.loading import load_params
 from pipeline.params.schema import Params

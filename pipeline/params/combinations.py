@@ -1,4 +1,4 @@
-"""Combinations of params that are not allowed, and values that name no file of a kind."""
+"""Combinations of params that are not allowed, and unknown plugin names."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pipeline.runtime.plugins import plugin_names
 
 
 def combination_problems(params: Params) -> list[str]:
-    """A sentence for each combination that is not allowed, and each value that names no file of a kind."""
+    """One sentence for each combination that is not allowed, and for each unknown plugin name."""
     problems = [
-        _name_problem("data.layout", "dataset.layouts", params.data.layout),
-        _name_problem("detect.method", "detect.methods", params.detect.method),
-        _name_problem("segment.method", "segment.methods", params.segment.method),
-        _name_problem("compose.fill", "compose.fills", params.compose.fill),
-        _name_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
-        _name_problem("train.loss", "objective.losses", params.train.loss),
-        _name_problem("train.heads", "objective.heads", params.train.heads),
+        _plugin_problem("data.layout", "dataset.layouts", params.data.layout),
+        _plugin_problem("detect.method", "detect.methods", params.detect.method),
+        _plugin_problem("segment.method", "segment.methods", params.segment.method),
+        _plugin_problem("compose.fill", "compose.fills", params.compose.fill),
+        _plugin_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
+        _plugin_problem("train.loss", "objective.losses", params.train.loss),
+        _plugin_problem("train.heads", "objective.heads", params.train.heads),
     ]
     if params.split.validation_fold >= params.split.folds:
         problems.append(
@@ -42,7 +42,7 @@ def combination_problems(params: Params) -> list[str]:
     if params.train.background_swap > 0 and params.compose.fill != "keep":
         problems.append(
             f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
-            f"compose.fill {params.compose.fill} takes every background away; set compose.fill: keep"
+            f"compose.fill {params.compose.fill} removes every background; set compose.fill: keep"
         )
     problems += _prior_problems(params)
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
@@ -59,20 +59,20 @@ def combination_problems(params: Params) -> list[str]:
 
 
 def _prior_problems(params: Params) -> list[str]:
-    """Why `predict.prior_correction` would correct what is no probability of a class."""
+    """Why the model's outputs are not class probabilities, which `predict.prior_correction` needs."""
     if not params.predict.prior_correction:
         return []
     why = []
     if params.train.loss != "cross_entropy":
-        why.append(f"train.loss {params.train.loss} does not ask for probabilities; set cross_entropy")
+        why.append(f"train.loss {params.train.loss} gives no probabilities; set cross_entropy")
     if params.train.heads == "age_regression":
-        why.append("train.heads age_regression answers in years; set joint, multitask or separate")
+        why.append("train.heads age_regression predicts years; set joint, multitask or separate")
     if params.train.pseudo_labels is not None:
-        why.append("with train.pseudo_labels the model has learnt its own answers to these photos; set null")
-    return [f"predict.prior_correction: true takes probabilities of classes, but {reason}" for reason in why]
+        why.append("train.pseudo_labels trains on the model's own predictions for these photos; set null")
+    return [f"predict.prior_correction: true needs class probabilities, but {reason}" for reason in why]
 
 
-def _name_problem(param: str, kind: str, name: str) -> str:
+def _plugin_problem(param: str, kind: str, name: str) -> str:
     known = plugin_names(kind)
     if name in known:
         return ""

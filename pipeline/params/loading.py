@@ -1,7 +1,6 @@
-"""params.yaml read and checked: every mistake at once, with the nearest right name.
+"""Reads and checks params.yaml: reports every mistake at once, with the nearest allowed name.
 
-It is read as DVC reads it, by ruamel.yaml as YAML 1.2, so that a stage never sees another value than the one
-that DVC tracks.
+ruamel.yaml reads it as YAML 1.2, like DVC, so that a stage never sees a value that differs from DVC's.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from pipeline.params.combinations import combination_problems
 from pipeline.params.schema import Params
 from pipeline.runtime.errors import Problems, UserError, nearest
 
-SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases: never all of it
+SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases, so never print all of it
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
-MAX_MERGED = 10_000  # keys of one mapping after merges (`<<`), which can multiply like aliases
+MAX_MERGED = 10_000  # keys of one mapping after merges (`<<`), which can explode like aliases
 OLD_NAMES = {
     "audit.cosine": "audit.min_cosine",
     "audit.hash_bits": "audit.max_hash_distance",
@@ -48,31 +47,31 @@ FIX = "correct params.yaml, or the -S option that set this value"
 
 
 class _Constructor(SafeConstructor):
-    """Names a key that is there twice without its values, and bounds merges: either may hold a bomb."""
+    """Reports a duplicate key without its values, and bounds merges: both may hide a bomb."""
 
     def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
         if key in mapping:
             raise ConstructorError(
-                problem=f"`{SHORT.repr(key).strip(chr(39))}` is there twice", problem_mark=key_node.start_mark
+                problem=f"duplicate key `{SHORT.repr(key).strip(chr(39))}`", problem_mark=key_node.start_mark
             )
         return True
 
     def flatten_mapping(self, node: Any) -> Any:
-        found = super().flatten_mapping(node)
+        result = super().flatten_mapping(node)
         if len(node.value) > MAX_MERGED:
-            raise ConstructorError(problem="too many keys are merged", problem_mark=node.start_mark)
-        return found
+            raise ConstructorError(problem="too many merged keys", problem_mark=node.start_mark)
+        return result
 
 
 def parse_yaml(text: str) -> Any:
     """The values of a YAML 1.2 document, as DVC reads them; None if it is empty.
 
     Raises:
-        ValueError: it is no such document; says what is wrong, and in which line.
+        ValueError: not such a document; names the fault and the line.
     """
     if directive := re.search(r"^%YAML.*", text, re.M):
         raise ValueError(
-            f"`{directive[0].strip()}` is not supported: this is read as YAML 1.2; remove the line"
+            f"`{directive[0].strip()}` is not supported: the file is always YAML 1.2; remove the line"
         )
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
@@ -86,17 +85,17 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(" ".join(str(e).split())) from e
     except RecursionError as e:
         raise ValueError("it is nested too deeply") from e
-    except (LookupError, AttributeError, TypeError) as e:  # ruamel's own, e.g. of `!!bool x`, `!!int ''`
-        raise ValueError(f"a value is not what its tag says ({type(e).__name__}: {e})") from e
+    except (LookupError, AttributeError, TypeError) as e:  # from ruamel, e.g. for `!!bool x`, `!!int ''`
+        raise ValueError(f"a value does not match its tag ({type(e).__name__}: {e})") from e
 
 
 def read_document(path: Path, fix: str = FIX) -> dict[Any, Any]:
-    """The sections of a params file, as they are written.
+    """The raw sections of a params file.
 
     Raises:
-        UserError: the file is missing or is no YAML with sections.
+        UserError: the file is missing or is not YAML with sections.
     """
-    if path.exists() and not path.is_file():  # a pipe would be waited for
+    if path.exists() and not path.is_file():  # reading a pipe would block
         raise UserError("the params file is not a file", where=path, fix=fix)
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8-sig"))
@@ -105,7 +104,7 @@ def read_document(path: Path, fix: str = FIX) -> dict[Any, Any]:
     except (ValueError, OSError) as e:
         raise UserError("the params file is not readable YAML", where=path, got=str(e), fix=fix) from e
     if not isinstance(raw, dict):
-        raise UserError("the params file holds no sections", where=path, got=type(raw).__name__, fix=fix)
+        raise UserError("the params file has no sections", where=path, got=type(raw).__name__, fix=fix)
     return raw
 
 
@@ -113,20 +112,20 @@ def load_params(path: Path) -> Params:
     """Reads and validates params.yaml.
 
     Raises:
-        UserError: the file is missing or is no YAML.
-        Problems: unknown keys (with the nearest known), wrong types, values not allowed, impossible
-            combinations.
+        UserError: the file is missing or is not YAML.
+        Problems: unknown keys (with the nearest known), wrong types, values or combinations that are not
+            allowed.
     """
     raw = read_document(path)
     params = read_params(raw, str(path))
     problems = combination_problems(params)
     if problems:
-        raise Problems(f"{path} asks for what cannot be", problems, fix=FIX)
+        raise Problems(f"{path} has combinations that are not allowed", problems, fix=FIX)
     return params
 
 
 def read_params(raw: dict[str, Any], where: str, fix: str = FIX) -> Params:
-    """Validates what a params file holds, key by key; combinations are not checked.
+    """Validates a params file key by key; does not check combinations.
 
     Raises:
         Problems: unknown keys (with the nearest known), wrong types, values not allowed.
@@ -134,10 +133,12 @@ def read_params(raw: dict[str, Any], where: str, fix: str = FIX) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as e:
-        raise Problems(f"{where} is not valid", [_sentence(dict(row)) for row in e.errors()], fix=fix) from e
+        raise Problems(
+            f"{where} is not valid", [_format_problem(dict(row)) for row in e.errors()], fix=fix
+        ) from e
 
 
-def _sentence(error: dict[str, Any]) -> str:
+def _format_problem(error: dict[str, Any]) -> str:
     loc: tuple[Any, ...] = error["loc"]
     name = ".".join(str(part) for part in loc)
     if name in OLD_NAMES:
@@ -147,10 +148,10 @@ def _sentence(error: dict[str, Any]) -> str:
         known = _known_keys(loc[:-1])
         close = nearest(str(loc[-1]), known)
         hint = f"; did you mean `{close}`?" if close else "."
-        return f"{name}: no such param{hint} Known here: {', '.join(known)}"
+        return f"{name}: no such param{hint} Known: {', '.join(known)}"
     if error["type"] == "model_type" and len(loc) == 1:
         got = "nothing" if error.get("input") is None else SHORT.repr(error.get("input"))
-        return f"{name}: a section holds its params below it, indented; got {got}. Without any, remove it"
+        return f"{name}: a section needs indented params; got {got}. Remove an empty section"
     return f"{name}: {error['msg']}; got {SHORT.repr(error.get('input'))}"
 
 
@@ -158,18 +159,18 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] = Params
     for part in loc:
         field = model.model_fields.get(str(part))
-        inner = field and _model_in(field.annotation)
+        inner = field and _find_model(field.annotation)
         if not inner:
             return []
         model = inner
     return [f.alias or n for n, f in model.model_fields.items()]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _find_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple):
         for part in typing.get_args(annotation):
-            if found := _model_in(part):
-                return found
+            if model := _find_model(part):
+                return model
     return None

@@ -1,4 +1,4 @@
-"""Params changed by dotted names, as `dvc exp run -S name=value` does it, and written that way."""
+"""Overrides of params by dotted names, like `dvc exp run -S name=value`, and their text form."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 Overrides = dict[str, Any]  # dotted name -> value
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*")  # text that Hydra's grammar reads as text without quotes
-WORDS = {"null", "true", "false", "nan", "inf"}  # ... and that it does not
+UNQUOTED = re.compile(r"[A-Za-z_][\w./-]*")  # text that needs no quotes in Hydra's grammar
+RESERVED = {"null", "true", "false", "nan", "inf"}  # words that do
 
 
-def with_overrides(params: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """A copy of `params` with each dotted name of `overrides` set; sections that are missing are made."""
+def apply_overrides(params: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """A copy of `params` with each dotted name of `overrides` set; creates missing sections."""
     changed = copy.deepcopy(params)
     for name, value in overrides.items():
         *sections, last = name.split(".")
@@ -28,29 +28,29 @@ def with_overrides(params: dict[str, Any], overrides: Overrides) -> dict[str, An
     return changed
 
 
-def flat(params: dict[str, Any], prefix: str = "") -> Overrides:
+def flatten(params: dict[str, Any], prefix: str = "") -> Overrides:
     """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
-    found: Overrides = {}
+    flattened: Overrides = {}
     for key, inner in params.items():
         if isinstance(inner, dict) and inner:
-            found |= flat(inner, f"{prefix}{key}.")
+            flattened |= flatten(inner, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = inner
-    return found
+            flattened[f"{prefix}{key}"] = inner
+    return flattened
 
 
 def set_options(params: dict[str, Any], overrides: Overrides) -> list[str]:
-    """What follows -S, in Hydra's grammar: `name=value`, with `++` where params.yaml has no such name."""
-    known = flat(params)
+    """Arguments of -S in Hydra's grammar: `name=value`, with `++` if params.yaml lacks the name."""
+    known = flatten(params)
     sections = {name.rsplit(".", k)[0] for name in known for k in range(1, name.count(".") + 1)}
     return [
-        f"{'' if name in known or name in sections else '++'}{name}={hydra(value)}"
+        f"{'' if name in known or name in sections else '++'}{name}={to_hydra(value)}"
         for name, value in overrides.items()
     ]
 
 
-def hydra(value: Any) -> str:
-    """A value in Hydra's override grammar, e.g. `[{from:59,to:60}]`; text is quoted where it must be."""
+def to_hydra(value: Any) -> str:
+    """A value in Hydra's override grammar, e.g. `[{from:59,to:60}]`; quotes text if necessary."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -58,17 +58,17 @@ def hydra(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(hydra(v) for v in value)}]"
+        return f"[{','.join(to_hydra(v) for v in value)}]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{hydra(k)}:{hydra(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{to_hydra(k)}:{to_hydra(v)}" for k, v in value.items()) + "}"
     text = str(value)
-    if PLAIN.fullmatch(text) and text.lower() not in WORDS:
+    if UNQUOTED.fullmatch(text) and text.lower() not in RESERVED:
         return text
     return "'" + text.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
 
 
 def yaml_text(values: dict[str, Any]) -> str:
-    """`values` in the form that DVC writes params.yaml in."""
+    """`values` as YAML, in DVC's style."""
     yaml = YAML()
     yaml.default_flow_style = False
     out = io.StringIO()

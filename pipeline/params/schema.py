@@ -1,6 +1,6 @@
 """The schema of params.yaml: every section, in the order of the file, with the same defaults.
 
-What a param does stands in params.yaml; comments here say only what people who set it need not know.
+params.yaml documents the params for users; comments here are for developers.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ Backend = Literal["auto", "openvino", "torch"]
 
 
 class Section(BaseModel):
-    """A section of params.yaml: unknown keys are refused, types are not guessed, values never change."""
+    """A section of params.yaml: refuses unknown keys, does not guess types, is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _true_and_false_are_not_guessed(cls, value: Any, info: ValidationInfo) -> Any:
+    def _reject_ambiguous_booleans(cls, value: Any, info: ValidationInfo) -> Any:
         """`epochs: true` would count as 1, and `adaptive: yes` is a word in YAML 1.2."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if "bool" not in str(kind):
-            if _holds(value, lambda v: isinstance(v, bool)):
-                raise ValueError("true and false mean nothing here; write a number, or a word in quotes")
+            if _contains(value, lambda v: isinstance(v, bool)):
+                raise ValueError("true and false are not allowed; write a number, or a word in quotes")
         elif kind is bool and not isinstance(value, bool):
             raise ValueError("write true or false")
-        elif _holds(
+        elif _contains(
             [*value.values()] if isinstance(value, dict) else value,
             lambda v: isinstance(v, str) and v.lower() in YES_NO,
         ):
-            raise ValueError("yes, no, on, off are words here, as DVC reads them; write true or false")
+            raise ValueError("yes, no, on, off are text in YAML 1.2; write true or false")
         return value
 
 
@@ -58,7 +58,7 @@ class Ingest(Section):
 
     max_quarantine: float = Field(default=0.01, ge=0, le=1)
     max_pixels: int = Field(default=50_000_000, gt=0)
-    min_side: int = Field(default=32, ge=1)  # a photo with a shorter side is set aside
+    min_side: int = Field(default=32, ge=1)  # a photo with a shorter side is quarantined
     transparent_rgb: tuple[Level, Level, Level] = (255, 255, 255)
     verify: Literal["header", "strict"] = "strict"
 
@@ -81,7 +81,7 @@ class Relabel(Section):
     @field_validator("age_rules")
     @classmethod
     def _one_rule_per_age(cls, rules: tuple[AgeRule, ...]) -> tuple[AgeRule, ...]:
-        twice = _twice([rule.from_ for rule in rules])
+        twice = _duplicates([rule.from_ for rule in rules])
         if twice:
             raise ValueError(f"more than one rule for age {', '.join(map(str, twice))}")
         return rules
@@ -221,7 +221,7 @@ class Train(Section):
         return rows
 
     @model_validator(mode="after")
-    def _processes_learn_everything(self) -> Train:
+    def _no_freezing_with_processes(self) -> Train:
         if self.processes > 1 and self.freeze_epochs:
             raise ValueError("freeze_epochs is for one process; set processes: 1")
         return self
@@ -235,7 +235,7 @@ class Train(Section):
 
 
 class Inference(Section):
-    """How a trained model is asked."""
+    """Inference with a trained model."""
 
     batch_size: int = Field(default=64, ge=1, le=65_536)
     tta_flip: bool = False
@@ -243,21 +243,21 @@ class Inference(Section):
 
 
 class Evaluate(Inference):
-    """Scores on people that the model has not seen."""
+    """Scores on people not in training."""
 
     bootstrap: int = Field(default=1000, ge=100, le=1_000_000)
     seed: Seed = 0
 
 
 class Predict(Inference):
-    """Answers for photos without labels."""
+    """Predictions for photos without labels."""
 
     vote: Literal["soft", "hard"] = "soft"
     prior_correction: bool = False
 
 
 class Reliance(Section):
-    """Validation photos asked about again on other backgrounds, and Grad-CAM."""
+    """Predictions for validation photos on other backgrounds, and Grad-CAM."""
 
     backgrounds_per_photo: int = Field(default=3, ge=1, le=100)
     backgrounds: Literal["others", "procedural"] = "others"
@@ -266,7 +266,7 @@ class Reliance(Section):
 
 
 class Audit(Section):
-    """Whose labels are probably wrong."""
+    """Search for wrong labels."""
 
     model: str | None = None
     model_args: dict[str, bool | int | float | str] = Field(default={})
@@ -281,14 +281,14 @@ class Audit(Section):
     seed: Seed = 0
 
     @model_validator(mode="after")
-    def _features_of_something_learnt(self) -> Audit:
+    def _model_needs_weights(self) -> Audit:
         if self.model and self.pretrained is False:
-            raise ValueError("a model without weights says nothing; set pretrained, or leave model empty")
+            raise ValueError("a model without weights is useless; set pretrained, or leave model empty")
         return self
 
 
 class Explore(Section):
-    """What the data look like."""
+    """Statistics of the data."""
 
     l2: float = Field(default=100.0, gt=0)
     bootstrap: int = Field(default=1000, ge=100, le=1_000_000)
@@ -307,7 +307,7 @@ class Machine(Section):
 
 
 class Params(Section):
-    """The whole file. A section may be left out; its defaults then hold."""
+    """The whole file. Omitted sections have their defaults."""
 
     data: Data
     ingest: Ingest = Ingest()
@@ -327,21 +327,21 @@ class Params(Section):
     machine: Machine = Machine()
 
 
-def _holds(value: Any, is_one: Callable[[Any], bool]) -> bool:
-    """Whether `value`, or anything in a list of it, is one. Each list is searched once: YAML can repeat one a
-    billion times, or put it into itself.
+def _contains(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    """Whether `is_one` holds for `value` or anything in its lists. Visits each list once: YAML aliases can
+    repeat a list a billion times, or nest it in itself.
     """
-    waiting: list[Any] = [value]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
+    pending: list[Any] = [value]
+    visited: set[int] = set()
+    while pending:
+        one = pending.pop()
         if is_one(one):
             return True
-        if isinstance(one, list | tuple) and id(cast(object, one)) not in seen:
-            seen.add(id(cast(object, one)))
-            waiting += cast(Sequence[Any], one)
+        if isinstance(one, list | tuple) and id(cast(object, one)) not in visited:
+            visited.add(id(cast(object, one)))
+            pending += cast(Sequence[Any], one)
     return False
 
 
-def _twice(values: Sequence[int]) -> list[int]:
+def _duplicates(values: Sequence[int]) -> list[int]:
     return sorted({v for v in values if values.count(v) > 1})

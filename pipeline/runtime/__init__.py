@@ -1,1 +1,1 @@
-"""What a process needs and no result depends on: errors, progress, locks, disk room, plugins by name."""
+"""Process support that never affects results: errors, progress, locks, disk space, plugins by name."""

@@ -1,7 +1,7 @@
-"""How many CPUs this process may use: by affinity, and by the quotas of control groups (containers).
+"""Number of CPUs that this process may use, by affinity and by cgroup quotas (containers).
 
-`docker --cpus`, Kubernetes' limits and systemd's CPUQuota leave every CPU visible and take the time away:
-as many processes as the host has cores would then mostly wait for each other.
+`docker --cpus`, Kubernetes' limits and systemd's CPUQuota limit CPU time but leave every CPU visible: with
+one process per visible CPU, processes would mostly wait for each other.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
-# where containers have them, whatever the tables of /proc say
+# usual places in containers, whatever /proc says
 USUAL_V2 = "/sys/fs/cgroup"
 USUAL_V1 = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpuacct,cpu")
 
 
 def usable_cpus(root: Path = ROOT) -> int:
-    """CPUs by affinity (cpusets included), or fewer where a quota allows fewer.
-
-    A part of a CPU counts as one more: two processes make use of a quota of 1.5.
+    """CPUs by affinity (including cpusets), or the quota, rounded up, if that is lower.
 
     Args:
-        root: what /proc and /sys are below.
+        root: parent of /proc and /sys.
     """
     quota = cpu_quota(root)
     return visible_cpus() if quota is None else min(visible_cpus(), math.ceil(quota))
@@ -35,14 +33,14 @@ def visible_cpus() -> int:
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
-    """CPUs that the control groups of this process allow: the least of all above it; None without a quota."""
+    """The lowest CPU quota of this process's control groups and their parents; None without a quota."""
     quotas = [q for folder in _v2_groups(root) if (q := _v2_quota(folder)) is not None]
     quotas += [q for folder in _v1_groups(root) if (q := _v1_quota(folder)) is not None]
     return min(quotas, default=None)
 
 
 def _v2_quota(folder: Path) -> float | None:
-    """`max 100000` or `150000 100000` in cpu.max: microseconds of CPU time in a period of so many."""
+    """Reads cpu.max, e.g. `max 100000` or `150000 100000`: microseconds of CPU time per period."""
     quota, _, period = _read(folder / "cpu.max").partition(" ")
     return _share(quota, period or "100000")
 
@@ -75,18 +73,18 @@ def _v1_groups(root: Path) -> Iterator[Path]:
 
 
 def _upwards(root: Path, place: str, mounted: str, own: str) -> Iterator[Path]:
-    """The folder of the group `own`, and of those around it, up to where the file system is mounted.
+    """The folders of the group `own` and its parents, up to the mount point.
 
     Args:
         root: see `usable_cpus`.
-        place: where it is mounted.
-        mounted: which group that is; in a container it can be the container's own.
+        place: the mount point.
+        mounted: the group mounted there; in a container it may be the container's own.
         own: the group of this process.
     """
     top = root / place.lstrip("/")
     inner = PurePosixPath(own)
     below = inner.relative_to(mounted) if inner.is_relative_to(mounted) else PurePosixPath()
-    if ".." in below.parts:  # of another namespace
+    if ".." in below.parts:  # another namespace
         below = PurePosixPath()
     for part in (below, *below.parents):
         yield top / part
@@ -100,17 +98,17 @@ def _memberships(root: Path) -> list[tuple[list[str], str]]:
 
 def _mounts(root: Path, kind: str) -> list[tuple[str, str, list[str]]]:
     """Place, mounted group and options of each mounted file system of this kind."""
-    found: list[tuple[str, str, list[str]]] = []
+    mounts: list[tuple[str, str, list[str]]] = []
     for line in _read(root / "proc/self/mountinfo").splitlines():
         mount, _, system = line.partition(" - ")
         fields, facts = mount.split(), system.split()
         if len(fields) >= 5 and len(facts) >= 3 and facts[0] == kind:
-            found.append((_plain(fields[4]), _plain(fields[3]), facts[2].split(",")))
-    return found
+            mounts.append((_unescape(fields[4]), _unescape(fields[3]), facts[2].split(",")))
+    return mounts
 
 
-def _plain(name: str) -> str:
-    """`a\\040b` → `a b`: how the kernel writes names down."""
+def _unescape(name: str) -> str:
+    """`a\\040b` → `a b`: undoes the kernel's escapes."""
     for code in ("\\040", "\\011", "\\012", "\\134"):
         name = name.replace(code, chr(int(code[1:], 8)))
     return name

@@ -1,4 +1,4 @@
-"""Room on disks: whether there will be enough, and whether an error came of there being none."""
+"""Disk space: checks it in advance, and recognises errors caused by a full disk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pipeline.runtime.errors import UserError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-SAID = ("no space left on device", "disk quota exceeded")  # where a library's error has no errno
-SHARED_MEMORY = Path("/dev/shm")  # where Linux keeps the semaphores of processes that work together
-LAST_BYTES = 1 << 16  # less free than this, and an error of any kind came of it
+FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+FULL_MESSAGES = ("no space left on device", "disk quota exceeded")  # where a library's error has no errno
+SHARED_MEMORY = Path("/dev/shm")  # Linux keeps semaphores between processes here
+MIN_FREE_BYTES = 1 << 16  # below this, a full disk explains any write error
 
 
-def existing(path: Path) -> Path:
-    """`path`, or the nearest folder above it that is there."""
+def nearest_existing(path: Path) -> Path:
+    """`path`, or its nearest existing parent."""
     path = path.absolute()
     while not path.exists():
         path = path.parent
@@ -27,22 +27,22 @@ def existing(path: Path) -> Path:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write on the file system that `path` is, or will be, on."""
-    return shutil.disk_usage(existing(path)).free
+    """Free bytes for this user on the file system of `path`, which need not exist yet."""
+    return shutil.disk_usage(nearest_existing(path)).free
 
 
 def same_disk(first: Path, second: Path) -> bool:
-    """Whether both are, or will be, on one file system."""
-    return existing(first).stat().st_dev == existing(second).stat().st_dev
+    """Whether both paths, which need not exist yet, are on one file system."""
+    return nearest_existing(first).stat().st_dev == nearest_existing(second).stat().st_dev
 
 
 def require_room(path: Path, needed: float, what: str) -> None:
-    """Refuses to begin what is known not to fit.
+    """Refuses to start if there is too little disk space.
 
     Args:
-        path: where it will be written.
+        path: the output path.
         needed: bytes.
-        what: who writes, for the error.
+        what: the output, for the error.
 
     Raises:
         UserError: the file system of `path` has less than `needed` bytes free.
@@ -50,51 +50,51 @@ def require_room(path: Path, needed: float, what: str) -> None:
     free = free_bytes(path)
     if free < needed:
         raise UserError(
-            f"{what} will not fit on the disk, so it was not begun",
+            f"{what} will not fit on the disk, so it was not started",
             where=path,
-            got=f"{size_text(free)} free",
-            allowed=f"about {size_text(needed)}",
+            got=f"{format_bytes(free)} free",
+            allowed=f"about {format_bytes(needed)}",
             fix="free some space (`cleanplate cache --prune 0`, `dvc gc --workspace`), or use another disk",
         )
 
 
-def is_full(error: BaseException, path: Path) -> bool:
-    """Whether `error`, raised while writing below `path`, came of a full disk."""
+def is_disk_full(error: BaseException, path: Path) -> bool:
+    """Whether a full disk caused `error`, which was raised while writing below `path`."""
     if isinstance(error, UserError) or not isinstance(error, Exception):
         return False
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in FULL:
+        if isinstance(cause, OSError) and cause.errno in FULL_ERRORS:
             return True
-        if any(said in str(cause).lower() for said in SAID):
+        if any(message in str(cause).lower() for message in FULL_MESSAGES):
             return True
         cause = cause.__cause__ or cause.__context__
     return (
         isinstance(error, (OSError, RuntimeError))
         and os.access(path, os.F_OK)
-        and free_bytes(path) < LAST_BYTES
+        and free_bytes(path) < MIN_FREE_BYTES
     )
 
 
-def disk_full(path: Path) -> UserError:
-    """The error that names what could not be written."""
+def disk_full_error(path: Path) -> UserError:
+    """The error for a full disk."""
     return UserError(
-        "the disk is full; what was being written was thrown away",
+        "the disk is full; the unfinished output was discarded",
         where=path,
-        got=f"{size_text(free_bytes(path))} free",
-        fix="free some space and run the command again; what was finished before is kept",
+        got=f"{format_bytes(free_bytes(path))} free",
+        fix="free some space and run the command again; finished outputs are kept",
     )
 
 
 @contextmanager
-def shared_memory(param: str) -> Iterator[None]:
-    """Names /dev/shm where setting up processes that work together fails: the system's error names no place.
+def explain_shared_memory(param: str) -> Iterator[None]:
+    """Turns errors about shared memory, which name no path, into a `UserError` about /dev/shm.
 
     Args:
-        param: of params.yaml, which at 1 needs none of it.
+        param: the param that avoids shared memory when set to 1.
 
     Raises:
-        UserError: /dev/shm is full, too small, missing or closed to this user.
+        UserError: /dev/shm is full, too small, missing or not accessible.
     """
     try:
         yield
@@ -102,24 +102,25 @@ def shared_memory(param: str) -> Iterator[None]:
         elsewhere = e.filename is not None and not str(e.filename).startswith(str(SHARED_MEMORY))
         if elsewhere or e.errno in (errno.EMFILE, errno.ENFILE) or sys.platform != "linux":
             raise
-        raise no_shared_memory(e.strerror or str(e), param) from e
+        raise shared_memory_error(e.strerror or str(e), param) from e
 
 
-def no_shared_memory(reason: str, param: str) -> UserError:
-    """The error that says what is wrong with /dev/shm, and what to do."""
-    there = SHARED_MEMORY.is_dir()
+def shared_memory_error(reason: str, param: str) -> UserError:
+    """The error about /dev/shm, with the fix."""
+    exists = SHARED_MEMORY.is_dir()
     return UserError(
-        "processes that work together need a little of the memory that /dev/shm holds, and there is none",
+        "worker processes need a little shared memory (/dev/shm), and there is none",
         where=SHARED_MEMORY,
-        got=f"{reason}; " + (f"{size_text(free_bytes(SHARED_MEMORY))} free" if there else "it is not there"),
+        got=f"{reason}; "
+        + (f"{format_bytes(free_bytes(SHARED_MEMORY))} free" if exists else "it is missing"),
         allowed="64 MB are plenty",
-        fix="see who fills it (`ls -l /dev/shm`), enlarge it (`mount -o remount,size=64m /dev/shm`; a "
+        fix="look for large files (`ls -l /dev/shm`), enlarge it (`mount -o remount,size=64m /dev/shm`; in a "
         f"container: `docker run --shm-size=64m …`), or set {param}: 1, which needs none",
     )
 
 
-def size_text(count: float) -> str:
-    """`1.5 GB`: bytes in the unit (of 1000) that suits them."""
+def format_bytes(count: float) -> str:
+    """Formats bytes with a decimal unit, e.g. `1.5 GB`."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""The error that a user reads: what was wrong, what came, what is allowed, where, and what to do."""
+"""Errors for users: what is wrong, where, the value received, the values allowed, and the fix."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 import sys
 from collections.abc import Iterable
 
-ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # that libraries put into messages: bold, colours
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # terminal codes in libraries' messages
 
 
 class UserError(Exception):
-    """Something that the user can mend. The stage command prints it without a traceback and exits with 1.
+    """An error that the user can fix. The stage command prints it without a traceback and exits with 1.
 
     Args:
-        what: one sentence that says what is wrong.
+        what: one sentence about the fault.
         got: the value received (shown with `repr`).
-        allowed: the values, or a description of the values, that would do.
+        allowed: the allowed values, or a description of them.
         where: file, row, param or URL.
         fix: what to do next.
     """
@@ -44,25 +44,27 @@ class UserError(Exception):
 
 
 class Problems(UserError):
-    """Several things wrong with one input, all listed at once."""
+    """All faults of one input at once."""
 
-    def __init__(self, what: str, problems: Iterable[str], *, fix: str | None = None, most: int = 50) -> None:
+    def __init__(
+        self, what: str, problems: Iterable[str], *, fix: str | None = None, max_shown: int = 50
+    ) -> None:
         rows = [printable(p) for p in problems]
-        shown = [f"  - {row}" for row in rows[:most]]
-        if len(rows) > most:
-            shown.append(f"  … and {len(rows) - most} more")
+        shown = [f"  - {row}" for row in rows[:max_shown]]
+        if len(rows) > max_shown:
+            shown.append(f"  … and {len(rows) - max_shown} more")
         super().__init__("\n".join([f"{what} ({len(rows)} in all):", *shown]), fix=fix)
         self.problems = rows
 
 
 def printable(text: str) -> str:
-    """`text` with control characters and undecodable bytes escaped: a file name cannot draw on a terminal."""
+    """`text` with control characters and undecodable bytes escaped, safe for a terminal."""
     safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what a library says, without escape codes; its kind where it says nothing."""
+    """The first line of an error's message, without terminal codes; its class name if it has no message."""
     return (ESCAPES.sub("", str(error)).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -73,7 +75,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def format_error(error: Exception) -> str:
-    """What a command says of any error, without a traceback."""
+    """The message for any error, without a traceback."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -81,8 +83,8 @@ def format_error(error: Exception) -> str:
         return f"{error.strerror}{place}"
     if isinstance(error, ImportError) and error.name:
         return (
-            f"the Python that this was given cannot import {error.name}\n  got:     {sys.executable}\n"
-            "  fix:     `make setup` makes the project's own, .venv; or install requirements.lock into this"
+            f"this Python cannot import {error.name}\n  got:     {sys.executable}\n"
+            "  fix:     run `make setup`, which makes .venv, or install requirements.lock into this Python"
         )
     what = f"unexpected {type(error).__name__}: {printable(ESCAPES.sub('', str(error)))}"
     return f"{what}\n  fix:     run again with --debug and report the traceback"

@@ -1,4 +1,4 @@
-"""Kinds of interchangeable parts: one file in a folder = one name in params.yaml, no registry to edit."""
+"""Plugins by name: one file in a folder = one value in params.yaml, without a registry."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ROOT = Path(__file__).parent.parent
 
 
 def plugin_names(kind: str) -> list[str]:
-    """Names that a kind, e.g. "compose.fills", offers: its files without `.py`; `_…` is none."""
+    """Names of the plugins of a kind, e.g. "compose.fills": its files without `.py`, except `_…`."""
     return sorted(p.stem for p in (ROOT / kind.replace(".", "/")).glob("*.py") if not p.stem.startswith("_"))
 
 
 def load_plugin(kind: str, name: str) -> ModuleType:
-    """Imports the file `name` of a kind, e.g. "compose.fills".
+    """Imports the plugin `name` of a kind, e.g. "compose.fills".
 
     Raises:
-        UserError: there is no such file; lists what the folder holds.
+        UserError: there is no such file; lists the plugins of the kind.
     """
     names = plugin_names(kind)
     folder = f"pipeline/{kind.replace('.', '/')}/"

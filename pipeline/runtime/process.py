@@ -1,4 +1,4 @@
-"""Being one process among others: die with the parent, hold a lock, keep freed memory."""
+"""Process control: die with the parent, hold a lock, set up threads and memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.runtime.errors import UserError
 
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "busybox", "csh", "tcsh", "fish", "nu", "xonsh"}
 INITS = {"systemd", "init", "tini", "dumb-init", "launchd"}
-DVC_STAGE = "DVC_STAGE"  # what DVC says to a stage that it starts: its name in dvc.yaml
+DVC_STAGE = "DVC_STAGE"  # DVC sets it for a stage: its name in dvc.yaml
 PR_SET_PDEATHSIG = 1
 WATCH_SECONDS = 0.5
 _watching = False
@@ -29,14 +29,14 @@ _watching = False
 def die_with_dvc() -> None:
     """Ends this process and its children when the DVC that started it ends, even by `kill -9`.
 
-    `kill -9` of `dvc repro` would otherwise leave the stage running as an orphan that keeps writing. What a
-    person started outlives its shell, as with `nohup`, `setsid` or `disown`: it is not watched.
+    `kill -9` of `dvc repro` would otherwise leave the stage running as an orphan that keeps writing. A stage
+    started by hand may outlive its shell (`nohup`, `setsid`, `disown`), so it is not watched.
     """
     name = os.environ.get(DVC_STAGE)
     if name is None:
         return
     watched = _up_to_dvc(name)
-    if watched is None:  # it died before it could be watched: init has this process, or its shell, now
+    if watched is None:  # DVC died already: init has adopted this process, or its shell
         os.kill(os.getpid(), signal.SIGKILL)
     elif watched:
         _die_with(watched)
@@ -49,10 +49,10 @@ def die_with_parent() -> None:
 
 
 def _die_with(watched: list[psutil.Process]) -> None:
-    """Ends this process and its children with the first of `watched` that ends.
+    """Ends this process and its children when any process of `watched` ends.
 
-    Linux is asked for a signal (PDEATHSIG); since DVC starts stages through a shell, whose death it is that
-    the signal waits for, and since other systems have no such signal, a thread also watches.
+    Uses PDEATHSIG on Linux, and also a watching thread: PDEATHSIG only follows the parent, which is DVC's
+    shell, and other systems lack it.
     """
     global _watching
     if _watching:
@@ -65,10 +65,10 @@ def _die_with(watched: list[psutil.Process]) -> None:
 
 
 def _up_to_dvc(name: str) -> list[psutil.Process] | None:
-    """DVC, and what is between it and this process; [] where a person's shell has DVC_STAGE by chance.
+    """The ancestors of this process up to DVC; [] if a user's shell has DVC_STAGE by chance.
 
-    DVC itself does not have the DVC_STAGE that it gives to its children. None where it is not there any more:
-    init has this process, or its shell, now.
+    DVC itself does not have the DVC_STAGE that it sets for its children. None if DVC has ended: init has
+    adopted this process, or its shell.
     """
     watched: list[psutil.Process] = []
     try:
@@ -81,13 +81,13 @@ def _up_to_dvc(name: str) -> list[psutil.Process] | None:
             if environment.get(DVC_STAGE) == name or (shell and not environment):
                 continue
             return [] if shell else watched
-    except psutil.NoSuchProcess:  # one of them ended at this moment
+    except psutil.NoSuchProcess:  # one of them has just ended
         return None
     return None
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
-    """What the process was started with; {} where the system does not tell, as macOS of its own shells."""
+    """The environment of a process; {} if the system hides it, as macOS does for its own shells."""
     try:
         return process.environ()
     except (psutil.AccessDenied, psutil.ZombieProcess, OSError):
@@ -114,7 +114,7 @@ def _alive(process: psutil.Process) -> bool:
 
 @contextmanager
 def stage_lock(folder: Path, name: str) -> Iterator[None]:
-    """Holds `folder/name.lock`; the system frees it when the process ends, however it ends.
+    """Holds `folder/name.lock`; the system releases it when the process ends, even by a kill.
 
     Raises:
         UserError: another run of the same stage holds it.
@@ -126,23 +126,23 @@ def stage_lock(folder: Path, name: str) -> Iterator[None]:
             yield
     except Timeout as e:
         raise UserError(
-            f"another run of stage `{name}` is at work in this folder",
+            f"stage `{name}` is already running in this folder",
             where=folder / f"{name}.lock",
-            fix="wait for it to end, or end it, then run the command again",
+            fix="wait for it, or stop it, then run the command again",
         ) from e
 
 
 def worker_count(requested: int | None) -> int:
-    """`requested`, or the number of CPUs that this process may use (a container's quota counts)."""
+    """`requested`, or the number of usable CPUs (respects a container's quota)."""
     return requested or usable_cpus()
 
 
-def share_the_cpus() -> None:
-    """Settles how the threads of libraries loaded from now on behave; what the user has set stays.
+def configure_threads() -> None:
+    """Sets OpenMP's wait policy and thread count for libraries loaded later; respects the user's settings.
 
-    Threads of OpenMP (torch's are libgomp's) wait for each other by spinning, and take the CPU from whatever
-    else runs: beside one busy process a training went at less than half its speed. And where a container may
-    use less than the CPUs that it sees, they are no more than it may use.
+    OpenMP threads (torch uses libgomp) spin while they wait and take the CPU from other processes: beside one
+    busy process, training ran at less than half its speed. Under a container's quota, limits the threads to
+    the usable CPUs.
     """
     if not any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")):
         os.environ |= {"GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
@@ -151,9 +151,9 @@ def share_the_cpus() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc, for processes started from now on, to keep freed memory instead of returning it.
+    """Makes glibc keep freed memory, in processes started later.
 
-    Returning and fetching the large blocks of a network's activations at each step costs up to 40 % (U-Net).
+    Returning and reallocating a network's large activations at each step costs up to 40 % (U-Net).
     """
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 30))
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 30))

@@ -1,4 +1,4 @@
-"""Progress on everything that takes more than two seconds: a bar on a terminal, a calm line elsewhere."""
+"""Progress of long loops: a bar on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import IO, TypeVar, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.runtime.terminal import Screen, unheard
+from pipeline.runtime.terminal import TerminalStream, ignore_closed_terminal
 
 T = TypeVar("T")
-CALM_SECONDS = 30.0
+LOG_SECONDS = 30.0
 
 
 def say(text: str) -> None:
-    """One line for the user, on stderr, so that a command's output stays usable in a pipe."""
-    with unheard():
+    """Prints one line to stderr, so that stdout stays usable in a pipe."""
+    with ignore_closed_terminal():
         print(text, file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], total: int, label: str, unit: str = "photos") -> Iterator[T]:
-    """Yields `items` and shows how far, how fast and how long yet.
+    """Yields `items` and shows progress, rate and remaining time.
 
-    On a terminal a bar; elsewhere one line every 30 s, nothing at all for short work.
+    A bar on a terminal; elsewhere one line every 30 s.
     """
     if sys.stderr.isatty():
         yield from _bar(items, total, label, unit)
@@ -41,7 +41,7 @@ def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    console = Console(file=cast(IO[str], Screen()))
+    console = Console(file=cast(IO[str], TerminalStream()))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(label, total=total, rate="")
         start = time.monotonic()
@@ -56,7 +56,7 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]
     for n, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - last >= CALM_SECONDS:
+        if now - last >= LOG_SECONDS:
             last = now
             rate = n / (now - start)
             say(f"{label}: {n}/{total} {unit}, {rate:.1f}/s, {(total - n) / max(rate, 1e-9):.0f} s left")
@@ -66,14 +66,14 @@ PARTS = ("decode", "arithmetic", "encode and write")
 
 
 def throughput_line(stage: str, count: int, unit: str, seconds: float, spent: Sequence[float]) -> str:
-    """One sentence.
+    """One line about throughput and its bottleneck.
 
     Args:
         stage: its name.
-        count: pictures made.
-        unit: what they are called.
-        seconds: wall clock of the pass.
-        spent: seconds of all workers together in each of `PARTS`.
+        count: pictures written.
+        unit: their name.
+        seconds: wall-clock time.
+        spent: seconds in each of `PARTS`, summed over workers.
     """
     total = max(sum(spent), 1e-9)
     shares = ", ".join(f"{name} {part / total:.0%}" for name, part in zip(PARTS, spent, strict=True))

@@ -1,4 +1,4 @@
-"""What commands print to: streams in any encoding, and a terminal that may go away."""
+"""Output streams: any encoding, and terminals that may be closed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-READABLE = "cleanplate.readable"
-GONE = (errno.EIO, errno.EPIPE)  # the terminal was closed, the reader of a pipe has ended
-PLAIN = {
+ERROR_HANDLER = "cleanplate.readable"
+CLOSED_ERRORS = (errno.EIO, errno.EPIPE)  # the terminal was closed, the pipe's reader has ended
+ASCII = {
     "–": "-",
     "—": "-",
     "‑": "-",
@@ -42,54 +42,54 @@ PLAIN = {
 
 
 def print_in_any_encoding() -> None:
-    """Has standard output and errors print what their encoding lacks in ASCII, instead of failing."""
+    """Makes stdout and stderr print unencodable characters in ASCII instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=READABLE)
+            stream.reconfigure(errors=ERROR_HANDLER)
 
 
-def _readable(error: UnicodeError) -> tuple[str, int]:
-    """The handler of characters that an encoding lacks."""
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
+    """Codec error handler for unencodable characters."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_plain(c) for c in error.object[error.start : error.end]), error.end
+    return "".join(_to_ascii(c) for c in error.object[error.start : error.end]), error.end
 
 
-def _plain(character: str) -> str:
-    """ASCII for one character: its like, itself without accents, or its number."""
-    if character in PLAIN:
-        return PLAIN[character]
+def _to_ascii(character: str) -> str:
+    """ASCII for one character: a lookalike, the letter without accents, or an escape."""
+    if character in ASCII:
+        return ASCII[character]
     bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return bare or character.encode("ascii", "backslashreplace").decode()
 
 
-codecs.register_error(READABLE, _readable)
+codecs.register_error(ERROR_HANDLER, _replace_unencodable)
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Lets go of what nobody can read any more: a stage goes on when its terminal is closed."""
+def ignore_closed_terminal() -> Iterator[None]:
+    """Ignores errors of a closed terminal, so that a stage continues."""
     try:
         yield
     except OSError as e:
-        if e.errno not in GONE:
+        if e.errno not in CLOSED_ERRORS:
             raise
 
 
-class Screen:
-    """Standard errors, as a file to draw on that outlives its terminal."""
+class TerminalStream:
+    """stderr as a file for rich, ignoring a closed terminal."""
 
     def __init__(self) -> None:
-        self.stream = sys.stderr  # rich puts something else there while it draws
+        self.stream = sys.stderr  # rich replaces sys.stderr while it draws
         self.encoding = sys.stderr.encoding
 
     def write(self, text: str) -> int:
-        with unheard():
+        with ignore_closed_terminal():
             self.stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with unheard():
+        with ignore_closed_terminal():
             self.stream.flush()
 
     def isatty(self) -> bool:

@@ -17,7 +17,7 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-from pipeline.runtime.disk import no_shared_memory, shared_memory
+from pipeline.runtime.disk import explain_shared_memory, shared_memory_error
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent
 
@@ -33,11 +33,11 @@ def launch(work: Callable[[Any], None], order: Any, count: int, cpu: bool) -> No
         port = free.getsockname()[1]
     threads = max(1, torch.get_num_threads() // count)
     try:
-        with shared_memory("train.processes"):
+        with explain_shared_memory("train.processes"):
             spawn(_start, (work, order, count, port, cpu, threads), nprocs=count)
     except (ProcessRaisedException, ProcessExitedException) as e:
         if "/dev/shm" in str(e):  # NCCL's, on several GPUs
-            raise no_shared_memory("NCCL cannot use it", "train.processes") from e
+            raise shared_memory_error("NCCL cannot use it", "train.processes") from e
         said = str(e).strip().splitlines()
         fix = "set train.processes: 1 to see it more clearly"
         raise UserError("a training process failed", where="train.processes", got=said[-1], fix=fix) from e

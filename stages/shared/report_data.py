@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.analysis.report import tables
 from pipeline.analysis.report.page import as_source
-from pipeline.dataset.relabel_summary import effects
+from pipeline.dataset.relabel_summary import summarize_effects
 from pipeline.io.atomic import verified_folder
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.labels import CLASS_NAMES
@@ -37,7 +37,7 @@ def data_facts() -> dict[str, Any]:
     return {
         "data": tables.came_in(index, read_csv(BUILD / "quarantine.csv", "ingest")),
         "changes": tables.changes(relabel),
-        "effects": effects(index[index["split"] == "train"], labels, relabel),
+        "effects": summarize_effects(index[index["split"] == "train"], labels, relabel),
         "detected": [
             {"split": name, "counts": [(s.replace("_", " "), n) for s, n in counts.items() if n]}
             for name, counts in split

@@ -36,10 +36,10 @@ def begin(project: Path) -> None:
     sys.excepthook = _excepthook
     _refuse_another_python()
     _end_with_dvc()
-    from pipeline.runtime.process import share_the_cpus
+    from pipeline.runtime.process import configure_threads
     from pipeline.runtime.terminal import print_in_any_encoding
 
-    share_the_cpus()  # before torch is loaded
+    configure_threads()  # before torch is loaded
     print_in_any_encoding()
 
 

@@ -100,9 +100,9 @@ def test_compare_is_readable_in_any_encoding(compared: Path, encoding: str) -> N
 
 
 def test_what_has_no_likeness_is_a_number() -> None:
-    from pipeline.runtime.terminal import READABLE
+    from pipeline.runtime.terminal import ERROR_HANDLER
 
-    assert codecs.encode("é ± 한 \udcff", "ascii", READABLE) == rb"e +/- \ud55c \udcff"
+    assert codecs.encode("é ± 한 \udcff", "ascii", ERROR_HANDLER) == rb"e +/- \ud55c \udcff"
 
 
 def test_a_stage_goes_on_when_its_terminal_is_closed(tmp_path: Path) -> None:

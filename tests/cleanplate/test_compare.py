@@ -52,7 +52,7 @@ def test_tables_for_people_are_plain_in_a_pipe_and_list_who_flips(folder: Path) 
     assert "\x1b" not in done.stdout
     assert "good: better at 40 people: macro-F1 +0." in done.stdout
     assert "train.weight_decay: 0.6 → 0.9" in done.stdout
-    assert "people whose predictions flip" in done.stdout
+    assert "people with changed predictions" in done.stdout
     assert cleanplate(folder, "compare", "workspace", "good", "--people", "--no-plot").stdout == done.stdout
 
 

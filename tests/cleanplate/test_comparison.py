@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from cleanplate.comparison import paired
-from cleanplate.comparison.alignment import aligned, flipped_people, labels_differ
-from cleanplate.comparison.verdict import compare, sentence
+from cleanplate.comparison.alignment import align, flipped_people, labels_differ
+from cleanplate.comparison.verdict import compare, format_verdict
 from pipeline.evaluate import metrics
 from pipeline.evaluate.multiple_tests import holm
 from pipeline.runtime.errors import UserError
@@ -79,25 +79,25 @@ def test_few_people_who_differ_give_the_exact_permutation_p() -> None:
 
 
 def test_equal_answers_differ_by_exactly_nothing() -> None:
-    data = aligned(tables(30, a=0.7) | {"b": tables(30, a=0.7)["a"]})
+    data = align(tables(30, a=0.7) | {"b": tables(30, a=0.7)["a"]})
     result = compare(data, [("a", "b")], draws=200, swaps=200)
     (pair,) = result.pairs
     for difference in pair.differences.values():
         assert (difference.value, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
     assert (pair.verdict, pair.changed, pair.needed) == ("cannot tell", 0, None)
-    assert "cannot tell at 30 people: every answer is the same" in sentence(pair, 30)
+    assert "cannot tell at 30 people: every answer is the same" in format_verdict(pair, 30)
 
 
 def test_a_planted_gain_and_a_planted_loss_are_found_and_a_tie_is_not() -> None:
-    data = aligned(tables(150, base=0.6, good=0.8, bad=0.4, like=0.6))
+    data = align(tables(150, base=0.6, good=0.8, bad=0.4, like=0.6))
     result = compare(data, [("base", v) for v in ("good", "bad", "like")], draws=500, swaps=1000)
     assert [pair.verdict for pair in result.pairs] == ["better", "worse", "cannot tell"]
     good = result.pairs[0].differences["macro_f1"]
     own = [result.scores[n]["macro_f1"]["value"] for n in ("good", "base")]
     assert good.value == pytest.approx(own[0] - own[1])
     assert good.low > 0
-    assert "good: better at 150 people: macro-F1 +0." in sentence(result.pairs[0], 150)
-    assert "people would show it" in sentence(result.pairs[2], 150) or "far below" in sentence(
+    assert "good: better at 150 people: macro-F1 +0." in format_verdict(result.pairs[0], 150)
+    assert "people would show it" in format_verdict(result.pairs[2], 150) or "far below" in format_verdict(
         result.pairs[2], 150
     )
 
@@ -107,7 +107,7 @@ def test_pairing_sees_what_two_separate_intervals_do_not() -> None:
     person, truth = people_and_truth(200, PHOTOS, 3)
     first = answers(truth, PHOTOS, 0.6, 1, 3)
     mended = np.random.default_rng(0).random(len(truth)) < 0.05
-    data = aligned(
+    data = align(
         {"a": table(person, truth, first), "b": table(person, truth, np.where(mended, truth, first))}
     )
     result = compare(data, [("a", "b")], draws=500, swaps=1000)
@@ -139,7 +139,7 @@ def test_one_lucky_variant_of_many_is_no_discovery() -> None:
 def test_comparison_is_on_common_photos_and_says_what_was_left_out() -> None:
     both = tables(20, a=0.7, b=0.7)
     fewer = both["b"][both["b"]["person"] != "p0003"]
-    data = aligned({"a": both["a"], "b": fewer})
+    data = align({"a": both["a"], "b": fewer})
     assert (data.people, len(data.image)) == (19, 19 * PHOTOS)
     assert data.notes == ["a was validated on 7 more photos (1 more people), not compared here"]
 
@@ -148,7 +148,7 @@ def test_nothing_in_common_is_refused() -> None:
     both = tables(20, a=0.7, b=0.7)
     half = both["a"]["person"] < "p0010"
     with pytest.raises(UserError, match=r"no validated photo in common(.|\n)*70 photos of 10 people"):
-        aligned({"a": both["a"][half], "b": both["b"][~half]})
+        align({"a": both["a"][half], "b": both["b"][~half]})
 
 
 def test_both_are_scored_by_one_set_of_labels() -> None:
@@ -158,10 +158,10 @@ def test_both_are_scored_by_one_set_of_labels() -> None:
     corrected.loc[mine, "true_class"] = (corrected.loc[mine, "true_class"] + 3) % 6
     assert labels_differ({"a": both["a"], "b": corrected})
     assert not labels_differ(both)
-    by_first = aligned({"a": both["a"], "b": corrected})
+    by_first = align({"a": both["a"], "b": corrected})
     assert (by_first.truth == both["a"].sort_values("image")["true_class"].to_numpy()).all()
     assert by_first.notes == ["b had other true labels for 7 photos; it is scored by those of a"]
-    given = aligned({"a": both["a"], "b": corrected}, corrected[["image", "true_class"]], "the workspace")
+    given = align({"a": both["a"], "b": corrected}, corrected[["image", "true_class"]], "the workspace")
     assert (given.truth == corrected.sort_values("image")["true_class"].to_numpy()).all()
     assert given.notes == ["a had other true labels for 7 photos; it is scored by those of the workspace"]
 
@@ -169,7 +169,7 @@ def test_both_are_scored_by_one_set_of_labels() -> None:
 def test_photo_that_a_correction_dropped_is_left_out() -> None:
     both = tables(10, a=0.7, b=0.7)
     labels = both["a"][["image", "true_class"]].iloc[3:]
-    data = aligned(both, labels, "the workspace")
+    data = align(both, labels, "the workspace")
     assert len(data.image) == 67
     assert data.notes == ["3 photos are not in the labels of the workspace and are left out"]
 
@@ -179,7 +179,7 @@ def test_flips_count_what_was_mended_and_broken() -> None:
     truth = np.array([0, 1, 2, 3, 4, 5])
     before = np.array([0, 9, 9, 3, 4, 5])
     after = np.array([0, 1, 2, 9, 4, 5])
-    data = aligned({"a": table(person, truth, before), "b": table(person, truth, after)})
+    data = align({"a": table(person, truth, before), "b": table(person, truth, after)})
     found = flipped_people(data, "a", "b")
     assert found.to_dict("records") == [
         {"person": "x", "photos": 3, "mended": 2, "broken": 0, "other": 0},
@@ -188,7 +188,7 @@ def test_flips_count_what_was_mended_and_broken() -> None:
 
 
 def test_one_person_shows_nothing() -> None:
-    data = aligned(tables(1, a=0.1, b=0.99))
+    data = align(tables(1, a=0.1, b=0.99))
     (pair,) = compare(data, [("a", "b")], draws=100, swaps=100).pairs
     assert pair.verdict == "cannot tell"
     assert (pair.differences["macro_f1"].low, pair.differences["macro_f1"].high) == (-1, 1)

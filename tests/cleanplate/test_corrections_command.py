@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dataset.corrections_table import Entry, entries_text
+from pipeline.dataset.corrections_table import CorrectionRow, format_entries
 from pipeline.runtime.errors import Problems
 from tests.fixtures.corrections_project import (
     ANNA,
@@ -46,13 +46,13 @@ def test_check_lists_what_both_tables_have_wrong(
 
 def test_export_and_import_again(run: Corrections, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        Entry(ANNA, "", "gender", "female", "male"),
-        Entry(ANNA, "", "age", "45", "60"),
-        Entry(CARA, "mask1", "mask", "worn", "incorrect"),
-        Entry(OTHER, "mask2", "drop", "", ""),
-        Entry(TWINS[0], "", "gender", "female", "male"),
+        CorrectionRow(ANNA, "", "gender", "female", "male"),
+        CorrectionRow(ANNA, "", "age", "45", "60"),
+        CorrectionRow(CARA, "mask1", "mask", "worn", "incorrect"),
+        CorrectionRow(OTHER, "mask2", "drop", "", ""),
+        CorrectionRow(TWINS[0], "", "gender", "female", "male"),
     ]
-    write("data/corrections.csv", entries_text(Entry, rows))
+    write("data/corrections.csv", format_entries(CorrectionRow, rows))
     before = table()
     run("export")
     ids = capsys.readouterr().out

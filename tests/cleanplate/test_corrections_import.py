@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.corrections.person_search import NotFound, PersonSearch
+from cleanplate.corrections.person_search import PersonSearch, UnknownPerson
 from pipeline.labels import true_class
 from pipeline.runtime.errors import Problems, UserError
 from tests.fixtures.corrections_project import (
@@ -76,12 +76,12 @@ def test_rules_in_the_list_swaps_drops_and_stand_ins(run: Corrections) -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        ("gendr:female:male", "is no rule"),
-        ("gender:female", "is no rule"),
+        ("gendr:female:male", "is not a rule"),
+        ("gender:female", "is not a rule"),
         ("gender:female:mal", "did you mean 'male'"),
-        ("mask:worn:none", "is no rule"),
+        ("mask:worn:none", "is not a rule"),
         ("age:1:999", "age is '999'"),
-        ("drop:1:2", "is no rule"),
+        ("drop:1:2", "is not a rule"),
     ],
 )
 def test_a_rule_that_is_none_says_what_is_allowed(run: Corrections, rule: str, says: str) -> None:
@@ -124,7 +124,7 @@ def test_who_is_meant() -> None:
     assert search.short(ANNA) == "000001"
     assert search.short(TWINS[0]) == TWINS[0]
     for wrong in ("3397", "1498", "1498-2", "", "000001_male_Asian_45"):
-        with pytest.raises(NotFound):
+        with pytest.raises(UnknownPerson):
             search.find(wrong)
 
 
@@ -166,7 +166,7 @@ def test_photos_by_person_and_name_or_by_path_with_columns_of_their_own(run: Cor
         ("path,label\n{cara}x/mask1.jpg,3\n", "line 2: nobody"),
         ("path,label,mask\n{cara}/mask1.jpg,3,worn\n", "line 2: says both label and mask"),
         ("path,mask\n{cara}/mask1.jpg,wrn\n", "line 2: .*did you mean 'worn'"),
-        ("path,race\n{cara}/mask1.jpg,x\n", "is no table of photos"),
+        ("path,race\n{cara}/mask1.jpg,x\n", "is not a table of photos"),
     ],
 )
 def test_a_table_of_photos_that_is_not_certain_is_refused(run: Corrections, text: str, says: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from pipeline.dataset.corrections_table import Entry, Kept, entries_text, read_entries
+from pipeline.dataset.corrections_table import CorrectionRow, ReviewedLabel, format_entries, read_entries
 from tests.fixtures.corrections_project import (
     ANNA,
     BERT,
@@ -16,10 +16,13 @@ from tests.fixtures.corrections_project import (
 
 
 def test_rows_are_sorted_each_once_and_no_spreadsheet_runs_them() -> None:
-    rows = [Entry(BERT, "", "age", "59", "60", "=cmd()", "two\nlines"), Entry(ANNA, "", "drop", "", "")]
-    text = entries_text(Entry, [*rows, rows[0]])
+    rows = [
+        CorrectionRow(BERT, "", "age", "59", "60", "=cmd()", "two\nlines"),
+        CorrectionRow(ANNA, "", "drop", "", ""),
+    ]
+    text = format_entries(CorrectionRow, [*rows, rows[0]])
     assert text == f"{HEAD}{ANNA},,drop,,,,\n{BERT},,age,59,60,'=cmd(),two lines\n"
-    assert next(e for _, e in read_entries(Entry, text.encode(), "c")) == rows[1]
+    assert next(e for _, e in read_entries(CorrectionRow, text.encode(), "c")) == rows[1]
 
 
 def merged(base: str, ours: str, theirs: str, *options: str) -> tuple[int, str]:
@@ -33,12 +36,14 @@ def merged(base: str, ours: str, theirs: str, *options: str) -> tuple[int, str]:
 def test_two_reviewers_files_merge(project: Path) -> None:
     """Rows apart from each other merge anyhow; rows side by side by the union driver of .gitattributes."""
     people = [f"{k:06d}_female_Asian_20" for k in range(40)]
-    base = entries_text(Entry, [Entry(p, "", "gender", "female", "male") for p in people[::4]])
+    base = format_entries(
+        CorrectionRow, [CorrectionRow(p, "", "gender", "female", "male") for p in people[::4]]
+    )
 
     def with_rows(*numbers: int) -> str:
-        rows = [e for _, e in read_entries(Entry, base.encode(), "b")]
-        return entries_text(
-            Entry, [*rows, *(Entry(people[k], "", "drop", "", "", "", "me") for k in numbers)]
+        rows = [e for _, e in read_entries(CorrectionRow, base.encode(), "b")]
+        return format_entries(
+            CorrectionRow, [*rows, *(CorrectionRow(people[k], "", "drop", "", "", "", "me") for k in numbers)]
         )
 
     code, text = merged(base, with_rows(1, 2, 22), with_rows(13, 30))
@@ -46,10 +51,12 @@ def test_two_reviewers_files_merge(project: Path) -> None:
     assert merged(base, with_rows(1), with_rows(2))[0] == 1
     code, text = merged(base, with_rows(1), with_rows(2), "--union")
     assert (code, text) == (0, with_rows(1, 2))
-    empty = entries_text(Kept, [])
-    mine, theirs = (entries_text(Kept, [Kept(p, "", "age", "20", "x")]) for p in people[:2])
+    empty = format_entries(ReviewedLabel, [])
+    mine, theirs = (
+        format_entries(ReviewedLabel, [ReviewedLabel(p, "", "age", "20", "x")]) for p in people[:2]
+    )
     code, text = merged(empty, mine, theirs, "--union")
-    assert [k.person for _, k in read_entries(Kept, text.encode(), "k")] == people[:2]
+    assert [k.person for _, k in read_entries(ReviewedLabel, text.encode(), "k")] == people[:2]
 
 
 def test_git_merges_both_tables_with_the_projects_attributes(tmp_path: Path) -> None:
@@ -71,4 +78,4 @@ def test_git_merges_both_tables_with_the_projects_attributes(tmp_path: Path) -> 
         path.write_text(f"{HEAD}{person},,drop,,,,{branch}\n")
         git("commit", "-qam", branch)
     git("merge", "-q", "ole", "-m", "both")
-    assert {e.person for _, e in read_entries(Entry, path.read_bytes(), "c")} == {ANNA, BERT}
+    assert {e.person for _, e in read_entries(CorrectionRow, path.read_bytes(), "c")} == {ANNA, BERT}

@@ -11,7 +11,7 @@ import pytest
 from dvc.repo.experiments import Experiments
 
 from cleanplate.experiments.dvc_internals import CHECKED, lock_problem, waiting_experiments
-from cleanplate.integrity.dvc_records import torn_locks
+from cleanplate.integrity.dvc_records import truncated_locks
 from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 from tests.fixtures.experiments import run
@@ -31,10 +31,10 @@ def test_without_its_schema_no_lock_passes_for_sound_or_torn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
-    assert torn_locks(tmp_path) == []
+    assert truncated_locks(tmp_path) == []
     monkeypatch.delattr(dvc.schema, "COMPILED_LOCKFILE_SCHEMA")
     with pytest.raises(UserError, match=r"has no dvc\.schema\.COMPILED_LOCKFILE_SCHEMA"):
-        torn_locks(tmp_path)
+        truncated_locks(tmp_path)
 
 
 def test_without_its_queue_no_experiment_is_taken_for_new(

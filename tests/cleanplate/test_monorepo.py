@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cleanplate.integrity.killed_experiment import killed_experiment
-from cleanplate.integrity.leftovers import at_work
+from cleanplate.integrity.leftovers import running_commands
 from tests.fixtures.experiments import cleanplate, commit_all, make_project, run
 from tests.reliability.repository import dvc, start
 
@@ -49,7 +49,7 @@ def test_a_sweep_runs_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> N
     capfd.readouterr()
     (folder.parents[1] / "pipeline" / "code.py").write_text("# an edit of the other project\n")
     second = cleanplate(folder, "sweep", "s.yaml", "--run", "--json")
-    assert second.stderr.count("is there already") == 2
+    assert second.stderr.count("exists already") == 2
     assert "Reproducing" not in capfd.readouterr().out
     assert json.loads(second.stdout)["pairs"] == [pair]
 
@@ -93,7 +93,7 @@ def kill_an_experiment(folder: Path, *, look: Path | None = None) -> None:
         assert any(line.startswith("> ") for line in process.stdout)
         if look:
             with chdir(look):
-                assert any(str(process.pid) in found for found in at_work(Path()))
+                assert any(str(process.pid) in found for found in running_commands(Path()))
         os.killpg(process.pid, signal.SIGKILL)
 
 

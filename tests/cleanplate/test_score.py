@@ -52,7 +52,7 @@ def test_interval_is_right_when_its_assumptions_are() -> None:
     """Shares drawn flat under the two constraints, by rejection: the interval covers as often as it says."""
     random = np.random.default_rng(0)
     accuracy, agreed = 0.7, 0.8
-    found = agreement.drawn_shares(accuracy, agreed, (0, 0, 0), 40_000, random)
+    found = agreement.sample_shares(accuracy, agreed, (0, 0, 0), 40_000, random)
     low, high = np.quantile(found.v - found.u, [0.025, 0.975])
     u, v, _ = random.dirichlet(np.ones(3), 200_000).T
     r = (accuracy - 0.2 * u) / agreed

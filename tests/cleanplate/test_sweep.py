@@ -12,7 +12,7 @@ import pytest
 from cleanplate.experiments.sweep import plan
 from pipeline.params.combinations import combination_problems
 from pipeline.params.loading import parse_yaml, read_params
-from pipeline.params.overrides import flat, hydra, set_options, with_overrides
+from pipeline.params.overrides import apply_overrides, flatten, set_options, to_hydra
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.fixtures.experiments import cleanplate, make_project, run
@@ -24,9 +24,9 @@ SWEEPS = sorted((ROOT / "examples" / "sweeps").glob("*.yaml"))
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
 def test_every_variant_that_ships_is_valid(path: Path) -> None:
     sweep = plan(parse_yaml(path.read_text(encoding="utf-8")), path.stem, PARAMS)
-    known = flat(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
+    known = flatten(read_params(PARAMS, "params.yaml").model_dump(by_alias=True))
     for name, overrides in sweep.experiments.items():
-        params = read_params(with_overrides(PARAMS, overrides), name)
+        params = read_params(apply_overrides(PARAMS, overrides), name)
         assert combination_problems(params) == [], name
         assert set(overrides) <= set(known), name
         assert re.fullmatch(r"[\w-]+", name), f"{name} cannot be the name of an experiment"
@@ -61,7 +61,7 @@ def test_grid_leaves_out_what_cannot_be_and_says_so() -> None:
     assert sweep.pairs == [("s-base", "s-g-unet-black"), ("s-base", "s-g-none-keep")]
     same, impossible = sweep.skipped
     assert same == "s-g-unet-keep is s-base: the same params"
-    assert impossible.startswith("s-g-none-black is left out, it cannot be: compose.fill: black needs mattes")
+    assert impossible.startswith("s-g-none-black is skipped, not allowed: compose.fill: black needs mattes")
 
 
 def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None:
@@ -85,7 +85,7 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variants": {"a": {"train.loss": "focl"}}}, "did you mean `focal`?"),
         ({"variants": {"a": {"train.epochs": "many"}}}, "train.epochs"),
         ({"grids": {"g": {"compose.fill": ["keep", "blak"]}}}, "did you mean `black`?"),
-        ({"grids": {"g": {"compose.fill": "keep"}}}, "a grid takes a list"),
+        ({"grids": {"g": {"compose.fill": "keep"}}}, "a grid needs a list"),
         ({"variants": {"a": {"segment.method": "none", "compose.fill": "black"}}}, "needs mattes"),
         ({"variant": {}}, "did you mean `variants`?"),
         ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
@@ -117,9 +117,9 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
         "train.age_bounds": (30, 58),
     }
     apply_overrides(path, set_options(params, overrides))
-    expected = with_overrides(params, overrides | {"train.age_bounds": [30, 58]})
+    expected = apply_overrides(params, overrides | {"train.age_bounds": [30, 58]})
     assert parse_yaml(path.read_text()) == expected
-    assert hydra("mtcnn") == "mtcnn"
+    assert to_hydra("mtcnn") == "mtcnn"
 
 
 SWEEP = """
@@ -165,7 +165,7 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     (folder / "s.yaml").write_text(SWEEP.replace("  broken: {train.seed: 666}\n", ""))
     second = cleanplate(folder, "sweep", "s.yaml", "--run")
     assert second.exit_code == 0
-    assert second.stderr.count("is there already") == 2
+    assert second.stderr.count("exists already") == 2
     assert "[1/" not in second.stderr
     assert "Reproducing" not in capfd.readouterr().out
 
@@ -191,7 +191,7 @@ def test_replace_redoes_what_has_changed_and_nothing_else(
     done = cleanplate(folder, "sweep", "s.yaml", "--run", "--replace", "--json")
     assert done.exit_code == 0, done.stderr
     assert "[1/1] s-better" in done.stderr
-    assert "s-base is there already" in done.stderr
+    assert "s-base exists already" in done.stderr
     (pair,) = json.loads(done.stdout)["pairs"]
     assert pair["params"] == {"train.weight_decay": [0.6, 0.9]}
     now = {name: run(folder, "git", "rev-parse", name).strip() for name in experiment_refs(folder)}
@@ -211,7 +211,7 @@ def test_same_params_under_another_name_are_not_run_again(folder: Path) -> None:
     (folder / "t.yaml").write_text("variants: {very_good: {train.weight_decay: 0.95}}\n")
     done = cleanplate(folder, "sweep", "t.yaml", "--run", "--json")
     assert done.exit_code == 0, done.stderr
-    assert "t-very_good is there already: experiment s-better has the same params" in done.stderr
+    assert "t-very_good exists already: experiment s-better has the same params" in done.stderr
     (pair,) = json.loads(done.stdout)["pairs"]
     assert (pair["reference"], pair["variant"]) == ("s-base", "s-better")
 

@@ -42,7 +42,7 @@ def kept(folder: Path, output: str) -> Path:
 
 def test_a_sound_project_is_well(repository: Path) -> None:
     code, said = verify(repository)
-    assert (code, "nothing wrong" in said) == (0, True), said
+    assert (code, "none damaged" in said) == (0, True), said
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_photos_that_a_person_added_are_never_called_replaceable(repository: Pat
 def test_outside_a_repository_it_is_a_sentence(tmp_path: Path) -> None:
     code, said = verify(tmp_path)
     assert code == 1
-    assert "not the project's folder" in said
+    assert "not the project's root folder" in said

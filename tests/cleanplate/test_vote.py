@@ -112,8 +112,8 @@ def test_what_are_no_probabilities_is_listed_by_line(project: Path) -> None:
     (project / "b.csv").write_text(text)
     done = cleanplate(project, "vote", "a.csv", "b.csv", "--soft", "--out", "voted.csv")
     assert done.exit_code == 1
-    assert "line 2: p0 to p17 are no probabilities" in done.stderr
-    assert "line 3: p0 to p17 are no probabilities" in done.stderr
+    assert "line 2: p0 to p17 are not probabilities" in done.stderr
+    assert "line 3: p0 to p17 are not probabilities" in done.stderr
     assert "line 4: could not convert string to float: 'much'" in done.stderr
 
 
@@ -142,7 +142,7 @@ def test_what_does_not_fit_together_is_listed(
     [
         (["a.csv"], "two or more different voters"),
         (["a.csv", "a.csv"], "two or more different voters"),
-        (["a.csv", "b.csv", "--soft"], "a soft vote takes probabilities"),
+        (["a.csv", "b.csv", "--soft"], "a soft vote needs probabilities"),
         (["a.csv", "b.csv", "--weights", "1"], "allowed: 2 numbers > 0"),
         (["a.csv", "b.csv", "--weights", "1,x"], "allowed: 2 numbers > 0"),
         (["a.csv", "b.csv", "--weights", "1,-1"], "allowed: 2 numbers > 0"),

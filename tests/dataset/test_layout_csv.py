@@ -107,7 +107,7 @@ def test_twice_and_contradictions_are_listed(root: Path) -> None:
     assert "line 4: Anna has age 46, but 45 in line 2" in text
 
 
-def test_photos_that_are_not_there_are_set_aside(root: Path) -> None:
+def test_photos_that_are_not_there_are_quarantined(root: Path) -> None:
     (root / "p" / "out.jpg").symlink_to("/etc/passwd")
     index = ingest(
         root,
@@ -131,7 +131,7 @@ def test_photos_that_are_not_there_are_set_aside(root: Path) -> None:
         (b'image,person,gender,age,mask\np/a1.jpg,"Anna,female,45,worn\n', "line 2"),
         ("image,person,gender,age,mask\np/a1.jpg,김철수,female,45,worn\n".encode("cp949"), "cp949"),
         (b"image,person,gender,age,mask\np/a\0.jpg,Anna,female,45,worn\n", "zero bytes"),
-        (b"image,person,gender,age,mask\n", "not one photo"),
+        (b"image,person,gender,age,mask\n", "no training photo"),
     ],
 )
 def test_a_table_that_cannot_be_used_says_why(root: Path, table: bytes, said: str) -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from pipeline.dataset.relabel_page import code, page
-from pipeline.dataset.relabel_summary import effects
+from pipeline.dataset.relabel_page import code, render_page
+from pipeline.dataset.relabel_summary import summarize_effects
 from tests.conftest import ROOT
 from tests.fixtures.data_folder import ANNA, BERT, add_person, run_ingest, run_relabel
 
@@ -100,7 +100,7 @@ def test_what_people_wrote_stays_text() -> None:
     html = (
         MarkdownIt("commonmark", {"html": True})
         .enable("table")
-        .render(page(effects(folder, labels, changes)))
+        .render(render_page(summarize_effects(folder, labels, changes)))
     )
     tags = set(re.findall(r"</?([a-zA-Z]\w*)", html))
     assert tags <= {"h1", "h2", "h3", "p", "code", "strong", "br", *TABLE}

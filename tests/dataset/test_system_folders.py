@@ -53,7 +53,7 @@ def test_a_system_folder_in_a_wrong_folder_is_not_counted(root: Path) -> None:
     (inner / "mask1.jpg").write_bytes(picture())
     (inner / "._mask1.jpg").write_bytes(b"x")
     listing = folders.read(root, Data(root=str(root)), None)
-    counted = {a.path: a.counts for a in listing.aside}
+    counted = {a.path: a.counts for a in listing.rejected}
     place = f"train/images/{ANNA}/more"
     assert counted == {f"{place}/mask1.jpg": True, f"{place}/deeper/@eaDir": False}
 
@@ -70,7 +70,7 @@ def test_a_table_made_by_walking_through_all_folders(root: Path) -> None:
     index = run_ingest(root, data={"layout": "csv"}, ingest={"max_quarantine": 0.0})
     assert index["image"].tolist() == ["p/a.jpg", "p/b.jpg"]
     listing = csv.read(root, Data(root=str(root), layout="csv"), None)
-    assert {a.path: a.counts for a in listing.aside} == dict.fromkeys(
+    assert {a.path: a.counts for a in listing.rejected} == dict.fromkeys(
         ["p/@eaDir", "p/.AppleDouble", "p/._a.jpg"], False
     )
     assert listing.eval_rows == [("p/b.jpg", "p/b.jpg"), ("p/@eaDir/e.jpg", "")]

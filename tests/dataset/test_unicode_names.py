@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cleanplate.corrections.diff import table_diff
+from cleanplate.corrections.diff import diff_tables
 from cleanplate.corrections.importer import Importer
 from cleanplate.corrections.person_search import PersonSearch
-from cleanplate.corrections.renames import renames
+from cleanplate.corrections.renames import read_renames
 from cleanplate.review.tables import Tables
 from pipeline.analysis.audit.suspects import Suspect, without_kept
 from pipeline.dataset.corrections import read_corrections
-from pipeline.dataset.corrections_table import Entry, Kept, keeps_contradicted
+from pipeline.dataset.corrections_table import CorrectionRow, ReviewedLabel, find_contradictions
 from pipeline.runtime.errors import Problems
 from tests.fixtures.data_folder import ANNA, add_eval, add_person, picture, quarantine, run_ingest
 
@@ -120,8 +120,8 @@ def test_corrections_find_people_and_photos(disk: str, table: str) -> None:
     text = form(table, f"person,image,field,old,new\n{PERSON},é.jpg,age,30,31\n")
     (found,) = read_corrections(text.encode(), "corrections.csv", labels(person))
     assert (found.person, found.image) == (person, f"train/images/{person}/é.jpg")
-    kept = [(2, Kept(form(table, PERSON), form(table, "é"), "age", "30"))]
-    assert len(keeps_contradicted(kept, [found], "reviewed.csv", "corrections.csv")) == 1
+    kept = [(2, ReviewedLabel(form(table, PERSON), form(table, "é"), "age", "30"))]
+    assert len(find_contradictions(kept, [found], "reviewed.csv", "corrections.csv")) == 1
     suspect = Suspect(person, found.image, "age", "30", "31", 0.9, "")
     assert without_kept([suspect], [row for _, row in kept]) == []
 
@@ -134,7 +134,7 @@ def test_imports_find_people(disk: str, table: str) -> None:
     assert search.find(form(table, NAME)) == person
     assert search.short(form(table, PERSON)) == form(table, NAME)
     importer = Importer(labels(person), "test")
-    out = renames(importer, form(table, f"{PERSON},{NAME}_male_Asian_30\n").encode(), "renames.csv")
+    out = read_renames(importer, form(table, f"{PERSON},{NAME}_male_Asian_30\n").encode(), "renames.csv")
     assert [(e.person, e.field, e.new) for e in out.entries] == [(person, "gender", "male")]
 
 
@@ -151,6 +151,6 @@ def test_the_review_shows_rows_about_people(tmp_path: Path, disk: str, table: st
 
 
 def test_tables_that_differ_in_spelling_only_say_the_same() -> None:
-    one, other = (Entry(form(f, PERSON), form(f, "é"), "age", "30", "31") for f in ("NFC", "NFD"))
-    found = table_diff([(2, one)], [(2, other)])
+    one, other = (CorrectionRow(form(f, PERSON), form(f, "é"), "age", "30", "31") for f in ("NFC", "NFD"))
+    found = diff_tables([(2, one)], [(2, other)])
     assert (found.added, found.removed, found.contradicting) == ([], [], [])

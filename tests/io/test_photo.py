@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipeline.io.photo import decode_photo, encode_jpeg, header_of, photo_header, read_photo
+from pipeline.io.photo import decode_photo, encode_jpeg, parse_photo_header, photo_header, read_photo
 from tests.fixtures.odd_pictures import GREEN, RED, png, saved, two_halves
 
 
@@ -30,7 +30,7 @@ def test_every_orientation_comes_out_upright(orientation: int, format_: str) -> 
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
     found = decode_photo(data)
     assert np.array_equal(found, expected)
-    assert (header_of(data).height, header_of(data).width) == found.shape[:2]
+    assert (parse_photo_header(data).height, parse_photo_header(data).width) == found.shape[:2]
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
@@ -87,7 +87,7 @@ def test_an_animated_png_is_its_still_picture() -> None:
 def test_a_phones_mpo_is_a_jpeg() -> None:
     data = saved(two_halves(), "MPO", save_all=True, append_images=[Image.new("RGB", (48, 64))])
     assert near(decode_photo(data)[5, 5], RED)
-    assert header_of(data).format == "JPEG"
+    assert parse_photo_header(data).format == "JPEG"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (19, 400), (3000, 2)])
@@ -136,7 +136,7 @@ def test_encoding_is_repeatable() -> None:
 def test_no_stray_limit_of_pil(tmp_path: Path) -> None:
     """A raised ingest.max_pixels must hold: PIL would warn above 89 million pixels."""
     data = saved(Image.new("1", (10_000, 9_500)))
-    assert header_of(data).width == 10_000
+    assert parse_photo_header(data).width == 10_000
     (tmp_path / "a.png").write_bytes(data)
     assert (tmp_path / "a.png").stat().st_size < 1 << 20
     assert decode_photo(data).shape == (9_500, 10_000, 3)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.io.exif import exif_orientation
-from pipeline.io.photo import PhotoError, decode_photo, header_of
+from pipeline.io.photo import PhotoError, decode_photo, parse_photo_header
 from tests.fixtures.data_folder import picture
 
 HEADS = [
@@ -25,7 +25,7 @@ HEADS = [
 @settings(deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=120))
 def test_any_bytes_are_a_photo_or_refused(head: bytes, rest: bytes) -> None:
-    for read in (header_of, decode_photo):
+    for read in (parse_photo_header, decode_photo):
         with contextlib.suppress(PhotoError):
             read(head + rest)
 
@@ -37,7 +37,7 @@ def test_any_change_of_a_photo_is_a_photo_or_refused(suffix: str, data: st.DataO
     for _ in range(data.draw(st.integers(1, 4))):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PhotoError):
-        header = header_of(bytes(changed), max_pixels=1_000_000)
+        header = parse_photo_header(bytes(changed), max_pixels=1_000_000)
         assert decode_photo(bytes(changed)).shape == (header.height, header.width, 3)
 
 

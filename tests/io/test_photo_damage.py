@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.io.photo import PhotoError, decode_photo, header_of, read_photo
+from pipeline.io.photo import PhotoError, decode_photo, parse_photo_header, read_photo
 from tests.fixtures.odd_pictures import chunk, png, saved, two_halves
 
 
@@ -92,7 +92,7 @@ def test_a_huge_photo_is_refused_from_its_header(side: int) -> None:
     jpeg[at : at + 4] = struct.pack(">HH", side, side)
     for data in (bytes(jpeg), png(side, side, 8, 2, b"")):
         with pytest.raises(PhotoError, match=r"more than ingest\.max_pixels"):
-            header_of(data, max_pixels=50_000_000)
+            parse_photo_header(data, max_pixels=50_000_000)
 
 
 def test_bombs_in_texts_and_profiles_are_never_unpacked() -> None:
@@ -132,7 +132,7 @@ def test_a_png_with_too_few_rows_is_refused_and_a_black_one_is_not() -> None:
     row = b"\0" + bytes(3 * 20)
     assert decode_photo(png(20, 20, 8, 2, row * 20)).max() == 0
     for rows in (row * 19, (b"\0" + b"\7" * 60) * 10):
-        with pytest.raises(PhotoError, match="fewer pixels than its size says"):
+        with pytest.raises(PhotoError, match="fewer pixels than its header says"):
             decode_photo(png(20, 20, 8, 2, rows))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.params import Params, load_params
 from pipeline.params.loading import OLD_NAMES, parse_yaml, read_document
-from pipeline.params.overrides import flat, yaml_text
+from pipeline.params.overrides import flatten, yaml_text
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
 
@@ -60,9 +60,9 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("train.seed", -1, "greater than or equal to 0"),
         ("evaluate.tta_scales", [], "at least 1"),
         ("predict.tta_scales", [0.0], "greater than 0"),
-        ("evaluate.tta_scales", [True], "true and false mean nothing"),
-        ("relabel.drop_train_ages", [60, True], "true and false mean nothing"),
-        ("train.age_soft", [[True, 0, 0], [0, 1, 0], [0, 0, 1]], "true and false mean nothing"),
+        ("evaluate.tta_scales", [True], "true and false are not allowed"),
+        ("relabel.drop_train_ages", [60, True], "true and false are not allowed"),
+        ("train.age_soft", [[True, 0, 0], [0, 1, 0], [0, 0, 1]], "true and false are not allowed"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(project: Path, key: str, value: Any, said: str) -> None:
@@ -91,15 +91,15 @@ OF_THE_DEMO = {
 
 
 def test_params_yaml_holds_the_defaults() -> None:
-    written = flat(read_document(ROOT / "params.yaml"))
-    defaults = flat(Params.model_validate({"data": {"root": "x"}}).model_dump(mode="json", by_alias=True))
+    written = flatten(read_document(ROOT / "params.yaml"))
+    defaults = flatten(Params.model_validate({"data": {"root": "x"}}).model_dump(mode="json", by_alias=True))
     assert {name for name in written if written[name] != defaults[name]} == set(OF_THE_DEMO)
 
 
 @pytest.mark.parametrize("file", ["params.yaml", "demo/params.yaml"])
 def test_dvc_writes_an_unchanged_file_as_it_is(file: str, tmp_path: Path) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
-    name, value = next(iter(flat(read_document(ROOT / file)).items()))
+    name, value = next(iter(flatten(read_document(ROOT / file)).items()))
     assert changed_by_dvc(tmp_path, text, f"{name}={value}") == []
 
 
@@ -156,7 +156,7 @@ def test_impossible_combinations_are_refused(project: Path) -> None:
     ("changes", "said"),
     [
         ({"segment.method": "none", "synthesize.copies": 0}, "train.background_swap: 0.5 needs mattes"),
-        ({"compose.fill": "black"}, "compose.fill black takes every background away"),
+        ({"compose.fill": "black"}, "compose.fill black removes every background"),
         ({"compose.fill": "blur"}, "set compose.fill: keep"),
         ({"synthesize.backgrounds": "folder"}, "must name a folder of pictures"),
         ({"train.background_swap": 1.5}, "less than or equal to 1"),
@@ -172,9 +172,9 @@ def test_other_backgrounds_while_training_need_people_cut_out_of_their_own(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train.loss": "focal"}, "does not ask for probabilities"),
-        ({"train.heads": "age_regression"}, "answers in years"),
-        ({"train.pseudo_labels": 0.9}, "has learnt its own answers"),
+        ({"train.loss": "focal"}, "gives no probabilities"),
+        ({"train.heads": "age_regression"}, "predicts years"),
+        ({"train.pseudo_labels": 0.9}, "trains on the model's own predictions"),
     ],
 )
 def test_prior_correction_of_what_is_no_probability_is_refused(
@@ -221,8 +221,8 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("data:\n  root: a\n  root: b\n", "`root` is there twice"),
-        ("data: {root: a}\ndata: {root: b}\n", "`data` is there twice"),
+        ("data:\n  root: a\n  root: b\n", "duplicate key `root`"),
+        ("data: {root: a}\ndata: {root: b}\n", "duplicate key `data`"),
         ("data: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("split: {folds: " + "9" * 5000 + "}\n", "not readable YAML"),
         ("split: {folds: !!bool x}\n", "KeyError"),

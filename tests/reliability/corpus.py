@@ -59,7 +59,7 @@ def unreadable(path: Path, data: bytes) -> None:
 
 
 def contents() -> dict[str, tuple[bytes, str, str]]:
-    """Case → bytes, suffix, and `good` or a part of the reason for which it must be set aside."""
+    """Case → bytes, suffix, and `good` or a part of the reason for which it must be quarantined."""
     jpeg, png = saved(plain()), saved(plain(), "PNG")
     deep = saved(Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(40, 30) * 50), "PNG")
     cases: dict[str, tuple[bytes, str, str]] = {
@@ -104,7 +104,7 @@ def contents() -> dict[str, tuple[bytes, str, str]]:
 
 
 def paths(outside: Path) -> dict[str, tuple[Callable[[Path], None], str]]:
-    """Case → what makes it at a given path, and a part of the reason for which it must be set aside."""
+    """Case → what makes it at a given path, and a part of the reason for which it must be quarantined."""
     jpeg = saved(plain())
     cases: dict[str, tuple[Callable[[Path], None], str]] = {
         "fifo": (lambda p: os.mkfifo(p), "a pipe"),
@@ -129,17 +129,17 @@ NAMES: dict[str, tuple[bytes, str]] = {  # bytes of a name → what is expected
     "unicode": ("máscara.jpg".encode(), "not a known photo name"),
     "html": (b"<img src=x onerror=alert(1)>.jpg", "not a known photo name"),
     "formula": (b"=cmd|'calc'!A1.jpg", "not a known photo name"),
-    "space at the end": (b"mask1.jpg ", "not named as a photo"),
-    "dot at the end": (b"mask1.jpg.", "not named as a photo"),
+    "space at the end": (b"mask1.jpg ", "not named like a photo"),
+    "dot at the end": (b"mask1.jpg.", "not named like a photo"),
     "space in front": (b" mask1.jpg", "not a known photo name"),
     "two suffixes": (b"mask1.png.jpg", "not a known photo name"),
     "copy": (b"mask1 (1).jpg", "not a known photo name"),
-    "download going on": (b"mask1.jpg.crdownload", "not named as a photo"),
-    "no suffix": (b"mask1", "not named as a photo"),
+    "download going on": (b"mask1.jpg.crdownload", "not named like a photo"),
+    "no suffix": (b"mask1", "not named like a photo"),
     "wide letters": ("\uff4dask1.jpg".encode(), "not a known photo name"),
     "cyrillic a": ("m\u0430sk1.jpg".encode(), "not a known photo name"),
     "right to left": ("mask\u202e1.jpg".encode(), "not a known photo name"),
-    "other suffix": (b"mask1.jfif", "not named as a photo"),
+    "other suffix": (b"mask1.jfif", "not named like a photo"),
     "255 bytes": (b"m" * 251 + b".jpg", "longer than 240 bytes"),
     "of apple": (b"._mask1.jpg", "hidden or system"),
     "of windows": (b"Thumbs.db", "hidden or system"),

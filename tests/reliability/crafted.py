@@ -130,5 +130,5 @@ def others() -> Cases:
 
 
 def crafted() -> Cases:
-    """Case → bytes, suffix, and `good` or a pattern in the reason for which it must be set aside."""
+    """Case → bytes, suffix, and `good` or a pattern in the reason for which it must be quarantined."""
     return jpegs() | {f"png: {case}": value for case, value in pngs().items()} | others()

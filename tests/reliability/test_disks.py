@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.io.atomic import atomic_file, atomic_folder, write_text
-from pipeline.runtime.disk import require_room, size_text
+from pipeline.runtime.disk import format_bytes, require_room
 from pipeline.runtime.errors import UserError
 from tests.reliability.repository import cleanplate, dvc, make_repository, run, stage, write_params
 
@@ -166,7 +166,7 @@ def test_a_read_only_cache_of_dvc(mount: Mount, tmp_path: Path) -> None:
 
 
 def test_sizes_read_well() -> None:
-    assert [size_text(n) for n in (0, 999, 1500, 2.5e6, 3e9)] == [
+    assert [format_bytes(n) for n in (0, 999, 1500, 2.5e6, 3e9)] == [
         "0 bytes",
         "999 bytes",
         "1.5 kB",

@@ -40,8 +40,8 @@ def lock_with(folder: Path, path: str) -> None:
 def test_a_hostile_dvc_lock_makes_the_doctor_move_nothing_outside(
     hostile: tuple[Path, Path], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cleanplate.commands.doctor import _put_aside
-    from cleanplate.integrity.dvc_records import is_own
+    from cleanplate.commands.doctor import _move_to_damaged
+    from cleanplate.integrity.dvc_records import is_in_project
 
     folder, victim = hostile
     (folder / "build/out").symlink_to(victim.parent)
@@ -51,9 +51,9 @@ def test_a_hostile_dvc_lock_makes_the_doctor_move_nothing_outside(
         "link": "build/out/precious.txt",
     }[way]
     monkeypatch.chdir(folder)
-    assert not is_own(Path(), Path(named))
+    assert not is_in_project(Path(), Path(named))
     with pytest.raises(UserError, match="outside the project"):
-        _put_aside(Path(), Path(named))
+        _move_to_damaged(Path(), Path(named))
     lock_with(folder, named)
     code, said = run(folder, *cleanplate("doctor", "--mend"))
     assert code == 1, said
@@ -68,6 +68,6 @@ def test_a_dvc_lock_that_does_something(hostile: tuple[Path, Path]) -> None:
     (folder / "dvc.lock").write_text("!!python/object/apply:os.system ['touch ran']\n")
     code, said = run(folder, *cleanplate("doctor"))
     assert code == 1, said
-    assert "cannot be read" in said
+    assert "DVC cannot read" in said
     assert "Traceback" not in said
     assert not (folder / "ran").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.dataset.corrections_table import Entry, entries_text
+from pipeline.dataset.corrections_table import CorrectionRow, format_entries
 from pipeline.io.atomic import atomic_folder, write_text
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import UserError, printable
@@ -94,8 +94,8 @@ def test_a_stray_photo_that_nobody_asks_about_stops_nothing(project: Path) -> No
 
 @pytest.mark.parametrize("reason", ["=1+1", "\uff1d1+1", "\uff20a"])
 def test_no_reason_in_the_table_of_corrections_is_a_formula(reason: str) -> None:
-    row = Entry(ANNA, "", "gender", "female", "male", reason, reason)
-    text = entries_text(Entry, [row])
+    row = CorrectionRow(ANNA, "", "gender", "female", "male", reason, reason)
+    text = format_entries(CorrectionRow, [row])
     assert text.splitlines()[1].endswith(f",'{reason},'{reason}")
 
 
@@ -149,9 +149,9 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
 
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
-        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import opener\n"
+        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import make_opener\n"
         "from pipeline.params.schema import Ingest\n"
-        "open_photo = opener(Path.cwd(), Ingest())\n"
+        "open_photo = make_opener(Path.cwd(), Ingest())\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
         "print(open_photo('bomb.png').reason)\n"
     )

@@ -43,7 +43,7 @@ def test_it_is_named_with_what_to_do(folder: Path, state: str) -> None:
     code, said = ran(folder, state)
     assert code == 1, said
     assert "where:   /dev/shm" in said
-    assert ("it is not there" if state == "missing" else " free") in said
+    assert ("it is missing" if state == "missing" else " free") in said
     assert "--shm-size" in said
     assert "machine.workers: 1" in said
     assert "Traceback" not in said

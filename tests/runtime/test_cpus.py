@@ -111,8 +111,8 @@ def test_a_part_of_a_cpu_counts_as_one_more(tmp_path: Path, monkeypatch: pytest.
 
 
 ASK = """
-from pipeline.runtime.process import share_the_cpus, worker_count
-share_the_cpus()
+from pipeline.runtime.process import configure_threads, worker_count
+configure_threads()
 import torch
 print(worker_count(None), worker_count(5), torch.get_num_threads())
 """

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from cleanplate.comparison.alignment import aligned
+from cleanplate.comparison.alignment import align
 from cleanplate.comparison.verdict import compare
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
@@ -64,7 +64,7 @@ def test_intervals_are_those_that_compare_shows() -> None:
     train.run(Stage("train", params))
     found = scored(params)
     rows = pd.read_parquet("reports/predictions.parquet")
-    drawn = compare(aligned({"it": rows}), [("it", "it")], draws=params.evaluate.bootstrap, seed=0)
+    drawn = compare(align({"it": rows}), [("it", "it")], draws=params.evaluate.bootstrap, seed=0)
     assert drawn.scores["it"]["macro_f1"] == found["macro_f1"]
     assert drawn.scores["it"]["age.macro_f1"] == found["age"]["macro_f1"]
 

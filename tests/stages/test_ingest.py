@@ -83,7 +83,7 @@ def test_person_folders_that_do_not_parse_are_all_listed(root: Path) -> None:
         (lambda p: p.mkdir(), "empty"),
         (lambda p: p.write_text("x"), "not a folder"),
         (lambda p: (p / "x").mkdir(parents=True), "no train/images"),
-        (lambda p: (p / "train" / "images").mkdir(parents=True), "not one photo"),
+        (lambda p: (p / "train" / "images").mkdir(parents=True), "no training photo"),
         (lambda p: add_person(p / "inner", ANNA), "data.root: .*inner"),
     ],
 )

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from pipeline.dataset.folds import (
+    assign_folds,
     best_seed,
     chi_square,
-    folds_of,
     people_per_cell,
     person_hashes,
     splitmix64,
-    strata_of,
+    stratify,
 )
 from pipeline.runtime.errors import UserError
 from stages import split
@@ -65,7 +65,7 @@ def test_the_fold_of_a_person_is_fixed_for_ever() -> None:
     hashes = person_hashes(
         ["000001_male_Asian_30", "000002_male_Asian_60", "003397_female_Asian_20", "김철수"]
     )
-    assert folds_of(hashes, 5, 0).tolist() == FIRST_RELEASE
+    assert assign_folds(hashes, 5, 0).tolist() == FIRST_RELEASE
     assert splitmix64(np.array([0], np.uint64)).tolist() == [0xE220A8397B1DCDAF]  # the published first value
 
 
@@ -79,12 +79,12 @@ def test_another_seed_deals_anew(project: Path) -> None:
 
 def test_suggest_seed_balances(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = labels(300)
-    people = strata_of(table)
+    people = stratify(table)
     names, strata = list(people["person"]), people["stratum"].to_numpy()
     seed, cells = best_seed(names, strata, 5, tried=500)
     assert cells.sum() == 300
     hashes = person_hashes(names)
-    every = [people_per_cell(strata, folds_of(hashes, 5, s), 5) for s in range(500)]
+    every = [people_per_cell(strata, assign_folds(hashes, 5, s), 5) for s in range(500)]
     empty = [int((c == 0).sum()) for c in every]
     assert (every[seed] == cells).all()
     assert empty[seed] == min(empty)
@@ -119,7 +119,7 @@ def test_a_validation_fold_without_people_is_an_error(project: Path) -> None:
 def test_a_person_whose_photos_differ_counts_once(project: Path) -> None:
     table = labels(3)
     table.loc[0, "gender"] = "female"
-    assert len(strata_of(table)) == 3
+    assert len(stratify(table)) == 3
 
 
 def test_missing_labels_name_the_stage(project: Path) -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from pipeline.analysis.audit.duplicates import DuplicatePair
 from pipeline.analysis.audit.suspects import Suspect
-from pipeline.dataset.csv_reading import Row
-from pipeline.io.spelling import composed
+from pipeline.dataset.user_csv import Row
+from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender
 
 TABLE_CONFIDENCE = 0.5  # either of the two that differ may be right
@@ -84,10 +84,10 @@ def table_differences(rows: Sequence[Row], labels: pd.DataFrame, where: str) -> 
         where: the table's name.
     """
     facts = labels.drop_duplicates("person").set_index("person")
-    keys = {composed(str(person)): str(person) for person in facts.index}
+    keys = {nfc(str(person)): str(person) for person in facts.index}
     found: list[Suspect] = []
     for row in rows:
-        person = keys.get(composed(row["path"].strip("/").split("/")[-1]))
+        person = keys.get(nfc(row["path"].strip("/").split("/")[-1]))
         if person is None:
             continue
         for field, read in (("gender", read_gender), ("age", read_age)):

@@ -11,8 +11,8 @@ from cleanlab.rank import get_label_quality_scores
 
 from pipeline import labels
 from pipeline.dataset.corrections import names_photo
-from pipeline.dataset.corrections_table import Kept
-from pipeline.io.spelling import composed
+from pipeline.dataset.corrections_table import ReviewedLabel
+from pipeline.io.spelling import nfc
 from pipeline.labels import TASKS
 
 COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", "why")
@@ -87,17 +87,17 @@ def bound_note(age: int, group: int) -> str:
     return ""
 
 
-def without_kept(suspects: Iterable[Suspect], kept: Sequence[Kept]) -> list[Suspect]:
+def without_kept(suspects: Iterable[Suspect], kept: Sequence[ReviewedLabel]) -> list[Suspect]:
     """Those that nobody has looked at and found right."""
-    by_person: dict[tuple[str, str], list[Kept]] = {}
+    by_person: dict[tuple[str, str], list[ReviewedLabel]] = {}
     for row in kept:
-        by_person.setdefault((composed(row.person), row.field), []).append(row)
+        by_person.setdefault((nfc(row.person), row.field), []).append(row)
 
     def settled(s: Suspect) -> bool:
         return any(
             (row.value == s.old or s.field == "drop")
             and (not row.image or (bool(s.image) and names_photo(s.image, row.image)))
-            for row in by_person.get((composed(s.person), s.field), [])
+            for row in by_person.get((nfc(s.person), s.field), [])
         )
 
     return [s for s in suspects if not settled(s)]

@@ -1,10 +1,10 @@
-"""`data.layout: csv`: a table says which photo is whose.
+"""`data.layout: csv`: a table lists the photos and their labels.
 
     image,person,gender,age,mask[,split]
 
 `image` is a path below ROOT; `split` is train (also when empty) or eval; an eval row needs `image` only. One
-person has one gender and one age. No `image` or `person` begins like a formula. Files that the table does not
-name are not looked at.
+person has one gender and one age. No `image` or `person` begins like a formula. Files that are not in the
+table are ignored.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from pipeline.dataset.competition_tables import note_no_rows, rows_of
-from pipeline.dataset.csv_reading import Row
+from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
 from pipeline.dataset.disk_names import DiskNames
-from pipeline.dataset.listing import Candidate, Listing, system_file_reason, without_twins
+from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes, system_file_reason
 from pipeline.dataset.safe_files import name_problem
+from pipeline.dataset.user_csv import Row
 from pipeline.io.formula import formula_problem
-from pipeline.io.spelling import composed, spelled_twice
+from pipeline.io.spelling import nfc, spelling_clashes
 from pipeline.io.system_files import is_system_path, system_folder
 from pipeline.labels import read_age, read_gender, read_mask
 from pipeline.params.schema import Data
@@ -31,30 +31,30 @@ SPLITS = ("train", "eval")
 
 
 def read(root: Path, data: Data, limit: int | None) -> Listing:
-    """Lists what the table names; whether a photo exists is seen when it is opened.
+    """Lists the photos of the table; ingest finds missing ones when it opens them.
 
     Args:
         root: the data folder, resolved.
         data: the params section; `data.table` is the table's path below `root`.
-        limit: take only the first so many people, and so many photos to predict.
+        limit: take only the first `limit` people, and `limit` photos to predict.
 
     Raises:
         UserError: there is no such table.
     """
     listing = Listing()
-    rows = rows_of(root, data.table, COLUMNS, ("split",), listing)
+    rows = read_optional_table(root, data.table, COLUMNS, ("split",), listing)
     if rows is None:
         if listing.problems:
             raise Problems("the table of photos cannot be used", listing.problems)
         fix = "set data.table to a table below data.root, or data.layout to folders"
         raise UserError("the table of photos is missing", where=root / data.table, fix=fix)
-    note_no_rows(rows, data.table, listing)
+    note_if_empty(rows, data.table, listing)
     photos = _candidates(rows, data.table, listing)
-    photos, written = _spelled_as_on_disk(root, photos, data.table, listing)
+    photos, written = _resolve_spelling(root, photos, data.table, listing)
     listing.problems += _contradictions(photos, data.table)
     own = [p for _, p in photos if not is_system_path(PurePosixPath(p.image))]
-    _set_system_aside([p.image for _, p in photos], listing)
-    kept = without_twins(own, listing)
+    _quarantine_system_files([p.image for _, p in photos], listing)
+    kept = reject_name_clashes(own, listing)
     people = sorted({p.person for p in kept if p.split == "train"})
     chosen = set(people[:limit] if limit else people)
     used = {p.image for p in kept}
@@ -67,21 +67,21 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
     return listing
 
 
-def _set_system_aside(images: Sequence[str], listing: Listing) -> None:
-    """Lists what a table names but a tool made: tables are often made by walking through all folders."""
+def _quarantine_system_files(images: Sequence[str], listing: Listing) -> None:
+    """Quarantines system files in the table, which often comes from a walk through all folders."""
     for folder in sorted({system_folder(image) for image in images} - {""}):
-        listing.set_system_aside(folder)
+        listing.quarantine_system_folder(folder)
     for image in images:
         if not system_folder(image) and (stray := system_file_reason(image)):
-            listing.set_aside(image, *stray)
+            listing.quarantine(image, *stray)
 
 
-def _spelled_as_on_disk(
+def _resolve_spelling(
     root: Path, photos: Sequence[tuple[int, Candidate]], table: str, listing: Listing
 ) -> tuple[list[tuple[int, Candidate]], dict[str, str]]:
-    """The photos under their keys, which are spelled as on disk; and key -> path as the table has it."""
+    """The photos with keys as spelled on disk, and key -> path as spelled in the table."""
     names = DiskNames(root)
-    found: list[tuple[int, Candidate]] = []
+    spelled: list[tuple[int, Candidate]] = []
     written: dict[str, str] = {}
     for line, photo in photos:
         try:
@@ -90,14 +90,14 @@ def _spelled_as_on_disk(
             listing.problems.append(f"{table} line {line}: image {photo.image!r}: {e}")
             continue
         written[image] = photo.image
-        found.append((line, replace(photo, image=image)))
-    people = spelled_twice(p.person for _, p in photos if p.split == "train")
+        spelled.append((line, replace(photo, image=image)))
+    people = spelling_clashes(p.person for _, p in photos if p.split == "train")
     listing.problems += [f"{table}: person {problem}" for problem in people]
-    return found, written
+    return spelled, written
 
 
 def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple[int, Candidate]]:
-    """(line, photo) of every row that is right; the others become problems."""
+    """(line, photo) of every valid row; the others become problems."""
     photos: list[tuple[int, Candidate]] = []
     lines: dict[str, int] = {}
     position = 0
@@ -108,9 +108,9 @@ def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple
             close = nearest(split, SPLITS)
             hint = f", did you mean {close!r}?" if close else ""
             wrong.append(f"split is {row['split']!r}{hint}; allowed: {', '.join(SPLITS)}")
-        if composed(image) in lines and row["image"]:
-            wrong.append(f"image {row['image']!r} is in line {lines[composed(image)]} too")
-        lines.setdefault(composed(image), row.line)
+        if nfc(image) in lines and row["image"]:
+            wrong.append(f"image {row['image']!r} is in line {lines[nfc(image)]} too")
+        lines.setdefault(nfc(image), row.line)
         gender, age, mask = _labels(row, wrong) if split == "train" else ("", -1, "")
         listing.problems += [f"{table} line {row.line}: {w}" for w in wrong]
         if wrong:
@@ -140,7 +140,7 @@ def _path_problems(written: str, image: str) -> list[str]:
 
 
 def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
-    """(gender, age, mask) of a row; what is wrong with it is added to `wrong`."""
+    """(gender, age, mask) of a row; appends its problems to `wrong`."""
     if not row["person"]:
         wrong.append("person is empty")
     elif problem := name_problem(row["person"]) or formula_problem(row["person"]):
@@ -162,16 +162,20 @@ def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
 
 
 def _contradictions(photos: Sequence[tuple[int, Candidate]], table: str) -> list[str]:
-    """People with two genders or two ages: either a slip, or two people under one name."""
+    """People with two genders or two ages: a typo, or two people under one name."""
     problems: list[str] = []
     first: dict[str, tuple[int, Candidate]] = {}
     for line, photo in photos:
         if photo.split != "train":
             continue
-        first_line, known = first.setdefault(photo.person, (line, photo))
-        for name, here, there in (("gender", photo.gender, known.gender), ("age", photo.age, known.age)):
-            if here != there:
+        first_line, other = first.setdefault(photo.person, (line, photo))
+        for name, value, earlier in (
+            ("gender", photo.gender, other.gender),
+            ("age", photo.age, other.age),
+        ):
+            if value != earlier:
                 problems.append(
-                    f"{table} line {line}: {photo.person} has {name} {here}, but {there} in line {first_line}"
+                    f"{table} line {line}: {photo.person} has {name} {value}, "
+                    f"but {earlier} in line {first_line}"
                 )
     return problems

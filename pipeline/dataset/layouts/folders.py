@@ -1,8 +1,8 @@
 """`data.layout: folders`: the competition's layout, a folder per person.
 
 ROOT/train/images/{id}_{gender}_{race}_{age}/{mask1..mask5,incorrect_mask,normal}.{jpg,jpeg,png}
-ROOT/train/train.csv      optional; compared with the folders, which are what counts
-ROOT/eval/images/*        optional, with ROOT/eval/info.csv: what to predict, in which order
+ROOT/train/train.csv      optional; compared with the folders, which win
+ROOT/eval/images/*        optional, with ROOT/eval/info.csv: photos to predict, in submission order
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.competition_tables import compare_with_folders
 from pipeline.dataset.eval_table import arrange_eval
-from pipeline.dataset.listing import Candidate, Listing, is_picture, stray_reason, without_twins
+from pipeline.dataset.listing import Candidate, Listing, is_picture, reject_name_clashes, stray_reason
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
-from pipeline.io.spelling import spelled_twice
+from pipeline.io.spelling import spelling_clashes
 from pipeline.io.system_files import is_system
 from pipeline.labels import MASK_OF_STEM
 from pipeline.params.schema import Data
@@ -31,8 +31,8 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
 
     Args:
         root: the data folder, resolved.
-        data: the params section; nothing of it matters here.
-        limit: take only the first so many people, and so many photos to predict.
+        data: the params section; unused here.
+        limit: take only the first `limit` people, and `limit` photos to predict.
 
     Raises:
         UserError: there is no ROOT/train/images.
@@ -50,22 +50,22 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
 
 
 def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name (code points, so that no locale matters)."""
+    """The entries of a folder, sorted by code points, independent of the locale."""
     try:
         with os.scandir(checked_folder(root, folder)) as entries:
-            found = sorted(entries, key=lambda e: e.name)
+            listed = sorted(entries, key=lambda e: e.name)
     except OSError as e:
-        listing.set_aside(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
+        listing.quarantine(folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again")
         return []
-    names = (e.name for e in found if is_picture(e.name) or _is_folder(e))
-    listing.problems += [f"{folder}: {problem}" for problem in spelled_twice(names)]
-    return found
+    names = (e.name for e in listed if is_picture(e.name) or _is_folder(e))
+    listing.problems += [f"{folder}: {problem}" for problem in spelling_clashes(names)]
+    return listed
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a circular link
         return False
 
 
@@ -81,11 +81,11 @@ def _people(root: Path, listing: Listing) -> list[Person]:
                 "move it",
                 True,
             )
-            listing.set_aside(path, reason, fix, counts)
+            listing.quarantine(path, reason, fix, counts)
         elif is_system(entry.name):
-            listing.set_system_aside(path)
+            listing.quarantine_system_folder(path)
         elif problem := name_problem(entry.name):
-            _set_folder_aside(root, path, f"its person's folder: {problem}", listing)
+            _quarantine_folder(root, path, f"its person's folder: {problem}", listing)
         else:
             try:
                 people.append(read_person(entry.name))
@@ -94,56 +94,56 @@ def _people(root: Path, listing: Listing) -> list[Person]:
     return people
 
 
-def _set_folder_aside(root: Path, path: str, reason: str, listing: Listing) -> None:
+def _quarantine_folder(root: Path, path: str, reason: str, listing: Listing) -> None:
     for inner in _entries(root, path, listing):
         if is_system(inner.name) and _is_folder(inner):
-            listing.set_system_aside(f"{path}/{inner.name}")
+            listing.quarantine_system_folder(f"{path}/{inner.name}")
         else:
             counts = is_picture(inner.name) and not is_system(inner.name)
-            listing.set_aside(f"{path}/{inner.name}", reason, "rename the folder", counts)
+            listing.quarantine(f"{path}/{inner.name}", reason, "rename the folder", counts)
 
 
-def _set_inner_aside(root: Path, path: str, what: str, listing: Listing) -> None:
-    """Names every photo below a folder where none belongs; without any, the folder itself."""
+def _quarantine_nested(root: Path, path: str, what: str, listing: Listing) -> None:
+    """Quarantines every photo below a misplaced folder, or the folder itself if it has none."""
     if is_system(PurePosixPath(path).name):
-        listing.set_system_aside(path)
+        listing.quarantine_system_folder(path)
         return
     inner: list[str] = []
     for folder, folders, names in os.walk(root / path):
         place = PurePosixPath(os.path.relpath(folder, root))
         for system in filter(is_system, folders):
-            listing.set_system_aside(str(place / system))
+            listing.quarantine_system_folder(str(place / system))
         folders[:] = sorted(name for name in folders if not is_system(name))
         inner += [str(place / name) for name in names if is_picture(name) and not is_system(name)]
     for photo in sorted(inner):
-        listing.set_aside(photo, f"in {what}", "move it up")
+        listing.quarantine(photo, f"in {what}", "move it up")
     if not inner:
-        listing.set_aside(path, what, "move its photos up", is_picture(path))
+        listing.quarantine(path, what, "move its photos up", is_picture(path))
 
 
 def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
     folder = f"{TRAIN}/{person.key}"
-    found, known = list[Candidate](), len(listing.aside)
+    photos, known = list[Candidate](), len(listing.rejected)
     for entry in _entries(root, folder, listing):
         path, name = f"{folder}/{entry.name}", PurePosixPath(entry.name)
         if _is_folder(entry):
-            _set_inner_aside(root, path, "a folder inside a person's folder", listing)
+            _quarantine_nested(root, path, "a folder inside a person's folder", listing)
         elif stray := stray_reason(entry.name):
-            listing.set_aside(path, *stray)
+            listing.quarantine(path, *stray)
         elif mask := MASK_OF_STEM.get(name.stem.lower()):
-            found.append(Candidate(path, "train", person.key, person.gender, person.age, mask))
+            photos.append(Candidate(path, "train", person.key, person.gender, person.age, mask))
         else:
             close = nearest(name.stem.lower(), MASK_OF_STEM)
             hint = f"rename it, perhaps to {close}{name.suffix}" if close else "rename it"
-            listing.set_aside(path, "not a known photo name (mask1 to mask5, incorrect_mask, normal)", hint)
-    if not any(a.counts and a.path.startswith(f"{folder}/") for a in listing.aside[known:]) and not found:
-        listing.set_aside(folder, NO_PHOTO, "put photos there, or remove the folder", counts=False)
+            listing.quarantine(path, "not a known photo name (mask1 to mask5, incorrect_mask, normal)", hint)
+    if not any(a.counts and a.path.startswith(f"{folder}/") for a in listing.rejected[known:]) and not photos:
+        listing.quarantine(folder, NO_PHOTO, "put photos there, or remove the folder", counts=False)
         listing.notes.append(f"{folder}: {NO_PHOTO}")
-    return without_twins(found, listing)
+    return reject_name_clashes(photos, listing)
 
 
 def _note_shared_ids(people: list[Person], listing: Listing) -> None:
-    """Tells of ids that several folders carry: two people in the real set, but it may be one person twice."""
+    """Notes ids that several folders share: two people in the real set, but it may be one person twice."""
     folders: dict[str, list[str]] = {}
     for person in people:
         folders.setdefault(person.id, []).append(person.key)
@@ -155,13 +155,13 @@ def _note_shared_ids(people: list[Person], listing: Listing) -> None:
 
 
 def _note_missing(people: list[Person], listing: Listing) -> None:
-    """Tells of people who lack photos that others have; those set aside are told of anyway."""
+    """Notes people without the usual photos; quarantined photos do not count as missing."""
     stems: dict[str, set[str]] = {p.key: set() for p in people}
-    for path in [p.image for p in listing.photos] + [a.path for a in listing.aside]:
+    for path in [p.image for p in listing.photos] + [a.path for a in listing.rejected]:
         person = path.split("/")[2] if path.count("/") >= 3 else ""
         stems.get(person, set()).add(PurePosixPath(path).stem.lower())
-    for person, have in stems.items():
-        lacking = [stem for stem in MASK_OF_STEM if have and stem not in have]
+    for person, present in stems.items():
+        lacking = [stem for stem in MASK_OF_STEM if present and stem not in present]
         if lacking:
             listing.notes.append(f"{TRAIN}/{person}: no {', '.join(lacking)}")
 
@@ -171,16 +171,16 @@ def _eval_photos(root: Path, listing: Listing) -> list[Candidate]:
         if (root / EVAL).exists():
             listing.problems.append(f"{EVAL} is not a folder")
         return []
-    found: list[Candidate] = []
+    photos: list[Candidate] = []
     for entry in _entries(root, EVAL, listing):
         path = f"{EVAL}/{entry.name}"
         if _is_folder(entry):
-            _set_inner_aside(root, path, "a folder among the photos to predict", listing)
+            _quarantine_nested(root, path, "a folder among the photos to predict", listing)
         elif stray := stray_reason(entry.name):
-            listing.set_aside(path, *stray)
+            listing.quarantine(path, *stray)
         else:
-            found.append(Candidate(path, "eval"))
-    return without_twins(found, listing)
+            photos.append(Candidate(path, "eval"))
+    return reject_name_clashes(photos, listing)
 
 
 def _no_train(root: Path) -> UserError:

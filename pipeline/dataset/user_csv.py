@@ -1,8 +1,8 @@
-"""Tables that people wrote: what is harmless is accepted, everything else is listed with its line.
+"""Reads CSV files written by people: accepts harmless variants and lists every other problem with its line.
 
-Harmless: a byte-order mark, CRLF, quotes, `;` or tab instead of `,`, columns in another order, further
-columns, blank lines, spaces around a cell, Excel's line `sep=;`. Not harmless: another encoding than UTF-8,
-since a wrong guess changes names.
+Harmless: a byte-order mark, CRLF, quotes, `;` or tab instead of `,`, reordered or extra columns, blank lines,
+spaces around a cell, Excel's line `sep=;`. Not harmless: an encoding other than UTF-8, since a wrong guess
+changes names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.runtime.errors import Problems, nearest
 
 SEPARATORS = (",", ";", "\t")
 FIX = "correct the table and run again"
-MOST_SHOWN = 300  # characters of a header in an error
+MAX_HEADER_CHARS = 300  # characters of a header in an error
 AS_CSV = "save it as UTF-8, in Excel as `CSV UTF-8`"
 
 
@@ -38,11 +38,11 @@ def read_rows(data: bytes, where: str, columns: Sequence[str], optional: Sequenc
     Args:
         data: the file's bytes.
         where: the file's name for errors.
-        columns: that it must have.
-        optional: that it may have; others are ignored.
+        columns: required columns.
+        optional: optional columns; others are ignored.
 
     Raises:
-        Problems: the file is no such table; every wrong row is listed with its line.
+        Problems: the file is not such a table; lists every wrong row with its line.
     """
     lines = _records(_text(data, where), where)
     if not lines:
@@ -52,8 +52,8 @@ def read_rows(data: bytes, where: str, columns: Sequence[str], optional: Sequenc
     (_, header), *body = lines
     names = [_column(cell, [*columns, *optional]) for cell in header]
     if columns and not set(names) & set(columns):
-        told = f"the first line must name the columns {', '.join(columns)}; it is: {_shown(names)}"
-        raise Problems(f"{where} has the wrong columns", [told], fix=FIX)
+        problem = f"the first line must name the columns {', '.join(columns)}; it is: {_shown(names)}"
+        raise Problems(f"{where} has the wrong columns", [problem], fix=FIX)
     wrong = _header_problems(names, columns)
     if wrong:
         raise Problems(f"{where} has the wrong columns", wrong, fix=FIX)
@@ -72,7 +72,7 @@ def read_rows(data: bytes, where: str, columns: Sequence[str], optional: Sequenc
 
 def _text(data: bytes, where: str) -> str:
     if data.startswith(b"PK\3\4"):
-        raise Problems(f"{where} is no text", ["it is an archive, as Excel saves workbooks"], fix=AS_CSV)
+        raise Problems(f"{where} is not text", ["it is an archive, like an Excel workbook"], fix=AS_CSV)
     declared = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
     encoding = "utf-16" if declared else "utf-8-sig"
     try:
@@ -82,11 +82,11 @@ def _text(data: bytes, where: str) -> str:
         guess = _guess(data)
         raise Problems(
             f"{where} is not UTF-8",
-            [f"line {line}: byte 0x{data[e.start]:02x} is no UTF-8{guess}"],
+            [f"line {line}: byte 0x{data[e.start]:02x} is not UTF-8{guess}"],
             fix=AS_CSV + (", or by `iconv -f cp949 -t utf-8`" if guess else ""),
         ) from e
     if "\0" in text:
-        raise Problems(f"{where} is no text", ["it holds zero bytes"], fix=FIX)
+        raise Problems(f"{where} is not text", ["it contains zero bytes"], fix=FIX)
     return text
 
 
@@ -99,7 +99,7 @@ def _guess(data: bytes) -> str:
 
 
 def _records(text: str, where: str) -> list[tuple[int, list[str]]]:
-    """(line, cells) of every record; a record that spans lines has the line where it begins."""
+    """(first line, cells) of every record."""
     first = text.lstrip("\r\n").split("\n", 1)[0].strip("\r ")
     separator = max(SEPARATORS, key=first.count)
     declared = first.lower().startswith("sep=") and first[4:] in SEPARATORS
@@ -117,15 +117,15 @@ def _records(text: str, where: str) -> list[tuple[int, list[str]]]:
 
 
 def _column(cell: str, known: Sequence[str]) -> str:
-    """The column's known spelling: case and surrounding spaces do not matter."""
+    """The column's known spelling, ignoring case and surrounding spaces."""
     by_lower = {k.lower(): k for k in known}
     return by_lower.get(cell.strip().lower(), cell.strip())
 
 
 def _shown(names: Sequence[str]) -> str:
-    """The columns for an error; a file that is no table may have a line of megabytes."""
+    """The columns for an error, truncated: a binary file may have a line of megabytes."""
     text = ", ".join(names)
-    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + " …"
+    return text if len(text) <= MAX_HEADER_CHARS else text[:MAX_HEADER_CHARS] + " …"
 
 
 def _header_problems(names: Sequence[str], columns: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What cannot be used is set aside with its reason, and too much of it stops the run."""
+"""Unusable files are quarantined with a reason, and too many of them stop the run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def root(project: Path) -> Path:
     return place
 
 
-def test_every_unusable_file_is_set_aside_with_its_reason(root: Path, tmp_path: Path) -> None:
+def test_every_unusable_file_is_quarantined_with_its_reason(root: Path, tmp_path: Path) -> None:
     folder = root / "train" / "images" / ANNA
     outside = tmp_path / "outside.jpg"
     outside.write_bytes(picture())
@@ -63,7 +63,7 @@ def test_every_unusable_file_is_set_aside_with_its_reason(root: Path, tmp_path: 
         "normal.jpg": "same photo name as normal.png",
         "normal.png": "same photo name as normal.jpg",
         "maks1.jpg": "not a known photo name",
-        "mask1.heic": "not named as a photo",
+        "mask1.heic": "not named like a photo",
         "Thumbs.db": "system file",
         "._mask1.jpg": "system file",
         "mask\\n1.jpg": "line break",
@@ -121,7 +121,7 @@ def test_too_much_quarantine_stops_with_the_list(root: Path) -> None:
     (root / "train" / "images" / ANNA / "mask1.jpg").write_bytes(b"")
     with pytest.raises(Problems, match=r"1 of 14 photo files \(7.1%\)") as refused:
         run_ingest(root, ingest={"max_quarantine": 0.05})
-    assert "mask1.jpg: its content is no JPEG or PNG: empty file" in str(refused.value)
+    assert "mask1.jpg: its content is not JPEG or PNG: empty file" in str(refused.value)
     assert len(quarantine()) == 1
     assert not Path("build/index.parquet").exists()
     assert len(run_ingest(root, ingest={"max_quarantine": 0.1})) == 13
@@ -149,21 +149,21 @@ def test_pixel_limit(root: Path) -> None:
     assert len(run_ingest(root, ingest={"max_pixels": 1600})) == 14
 
 
-def test_photos_of_a_few_pixels_are_set_aside(root: Path) -> None:
+def test_photos_of_a_few_pixels_are_quarantined(root: Path) -> None:
     add_eval(root, ["1.jpg"])
     (root / "train" / "images" / ANNA / "mask1.jpg").write_bytes(picture(width=19, height=400))
     (root / "train" / "images" / ANNA / "mask2.jpg").write_bytes(picture(width=400, height=20))
     (root / "eval" / "images" / "1.jpg").write_bytes(picture(width=8, height=8))
     index = run_ingest(root, ingest={"min_side": 12})
     assert len(index) == 14
-    assert list(quarantine().values()) == ["8 x 8 pixels, a side less than ingest.min_side = 12"]
+    assert list(quarantine().values()) == ["8 x 8 pixels, a side below ingest.min_side = 12"]
     assert run_ingest(root, ingest={"min_side": 20})["image"].tolist() == [f"train/images/{ANNA}/mask2.jpg"]
     with pytest.raises(Problems, match=r"19 x 400 pixels.*ingest\.min_side = 20; use a larger one, or lower"):
         run_ingest(root, ingest={"min_side": 20, "max_quarantine": 0.5})
 
 
 def test_a_folder_of_tiny_photos_is_no_training_set_by_default(root: Path) -> None:
-    with pytest.raises(Problems, match=r"12 x 16 pixels, a side less than ingest\.min_side = 32"):
+    with pytest.raises(Problems, match=r"12 x 16 pixels, a side below ingest\.min_side = 32"):
         run_ingest(root, ingest={"min_side": Ingest().min_side})
 
 
@@ -174,6 +174,6 @@ def test_photos_in_inner_folders_are_named_one_by_one(root: Path) -> None:
     (inner / "notes.txt").write_text("x")
     (root / "train/images" / BERT / "empty").mkdir()
     run_ingest(root)
-    aside = quarantine()
-    assert "in a folder inside" in aside[f"train/images/{ANNA}/more/still more/mask1.jpg"]
-    assert "a folder inside" in aside[f"train/images/{BERT}/empty"]
+    rejected = quarantine()
+    assert "in a folder inside" in rejected[f"train/images/{ANNA}/more/still more/mask1.jpg"]
+    assert "a folder inside" in rejected[f"train/images/{BERT}/empty"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dataset.csv_reading import read_rows
+from pipeline.dataset.user_csv import read_rows
 from pipeline.runtime.errors import Problems
 
 CELLS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=8)
