@@ -15,4 +15,6 @@ HELP = {  # the first paragraph of each command's docstring
     "the result cache.",
     "vote": "Makes one answer out of several: a hard vote over submissions, or a soft one "
     "over probabilities.",
+    "weights": "The networks' weights: what weights.lock names, what of it is there, and a checksum for what "
+    "has none.",
 }
