@@ -32,7 +32,7 @@ class Contents:
 def contents(path: Path, name: str) -> Contents:
     """What the file at `path` holds; `name` is what it is called in weights.lock.
 
-    A torch file is read with `torch.load(weights_only=True)`; one that asks for more than tensors is so called.
+    A torch file is read with `torch.load(weights_only=True)`; of one that asks for more, that is said.
     """
     with path.open("rb") as file:
         start = file.read(64)

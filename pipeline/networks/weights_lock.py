@@ -1,7 +1,7 @@
 """weights.lock: names of weights, where each comes from, and what exactly it is.
 
-A row is a TOML table `[name]` with `licence` and `what`, mostly `sha256` and `bytes`, perhaps `trained_on`, and
-one of
+A row is a TOML table `[name]` with `licence` and `what`, mostly `sha256` and `bytes`, perhaps `trained_on`,
+and one of
 
     url                                    a file on the web
     package, version, member[, literal]    a file of a Python package that requirements.lock installs

