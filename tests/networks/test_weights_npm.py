@@ -95,16 +95,16 @@ def test_what_cannot_be_had_leaves_nothing(registry: Server, lock: Path, tmp_pat
     with pytest.raises(UserError, match=r"(?s)get online.*holds no file models/gone\.bin"):
         resolve("gone.bin", tmp_path, lock)
     publish(registry, CONTENT[::-1])
+    shutil.rmtree(tmp_path / "npm")  # where npm keeps what it has fetched
     with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
-        shutil.rmtree(tmp_path / "npm")
         resolve("net.bin", tmp_path, lock)
     publish(registry, CONTENT, integrity=b"another tarball")
+    shutil.rmtree(tmp_path / "npm")
     with pytest.raises(UserError, match=r"(?s)could not be fetched.*EINTEGRITY"):
-        shutil.rmtree(tmp_path / "npm")
         resolve("net.bin", tmp_path, lock)
     registry.shutdown()
     registry.server_close()
+    shutil.rmtree(tmp_path / "npm")
     with pytest.raises(UserError, match=r"(?s)could not be fetched.*npm: .*ECONNREFUSED"):
-        shutil.rmtree(tmp_path / "npm")
         resolve("net.bin", tmp_path, lock)
     assert files_below(weights_folder(tmp_path)) == []
