@@ -78,6 +78,9 @@ def _sentences(function: Callable[..., Any]) -> Callable[..., Any]:
 def _with_sentences(commands: typer.Typer) -> typer.Typer:
     """A copy of a command's subcommands that prints errors without tracebacks."""
     copied = copy.copy(commands)
+    copied.registered_callback = copy.copy(commands.registered_callback)
+    if copied.registered_callback and copied.registered_callback.callback:
+        copied.registered_callback.callback = _sentences(copied.registered_callback.callback)
     copied.registered_commands = [copy.copy(info) for info in commands.registered_commands]
     for info in copied.registered_commands:
         if info.callback is not None:

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline/analysis",),
     ("stages/shared",),
     ("stages",),
-    ("cleanplate/experiments", "cleanplate/corrections"),
+    ("cleanplate/experiments", "cleanplate/corrections", "cleanplate/weights"),
     ("cleanplate/comparison", "cleanplate/integrity", "cleanplate/review"),
     ("cleanplate/preflight",),
     ("cleanplate/commands",),

@@ -28,10 +28,14 @@ LOCK = lockfile.LOCK.read_text(encoding="utf-8")
 ENTRIES = lockfile.entries(LOCK)
 
 
-def wanted() -> list[Requirement]:
-    """The lines of requirements.in."""
-    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    return [Requirement(line.partition("#")[0]) for line in lines if line.partition("#")[0].strip()]
+def wanted(*files: str) -> list[Requirement]:
+    """The lines of requirements.in and requirements-files.in, or of the files named."""
+    texts = [
+        (ROOT / file).read_text(encoding="utf-8")
+        for file in files or ("requirements.in", "requirements-files.in")
+    ]
+    lines = [line.partition("#")[0] for text in texts for line in text.splitlines()]
+    return [Requirement(line) for line in lines if line.strip()]
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +56,17 @@ def test_every_requirement_is_pinned_within_its_bounds() -> None:
 def test_every_pin_has_hashes() -> None:
     assert [entry.name for entry in ENTRIES if not entry.hashes] == []
     assert len(ENTRIES) > 150
+
+
+def test_what_is_only_read_as_files_brings_nothing_along() -> None:
+    """The lock has these packages at the exact version, and nothing on their account."""
+    files = wanted("requirements-files.in")
+    for requirement in files:
+        pinned = lockfile.entry(LOCK, requirement.name.lower())
+        assert str(requirement.specifier) == f"=={pinned.version}"
+        assert pinned.text.rstrip().endswith("# via -r requirements-files.in")
+    names = "|".join(requirement.name for requirement in files)
+    assert not re.search(rf"^    #( via|  ) +({names})$", LOCK, re.MULTILINE)
 
 
 def test_the_lock_is_what_runs_here() -> None:

@@ -11,4 +11,5 @@ HELP = {  # the first paragraph of each command's docstring
     "sweep": "Runs a file of variants as DVC experiments and compares them, e.g. examples/sweeps/teams.yaml.",
     "verify": "Rehashes DVC's cache, the outputs, the weights, the photos and the result cache.",
     "vote": "Combines several submissions: a hard vote over classes, or a soft one over probabilities.",
+    "weights": "Lists the networks' weights, fetches them, and pins a checksum where none is published.",
 }

@@ -30,7 +30,7 @@ def collect_problems(check: Callable[[], object]) -> list[str]:
 
 def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], list[str]]:
     """Problems and notes about the weights for detect and segment; fetches nothing."""
-    from pipeline.networks.weights import read_lock, sha256_of, weights_folder
+    from pipeline.networks.weights import State, read_lock, state_of, weights_folder
 
     wanted: dict[str, str] = {}
     if params.detect.method == "yolov8":
@@ -50,13 +50,19 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
                     f"{param}: {name!r} is neither in weights.lock ({', '.join(entries)}) nor a file{hint}"
                 )
             continue
-        place = weights_folder(root) / name
-        if not entry.sha256:
-            problems.append(f"{param}: the sha256 of {name} is not in weights.lock, so it will be refused")
-        elif not place.is_file():
-            notes.append(f"{name} will be fetched ({entry.bytes / 1e6:.1f} MB) from {entry.url}")
-        elif place.stat().st_size != entry.bytes or sha256_of(place) != entry.sha256:
-            notes.append(f"{place} is damaged; {name} will be fetched again ({entry.bytes / 1e6:.1f} MB)")
+        state = state_of(name, entry, root)
+        if state is State.UNKNOWN:
+            problems.append(
+                f"{param}: the sha256 of {name} is not in weights.lock, so it will be refused; "
+                f"`cleanplate weights pin {name}`"
+            )
+        elif state is State.MISSING:
+            problems.append(f"{param}: {entry.origin}, which holds {name}, is not installed; `make setup`")
+        elif state is State.NOT_FETCHED:
+            notes.append(f"{name} will be fetched ({entry.size}) from {entry.origin}")
+        elif state is State.WRONG:
+            place = weights_folder(root) / name
+            notes.append(f"{place} is damaged; {name} will be fetched again ({entry.size})")
     return problems, notes
 
 

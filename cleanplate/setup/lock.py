@@ -1,6 +1,8 @@
-"""`make lock`: recomputes requirements.lock from requirements.in and cleanplate/setup/overrides.txt.
+"""`make lock`: recomputes requirements.lock from requirements.in, requirements-files.in and overrides.txt.
 
     python3 cleanplate/setup/lock.py [--upgrade]
+
+Packages in requirements-files.in are only read as files, so their dependencies are left out.
 
 Without --upgrade, keeps versions that still fit. The lock is valid for every Python from 3.11 on, on Linux
 and macOS, and names no package index or path. It also contains the hashes of the CPU builds of torch and
@@ -21,7 +23,8 @@ import lockfile
 import pip_settings
 
 _HEADER = (
-    "# Made by `make lock` from requirements.in and cleanplate/setup/overrides.txt: change those, not this.\n"
+    "# Made by `make lock` from requirements.in, requirements-files.in and cleanplate/setup/overrides.txt:\n"
+    "# change those, not this.\n"
 )
 _COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--quiet"]
 _COMMON += ["--no-emit-index-url", "--no-emit-find-links"]
@@ -61,6 +64,30 @@ def with_hashes(text: str, name: str, hashes: set[str]) -> str:
     return text.replace(entry.text, head + " \\\n    ".join(lines) + "\n" + comments)
 
 
+def resolved(uv: str, upgrade: bool, settings: dict[str, str]) -> str:
+    """The text of the new lock without its head: what is imported with all it needs, then what is only read.
+
+    Writes under a temporary name beside the lock, and removes it again.
+    """
+    # a complete list of hashes needs the complete index: no extra indexes, no folders of a few wheels
+    index = {key: value for key, value in settings.items() if key not in ("extra-index-url", "find-links")}
+    places = pip_settings.uv_arguments(index)
+    kinds = {
+        "requirements.in": ["--override", "cleanplate/setup/overrides.txt"],
+        "requirements-files.in": ["--no-deps"],
+    }
+    fresh, text = lockfile.LOCK.with_suffix(".lock.tmp"), ""
+    for source, options in kinds.items():
+        # uv keeps the versions that it finds in the output file
+        fresh.write_text("" if upgrade else lockfile.LOCK.read_text(encoding="utf-8"), encoding="utf-8")
+        done = compiled(uv, [source, *options, "-o", fresh.name, *places], settings)
+        text += fresh.read_text(encoding="utf-8")
+        fresh.unlink()
+        if not done:
+            install.fail(f"uv could not resolve {source}; see its message above")
+    return text
+
+
 def main() -> None:
     """Writes the lock atomically, so that a failed run keeps the old one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -69,21 +96,14 @@ def main() -> None:
     uv = install.ensure_uv()
     settings = pip_settings.read(str(install.VENV / "bin" / "python"))
     before = lockfile.LOCK.read_text(encoding="utf-8")
-    fresh = lockfile.LOCK.with_suffix(".lock.tmp")
-    fresh.write_text("" if upgrade else before, encoding="utf-8")
-    # a complete list of hashes needs the complete index: no extra indexes, no folders of a few wheels
-    index = {key: value for key, value in settings.items() if key not in ("extra-index-url", "find-links")}
-    arguments = ["requirements.in", "--override", "cleanplate/setup/overrides.txt", "-o", fresh.name]
-    if not compiled(uv, [*arguments, *pip_settings.uv_arguments(index)], settings):
-        fresh.unlink()
-        install.fail("uv could not resolve requirements.in; see its message above")
-    text = fresh.read_text(encoding="utf-8")
+    text = resolved(uv, upgrade, settings)
     for name in lockfile.TORCH_PAIR:
         pinned, old = lockfile.entry(text, name), lockfile.entry(before, name)
         hashes = cpu_hashes(uv, name, pinned.version, settings)
         if pinned.version == old.version:
             hashes.update(old.hashes)  # a machine without the CPU builds must not forget them
         text = with_hashes(text, name, hashes)
+    fresh = lockfile.LOCK.with_suffix(".lock.tmp")
     fresh.write_text(_HEADER + text, encoding="utf-8")
     fresh.replace(lockfile.LOCK)
 

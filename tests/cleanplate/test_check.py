@@ -18,6 +18,7 @@ from pipeline.runtime.errors import Problems, UserError
 from stages.shared.rates import rate_key, record_rate
 from tests.conftest import ROOT
 from tests.fixtures.data_folder import ANNA, BERT, add_person
+from tests.fixtures.weights_server import row
 
 SEED = 0  # puts the two people into different folds
 
@@ -59,6 +60,21 @@ def test_a_sound_project_passes_with_an_estimate(ready: Path, capsys: pytest.Cap
     assert "free for outputs" in out
     assert "no problems" in err
     assert not (ready / "build").exists()
+
+
+def test_weights_are_looked_at_and_not_fetched(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(detect={"method": "yolov8"})
+    check.main(Path("params.yaml"))
+    assert "yolov8n.pt will be fetched (6.5 MB) from https://" in capsys.readouterr().err
+    change(detect={"method": "yolov8", "yolov8": {"weights": "lost.pt"}})
+    change(segment={"method": "unet", "unet": {"weights": "unknown.pt"}})
+    Path("weights.lock").write_text(
+        row("lost.pt", package="no-such-package", version="1.0", member="a", sha256="0" * 64)
+        + row("unknown.pt", url="https://x.invalid/a")
+    )
+    text = problems()
+    assert "no-such-package 1.0, which holds lost.pt, is not installed; `make setup`" in text
+    assert "`cleanplate weights pin unknown.pt`" in text
 
 
 def test_everything_wrong_is_told_at_once(ready: Path) -> None:

@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from pipeline.networks.weights import read_lock, resolve, sha256_of, weights_folder
+from pipeline.networks.weights import State, read_lock, resolve, sha256_of, state_of, weights_folder
 from pipeline.runtime.errors import UserError
-
-CONTENT = bytes(range(256)) * 4096  # 1 MiB: several blocks
-
-
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; `cut` = share of it after which the connection closes; counts requests."""
-
-    cut = 1.0
-    content = CONTENT
-    requests = 0
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        server.requests += 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(server.content)))
-        self.end_headers()
-        self.wfile.write(server.content[: int(len(server.content) * server.cut)])
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from tests.fixtures.weights_server import CONTENT, Server, digest, files_below, row, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
 def lock(server: Server, tmp_path: Path) -> Path:
     path = tmp_path / "weights.lock"
+    url = f"{server.address}/net.pt"
     path.write_text(
-        f'["net.pt"]\nurl = "http://127.0.0.1:{server.server_port}/net.pt"\n'
-        f'sha256 = "{hashlib.sha256(CONTENT).hexdigest()}"\nbytes = {len(CONTENT)}\n'
-        'licence = "MIT"\nwhat = "a net"\n'
-        f'["unknown.pt"]\nurl = "http://127.0.0.1:{server.server_port}/u.pt"\n'
-        'sha256 = ""\nbytes = 0\nlicence = "MIT"\nwhat = "no hash known"\n'
+        row("net.pt", url=url, sha256=digest(CONTENT), bytes=len(CONTENT))
+        + row("unknown.pt", url=url, sha256="", bytes=0)
+        + row("no-size.pt", url=url, sha256=digest(CONTENT))
     )
     return path
-
-
-def files_below(root: Path) -> list[str]:
-    folder = weights_folder(root)
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
 def test_fetched_once_then_offline(server: Server, lock: Path, tmp_path: Path) -> None:
@@ -71,7 +35,7 @@ def test_fetched_once_then_offline(server: Server, lock: Path, tmp_path: Path) -
     assert path.read_bytes() == CONTENT
     assert resolve("net.pt", tmp_path, lock) == path
     assert server.requests == 1
-    assert files_below(tmp_path) == ["net.pt"]
+    assert files_below(weights_folder(tmp_path)) == ["net.pt"]
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.1, 0.5, 0.99])
@@ -81,7 +45,7 @@ def test_cut_download_leaves_no_half_file_and_the_next_try_works(
     server.cut = cut
     with pytest.raises(UserError, match="could not be fetched"):
         resolve("net.pt", tmp_path, lock)
-    assert files_below(tmp_path) == []
+    assert files_below(weights_folder(tmp_path)) == []
     server.cut = 1.0
     assert resolve("net.pt", tmp_path, lock).read_bytes() == CONTENT
 
@@ -91,7 +55,7 @@ def test_another_file_is_thrown_away(server: Server, lock: Path, tmp_path: Path)
         server.content = content
         with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
             resolve("net.pt", tmp_path, lock)
-        assert files_below(tmp_path) == []
+        assert files_below(weights_folder(tmp_path)) == []
 
 
 def test_damaged_file_is_fetched_again(server: Server, lock: Path, tmp_path: Path) -> None:
@@ -121,7 +85,7 @@ def test_unknown_hash_is_refused_without_a_request(server: Server, lock: Path, t
     place = weights_folder(tmp_path) / "unknown.pt"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"weights")
-    with pytest.raises(UserError, match=sha256_of(place)):
+    with pytest.raises(UserError, match=rf"(?s){sha256_of(place)}.*cleanplate weights pin unknown\.pt"):
         resolve("unknown.pt", tmp_path, lock)
     assert server.requests == 0
 
@@ -134,8 +98,32 @@ def test_local_path_and_wrong_name(lock: Path, tmp_path: Path) -> None:
         resolve("nett.pt", tmp_path, lock)
 
 
-def test_the_lock_of_the_repository_is_valid() -> None:
-    entries = read_lock()
-    assert entries["yolov8n.pt"].bytes == 6_549_796
-    assert entries["yolov8n.pt"].sha256.startswith("f59b3d83")
-    assert "people-unet-b3" in entries
+def test_without_a_size_the_sha256_decides(server: Server, lock: Path, tmp_path: Path) -> None:
+    server.cut = 0.5
+    with pytest.raises(UserError, match="could not be fetched"):
+        resolve("no-size.pt", tmp_path, lock)
+    server.cut, server.content = 1.0, CONTENT + b"more"
+    with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
+        resolve("no-size.pt", tmp_path, lock)
+    assert files_below(weights_folder(tmp_path)) == []
+    server.content = CONTENT
+    path = resolve("no-size.pt", tmp_path, lock)
+    assert path.read_bytes() == CONTENT
+    assert resolve("no-size.pt", tmp_path, lock) == path
+    assert server.requests == 3
+
+
+def test_states_without_a_request(server: Server, lock: Path, tmp_path: Path) -> None:
+    entries = read_lock(lock)
+
+    def state(name: str) -> State:
+        return state_of(name, entries[name], tmp_path)
+
+    assert (state("net.pt"), state("unknown.pt")) == (State.NOT_FETCHED, State.UNKNOWN)
+    place = weights_folder(tmp_path) / "net.pt"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT)
+    assert state("net.pt") is State.THERE
+    place.write_bytes(CONTENT[::-1])
+    assert state("net.pt") is State.WRONG
+    assert server.requests == 0

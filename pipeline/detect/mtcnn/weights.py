@@ -18,15 +18,10 @@ from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 
 from pipeline.io.atomic import atomic_folder, verified_folder
+from pipeline.networks.weights_lock import read_lock, row
 from pipeline.runtime.errors import UserError
 
 NETWORKS = ("pnet", "rnet", "onet")
-SHA256 = {
-    "pnet": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-    "onet": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-}
-"""sha256 of the weight files in facenet-pytorch 2.6.0 (and 2.5.x): the cascade is tested on these."""
 
 
 def weights_file(network: str) -> Path:
@@ -80,12 +75,13 @@ def _checked_bytes(network: str) -> bytes:
     path = weights_file(network)
     data = path.read_bytes() if path.is_file() else b""
     actual = hashlib.sha256(data).hexdigest()
-    if actual != SHA256[network]:
+    expected = row(read_lock(), f"mtcnn-{network}.pt").sha256
+    if actual != expected:
         raise UserError(
             f"the weights of {network} differ from the tested ones",
             where=path,
             got=f"sha256 {actual}",
-            allowed=f"sha256 {SHA256[network]}",
+            allowed=f"sha256 {expected}",
             fix="install facenet-pytorch 2.6.0 again",
         )
     return data

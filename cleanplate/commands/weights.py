@@ -1,0 +1,78 @@
+"""The networks' weights: what weights.lock names, what of it is there, and a checksum for what has none.
+
+cleanplate weights               every row: size, state, licence, origin
+cleanplate weights fetch NAME    brings it now, so that a run needs no network
+cleanplate weights pin NAME      for a row without a sha256: fetches once, shows, writes it after a yes
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOCK = Path("weights.lock")
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def table(
+    context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    if context.invoked_subcommand:
+        return
+    from json import dumps
+
+    from cleanplate.weights.table import advice, as_json, lines, states
+    from pipeline.networks.weights_lock import read_lock
+    from pipeline.runtime.progress import say
+
+    entries = read_lock(LOCK)
+    found = states(entries, _root())
+    if json:
+        print(dumps(as_json(entries, found), indent=2, ensure_ascii=False))
+        return
+    for line in lines(entries, found):
+        print(line)
+    for line in advice(found):
+        say(line)
+
+
+@app.command()
+def fetch(names: Annotated[list[str], typer.Argument(help="Rows of weights.lock.")]) -> None:
+    """Brings files to .cache/weights and checks them; prints where each is."""
+    from pipeline.networks.weights import resolve
+    from pipeline.networks.weights_lock import read_lock, row
+
+    entries = read_lock(LOCK)
+    for name in names:
+        row(entries, name, LOCK)
+    for name in names:
+        print(resolve(name, _root(), LOCK))
+
+
+@app.command()
+def pin(
+    name: Annotated[str, typer.Argument(help="A row of weights.lock without a sha256.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+) -> None:
+    """Fetches a file that has no published checksum, shows what it is, writes its sha256 after a yes."""
+    from cleanplate.weights.pinning import pin as write_after_a_yes
+    from pipeline.runtime.progress import say
+
+    def agree(description: str) -> bool:
+        print(description, flush=True)
+        return yes or typer.confirm("Trust this file, and write its sha256 and size into weights.lock?")
+
+    if not write_after_a_yes(name, _root(), LOCK, agree):
+        say("weights.lock is as it was")
+        raise typer.Exit(1)
+    say(f"weights.lock: {name} is pinned, and checked from now on; commit it, so that others need no yes")
+
+
+def _root() -> Path:
+    """The main repository's folder, also in an experiment of DVC's."""
+    import os
+
+    return Path(os.environ.get("DVC_ROOT", "."))

