@@ -109,7 +109,9 @@ def _read_lock(path: Path) -> dict[str, Any]:
     """A `dvc.lock`, checked with DVC's schema, since a truncated one is often valid YAML."""
     raw = _read_yaml(path)
     if problem := lock_problem(raw):
-        raise UserError("a record of DVC cannot be read", where=path, got=problem, fix=f"`git checkout {path}`")
+        raise UserError(
+            "a record of DVC cannot be read", where=path, got=problem, fix=f"`git checkout {path}`"
+        )
     return raw
 
 
