@@ -25,7 +25,7 @@ from pipeline.analysis.audit.rules import likely_swaps
 from pipeline.labels import TASKS, gender_of, mask_of
 from pipeline.params import load_params
 from pipeline.seeds import generator
-from stages.shared.audit_evidence import Evidence, answers, gathered, photo_table
+from stages.shared.audit_evidence import Evidence, gather_evidence, photo_table, predict_out_of_fold
 from stages.shared.command import Stage
 
 MODELS = 10
@@ -44,7 +44,7 @@ def planted_people(path: Path) -> dict[str, set[str]]:
 def rankings(evidence: Evidence, task: str, l2: float) -> dict[str, np.ndarray]:
     """float64 [P] by name of the ranking: how suspicious each person is."""
     photos, size = evidence.photos, TASKS[task].size
-    who = photos["who"].to_numpy()
+    who = photos["person_id"].to_numpy()
     people = int(who.max()) + 1
     codes = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
     rows = np.arange(len(codes))
@@ -73,7 +73,7 @@ def rankings(evidence: Evidence, task: str, l2: float) -> dict[str, np.ndarray]:
 def shifted(photos: pd.DataFrame, task: str, people: np.ndarray) -> pd.DataFrame:
     """`photos` with the gender of `people` flipped, or their incorrect and bare photos exchanged."""
     codes = photos["true_class"].to_numpy(np.int64)
-    own = photos["who"].isin(people).to_numpy()
+    own = photos["person_id"].isin(people).to_numpy()
     if task == "gender":
         return photos.assign(true_class=np.where(own, codes + 3 - 6 * gender_of(codes), codes))
     mask = mask_of(codes)
@@ -83,13 +83,13 @@ def shifted(photos: pd.DataFrame, task: str, people: np.ndarray) -> pd.DataFrame
 def further_sets(evidence: Evidence, task: str, spared: set[int], l2: float) -> dict[str, list[Found]]:
     """Judgements by ranking on SETS sets, each with ERRORS people made wrong who are not in `spared`."""
     photos = evidence.photos
-    people = photos.drop_duplicates("who").sort_values("who")["person"].tolist()
+    people = photos.drop_duplicates("person_id").sort_values("person_id")["person"].tolist()
     free = np.array([w for w in range(len(people)) if w not in spared])
     found: dict[str, list[Found]] = {}
     for k in range(SETS):
         wrong = generator(k, "benchmark: planted", task).choice(free, ERRORS, replace=False)
         planted = shifted(photos, task, wrong)
-        p, codes = answers(task, evidence.components, planted, l2)
+        p, codes = predict_out_of_fold(task, evidence.components, planted, l2)
         one = replace(evidence, photos=planted, p={task: p}, codes={task: codes})
         for name, scores in rankings(one, task, l2).items():
             asked = [people[w] for w in free]  # who is wrong already would rank high, and rightly
@@ -105,8 +105,8 @@ def main(planted: Path) -> None:
     stage = Stage("audit", load_params(Path("params.yaml")))
     l2 = stage.params.audit.l2
     with threadpoolctl.threadpool_limits(1):
-        evidence = gathered(photo_table(stage), stage)
-        names = evidence.photos.drop_duplicates("who").sort_values("who")["person"].tolist()
+        evidence = gather_evidence(photo_table(stage), stage)
+        names = evidence.photos.drop_duplicates("person_id").sort_values("person_id")["person"].tolist()
         print("task,ranking,average_precision,recall_first_5_percent,rows_to_90_percent,errors,people")
         spared = {}
         for task, errors in planted_people(planted).items():

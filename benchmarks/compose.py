@@ -52,7 +52,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
         for fill in FILLS:
             read = mattes if fill != "keep" else None
             composer = functools.partial(
-                compose.composer, compose.Config(Cutter(root, read, SIZE), out, fill, 0)
+                compose.make_composer, compose.Config(Cutter(root, read, SIZE), out, fill, 0)
             )
             made = made_by(composer(), orders, out, Path(place))
             alone = functools.partial(codecs, root, out, read, made)
@@ -61,7 +61,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
             job_of(order, donor.image) for order, donor in zip(orders, orders[1:] + orders[:1], strict=True)
         ]
         synthesizer = functools.partial(
-            synthesize.synthesizer, synthesize.Config(Sources(root, mattes), "others", out, SIZE, 0)
+            synthesize.make_synthesizer, synthesize.Config(Sources(root, mattes), "others", out, SIZE, 0)
         )
         made = made_by(synthesizer(), jobs, out, Path(place))
         alone = functools.partial(codecs, root, out, mattes, made)

@@ -1,4 +1,4 @@
-"""One script per DVC stage: read files, call `pipeline`, publish files."""
+"""One script per DVC stage: reads files, calls `pipeline`, publishes files."""
 
 import sys
 from pathlib import Path

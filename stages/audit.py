@@ -1,9 +1,9 @@
-"""Finds labels that are probably wrong, for a person to set_deterministic with `cleanplate review`.
+"""Finds labels that are probably wrong, for review with `cleanplate review`.
 
 Reads build/images, build/boxes.parquet, build/labels.parquet, build/folds.parquet, the data folder's
-train/train.csv and, beside the corrections, reviewed.csv (what was looked at and kept, which is not asked
-again); writes reports/suspects.csv and reports/audit.json. The model behind it is fitted anew on frozen
-features of the faces and answers for people of a fold that it has not learnt; `train` has no part in it.
+train/train.csv and reviewed.csv (confirmed labels, which are not suspected again); writes
+reports/suspects.csv and reports/audit.json. Fits its own models on frozen features of the faces and predicts
+out of fold; independent of `train`.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from pipeline.io.tables import write_csv
 from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
 from pipeline.runtime.progress import say
-from stages.shared.audit_evidence import Evidence, gathered, photo_table
+from stages.shared.audit_evidence import Evidence, gather_evidence, photo_table
 from stages.shared.command import Stage, stage_command
 
 REVIEWED = "reviewed.csv"
-SURE = 0.95  # agreement below which a doubt is more likely the model's mistake than the label's
+MIN_AGREEMENT = 0.95  # below, a disagreement is more likely the model's mistake than the label's
 
 
 def run(stage: Stage) -> None:
     """Describes the faces, asks the models, applies the rules, publishes."""
     photos = photo_table(stage)
-    kept = kept_labels(stage)
+    reviewed = read_reviewed(stage)
     say(f"audit: looking at {len(photos)} photos")
     import threadpoolctl
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
-        evidence = gathered(photos, stage)
-        found, counts = suspects_of(evidence, stage)
-        report = report_of(evidence, stage.params.audit)
+        evidence = gather_evidence(photos, stage)
+        suspects, counts = find_suspects(evidence, stage)
+        report = build_report(evidence, stage.params.audit)
     from pipeline.analysis.audit.suspects import ranked, without_kept
 
-    table = ranked(without_kept(found, kept))
+    table = ranked(without_kept(suspects, reviewed))
     report |= {"rows": len(table), **counts}
     write_csv(stage.out("reports/suspects.csv"), table)
     write_report(stage.out("reports/audit.json"), {"suspects": len(table)}, report)
     for task in ("mask", "gender", "age"):
         listed = int((table["field"] == task).sum())
-        say(f"audit: {task}: {rate_words(report[task])}, {listed} listed")
+        say(f"audit: {task}: {format_rate(report[task])}, {listed} listed")
     say(f"audit: {len(table)} suspects in {stage.out('reports/suspects.csv')}; see `cleanplate review`")
 
 
-def rate_words(task: dict[str, Any]) -> str:
-    """How many labels are wrong, in words that promise no more than the model behind them can know."""
+def format_rate(task: dict[str, Any]) -> str:
+    """The estimated label error rate in words; an upper bound if the model is weak."""
     rate = task["error_rate"]
     interval = f"95 % {rate['low']:.1%} to {rate['high']:.1%}"
     if not task["upper_bound"]:
@@ -63,25 +63,25 @@ def rate_words(task: dict[str, Any]) -> str:
     )
 
 
-def kept_labels(stage: Stage) -> list[ReviewedLabel]:
-    """What reviewers have looked at and found right."""
+def read_reviewed(stage: Stage) -> list[ReviewedLabel]:
+    """The labels that reviewers confirmed."""
     path = Path(stage.params.relabel.corrections).with_name(REVIEWED)
     if not path.is_file():
         return []
     return [row for _, row in read_entries(ReviewedLabel, path.read_bytes(), str(path))]
 
 
-def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, int]]:
-    """Every suspicion, and how many of each rule."""
+def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, int]]:
+    """All suspects, and the number found by each rule."""
     from pipeline.analysis.audit.duplicates import near_duplicates
     from pipeline.analysis.audit.rules import same_ids, same_people, table_differences
     from pipeline.analysis.audit.suspects import Answers, doubted
 
     audit, photos = stage.params.audit, evidence.photos
-    people = photos.drop_duplicates("who").sort_values("who")
-    found = swapped(evidence, audit)
-    taken = {s.image for s in found}
-    counts = {"swaps": len(found) // 2}
+    people = photos.drop_duplicates("person_id").sort_values("person_id")
+    suspects = find_swaps(evidence, audit)
+    swapped_images = {s.image for s in suspects}
+    counts = {"swaps": len(suspects) // 2}
     for name in ("mask", "gender", "age"):
         table = photos if name == "mask" else people
         images = list(table["image"]) if name == "mask" else [""] * len(table)
@@ -93,8 +93,10 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
             images,
             [str(v) for v in table[name]],
         )
-        found += [s for s in doubted(answers, audit.min_confidence) if not s.image or s.image not in taken]
-    twins = near_duplicates(
+        suspects += [
+            s for s in doubted(answers, audit.min_confidence) if not s.image or s.image not in swapped_images
+        ]
+    duplicates = near_duplicates(
         evidence.hashes,
         evidence.components,
         list(photos["person"]),
@@ -106,55 +108,55 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
     if listing.problems:
         raise Problems(f"{TABLE} cannot be read", listing.problems, fix="correct the table")
     rules = {
-        "same_photos": same_people(twins, photos),
+        "same_photos": same_people(duplicates, photos),
         "same_ids": same_ids(photos, evidence.components),
         "table_differences": table_differences(rows, photos, TABLE),
     }
-    for name, suspects in rules.items():
-        found += suspects
-        counts[name] = len(suspects)
-    return found, counts
+    for name, of_rule in rules.items():
+        suspects += of_rule
+        counts[name] = len(of_rule)
+    return suspects, counts
 
 
-def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
-    """Two rows for each pair of photos whose masks look exchanged."""
+def find_swaps(evidence: Evidence, audit: Audit) -> list[Any]:
+    """Two rows for each pair of photos with probably swapped mask labels."""
     from pipeline.analysis.audit.rules import likely_swaps
     from pipeline.analysis.audit.suspects import Suspect
 
-    photos, found = evidence.photos, []
-    said, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
+    photos, suspects = evidence.photos, []
+    given, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
     swaps = likely_swaps(
-        evidence.p["mask"], evidence.codes["mask"], photos["who"].to_numpy(), audit.min_confidence
+        evidence.p["mask"], evidence.codes["mask"], photos["person_id"].to_numpy(), audit.min_confidence
     )
     for swap in swaps:
         for own, other in ((swap.first, swap.second), (swap.second, swap.first)):
-            why = f"looks {said[other]}, and {Path(images[other]).name} looks {said[own]}: swapped?"
-            found.append(
-                Suspect(people[own], images[own], "mask", said[own], said[other], swap.confidence, why)
+            why = f"looks {given[other]}, and {Path(images[other]).name} looks {given[own]}: swapped?"
+            suspects.append(
+                Suspect(people[own], images[own], "mask", given[own], given[other], swap.confidence, why)
             )
-    return found
+    return suspects
 
 
-def report_of(evidence: Evidence, audit: Audit) -> dict[str, Any]:
-    """Details of reports/audit.json: by task, how many labels are wrong, how well the model knows the task.
+def build_report(evidence: Evidence, audit: Audit) -> dict[str, Any]:
+    """Details of reports/audit.json: by task, the label error rate and the model's agreement.
 
-    Where it knows it badly, the rate is an upper bound: wrong labels and wrong answers look the same, and
-    no calibration against the same labels tells them apart.
+    With a weak model the rate is an upper bound: wrong labels and wrong predictions look the same, even after
+    calibration against the same labels.
     """
     from pipeline.analysis.audit.error_rate import error_rate
 
-    who = evidence.photos["who"].to_numpy()
-    people = int(who.max()) + 1
-    report: dict[str, Any] = {"people": people, "photos": len(who)}
+    person_ids = evidence.photos["person_id"].to_numpy()
+    people = int(person_ids.max()) + 1
+    report: dict[str, Any] = {"people": people, "photos": len(person_ids)}
     for name in ("mask", "gender", "age"):
-        owner = who if name == "mask" else np.arange(people)
+        owner = person_ids if name == "mask" else np.arange(people)
         p, codes = evidence.p[name], evidence.codes[name]
         recalls = [float((p[codes == k].argmax(axis=1) == k).mean()) for k in np.unique(codes)]
         report[name] = {
             "labels": len(codes),
             "error_rate": error_rate(p, codes, owner, audit.bootstrap, audit.seed),
             "agreement": round(float(np.mean(recalls)), 6),
-            "upper_bound": bool(np.mean(recalls) < SURE),
+            "upper_bound": bool(np.mean(recalls) < MIN_AGREEMENT),
         }
     return report
 

@@ -1,7 +1,7 @@
-"""Draws reports/augmentations.png: every augmentation at its settings, on a few photos at the network's size.
+"""Draws reports/augmentations.png: every augmentation with its params, on a few photos at the network's size.
 
-Reads build/images/, build/photos.parquet, build/boxes.parquet (for the eyes that CutMix cuts out) and, where
-there are mattes, build/mattes and the raw photos (for other backgrounds).
+Reads build/images/, build/photos.parquet, build/boxes.parquet (for CutMix's eye boxes) and, if there are
+mattes, build/mattes and the raw photos (for other backgrounds).
 """
 
 from __future__ import annotations
@@ -48,22 +48,23 @@ def run(stage: Stage) -> None:
     shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]
     corners = rows[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     eyes = [eyes_box(list(points), crop) for points, crop in zip(rows["landmarks"], corners, strict=True)]
-    swapped = on_other_backgrounds(stage, table, images, shown)
-    made = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
+    swapped = swap_backgrounds(stage, table, images, shown)
+    strip_rows = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
     with atomic_file(stage.out(SHEET)) as part:
-        # of a palette the false colours would look like one more augmentation
-        Image.fromarray(drawn(made)).save(part, "PNG", optimize=True)
-    say(f"augmentations: {len(made)} in {stage.out(SHEET)}")
+        # no palette: its false colours would look like another augmentation
+        Image.fromarray(drawn(strip_rows)).save(part, "PNG", optimize=True)
+    say(f"augmentations: {len(strip_rows)} in {stage.out(SHEET)}")
 
 
-def on_other_backgrounds(
+def swap_backgrounds(
     stage: Stage, table: pd.DataFrame, images: list[str], pictures: list[np.ndarray]
 ) -> np.ndarray | None:
     """uint8 [N, S, S, 3]: the pictures as `train.background_swap` would show them; None without mattes.
 
     Args:
         table: `image, person, x1, y1, x2, y2` of all photos.
-        images: those that are shown, as `pictures`, uint8 [S, S, 3].
+        images: keys of `pictures`.
+        pictures: uint8 [S, S, 3] each.
     """
     params = stage.params
     if params.segment.method == "none":
@@ -83,7 +84,7 @@ def on_other_backgrounds(
     choose, corners = kind.chooser(sources, people), table[["x1", "y1", "x2", "y2"]].to_numpy(int).tolist()
     squares = {image: Square(*xyxy) for image, xyxy in zip(table["image"], corners, strict=True)}
     owner = dict(zip(table["image"], table["person"], strict=True))
-    found: list[np.ndarray] = []
+    swapped: list[np.ndarray] = []
     for image, picture in zip(images, pictures, strict=True):
         alpha = sources.mattes.matte(image)
         where = placement(squares[image], alpha.shape[1], alpha.shape[0], size)
@@ -92,8 +93,8 @@ def on_other_backgrounds(
         rows, columns = where.output
         inside = np.array([columns.start, rows.start, columns.stop, rows.stop]) / size
         matte, behind = (at_network_size(a, len(picture)) for a in (cut(alpha, where, size, 0), plate))
-        found.append(on_plate(picture, matte, behind, inside) if shows_person(matte) else picture)
-    return np.stack(found)
+        swapped.append(on_plate(picture, matte, behind, inside) if shows_person(matte) else picture)
+    return np.stack(swapped)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Cuts each photo to a square around its box, brings it to size, and fills the background.
+"""Crops each photo to a square around its box, resizes it, and fills the background.
 
-Reads the raw photos, build/photos.parquet, build/boxes.parquet and, where the fill needs them, build/mattes/;
-writes build/images/ (JPEG and images.parquet with the square of each photo). Where no box was asked for or
-found the whole photo is taken, padded to a square, and `compose.margin` does not apply. Padding shows the
-fill; with `keep`, a neutral colour.
+Reads the raw photos, build/photos.parquet, build/boxes.parquet and, if the fill needs them, build/mattes/;
+writes build/images/ (JPEG and images.parquet with the square of each photo). Without a detected box, takes
+the whole photo, padded to a square, and ignores `compose.margin`. Padding shows the fill; with `keep`, a
+neutral colour.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from pipeline.workers import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
-BOXED = ("found", "person_median")  # statuses whose box is a box, not the whole frame
+BOXED = ("found", "person_median")  # statuses with a real box, not the whole frame
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is the same for all photos."""
+    """Settings for all photos."""
 
     cutter: Cutter
     writer: ImageWriter
@@ -54,10 +54,10 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a worker tells of some composed photos."""
+    """A worker's report about a group of photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
-    people: list[bool]  # False: the photo's matte shows nobody
+    people: list[bool]  # False: the photo's matte is empty
 
 
 def run(stage: Stage) -> None:
@@ -66,31 +66,42 @@ def run(stage: Stage) -> None:
     root, background_rgb = Path(stage.params.data.root), stage.params.ingest.transparent_rgb
     photos = stage.first(PHOTOS.read("image", "width", "height"))
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
-    orders = ordered(photos, boxes, compose.margin)
-    needed = load_plugin("compose.fills", compose.fill).NEEDS_MATTE
-    mattes = MATTES.open() if needed else None
+    tasks = make_tasks(photos, boxes, compose.margin)
+    needs_matte = load_plugin("compose.fills", compose.fill).NEEDS_MATTE
+    mattes = MATTES.open() if needs_matte else None
     started = time.monotonic()
-    spent, empty = [0.0, 0.0, 0.0], []
+    spent, without_person = [0.0, 0.0, 0.0], []
     with atomic_images(stage.out(COMPOSED.path), stage.params.data.shards) as writer:
-        recipe = Config(
+        config = Config(
             Cutter(root, mattes, compose.size, background_rgb), writer, compose.fill, compose.seed
         )
-        groups = groups_of(orders, compose.size)
+        groups = groups_of(tasks, compose.size)
         done = run_parallel(
-            partial(composer, recipe), groups, workers=stage.params.machine.workers, chunk=1, name=_names
+            partial(make_composer, config),
+            groups,
+            workers=stage.params.machine.workers,
+            chunk=1,
+            name=_task_names,
         )
-        for group, made in zip(groups, track(done, len(groups), "compose", "groups of photos"), strict=True):
-            spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
-            empty += [order.image for order, person in zip(group, made.people, strict=True) if not person]
-        CROPS.write(writer.folder / CROPS.path.name, geometry(orders, compose.size))
-    if empty:
-        say(f"compose: the mattes of {len(empty)} photos show no person, only background: {names(empty)}")
+        for group, result in zip(
+            groups, track(done, len(groups), "compose", "groups of photos"), strict=True
+        ):
+            spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
+            without_person += [
+                task.image for task, person in zip(group, result.people, strict=True) if not person
+            ]
+        CROPS.write(writer.folder / CROPS.path.name, crop_table(tasks, compose.size))
+    if without_person:
+        say(
+            f"compose: the mattes of {len(without_person)} photos show no person, only background: "
+            f"{list_names(without_person)}"
+        )
     seconds = time.monotonic() - started
-    say(throughput_line("compose", len(orders), "photos", seconds, spent))
-    stage.measured(seconds, len(orders))
+    say(throughput_line("compose", len(tasks), "photos", seconds, spent))
+    stage.measured(seconds, len(tasks))
 
 
-def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Task]:
+def make_tasks(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Task]:
     """The square of each photo, in the order of `photos`.
 
     Raises:
@@ -106,18 +117,18 @@ def ordered(photos: pd.DataFrame, boxes: pd.DataFrame, margin: float) -> list[Ta
             fix="run `dvc repro detect`",
         )
     columns = ("image", "width", "height", "status", "x1", "y1", "x2", "y2")
-    orders = []
+    tasks = []
     for image, width, height, status, *box in zip(*(rows[c].tolist() for c in columns), strict=True):
         x1, y1, x2, y2 = box
         square = square_around((x1, y1, x2, y2), margin) if status in BOXED else whole_frame(width, height)
-        orders.append(Task(image, width, height, square))
-    return orders
+        tasks.append(Task(image, width, height, square))
+    return tasks
 
 
-def geometry(orders: list[Task], size: int) -> pd.DataFrame:
+def crop_table(tasks: list[Task], size: int) -> pd.DataFrame:
     """Table `image, x1, y1, x2, y2` (int64 photo pixels, may reach outside), `scale` (output / photo px)."""
     rows = [
-        (o.image, *(o.square.x1, o.square.y1, o.square.x2, o.square.y2), size / o.square.side) for o in orders
+        (o.image, *(o.square.x1, o.square.y1, o.square.x2, o.square.y2), size / o.square.side) for o in tasks
     ]
     table = pd.DataFrame(rows, columns=["image", "x1", "y1", "x2", "y2", "scale"])
     return table.astype(
@@ -125,45 +136,50 @@ def geometry(orders: list[Task], size: int) -> pd.DataFrame:
     )
 
 
-def composer(recipe: Config) -> Callable[[list[Task]], Result]:
-    """Makes the function that composes and writes some photos, step by step for all of them."""
+def make_composer(config: Config) -> Callable[[list[Task]], Result]:
+    """Makes a worker's function, which composes and writes a group of photos."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    fill, cutter = load_plugin("compose.fills", recipe.fill), recipe.cutter
+    fill, cutter = load_plugin("compose.fills", config.fill), config.cutter
 
-    def compose(orders: list[Task]) -> Result:
+    def compose(tasks: list[Task]) -> Result:
         start = time.perf_counter()
-        seen = [cutter.photo(o.image, o.square, (o.width, o.height)) for o in orders]
-        mattes = [cutter.matte(o.image, photo) for o, photo in zip(orders, seen, strict=True)]
+        cutouts = [cutter.photo(o.image, o.square, (o.width, o.height)) for o in tasks]
+        mattes = [cutter.matte(o.image, photo) for o, photo in zip(tasks, cutouts, strict=True)]
         read = time.perf_counter()
-        draws = [generator(recipe.seed, "compose", o.image) for o in orders]
+        generators = [generator(config.seed, "compose", o.image) for o in tasks]
         if fill.NEEDS_MATTE:
             people = [
-                person_of(photo.crop, matte, photo.valid) for photo, matte in zip(seen, mattes, strict=True)
+                person_of(photo.crop, matte, photo.valid)
+                for photo, matte in zip(cutouts, mattes, strict=True)
             ]
-            behind = [
+            plates = [
                 fill.background(p.picture, p.old_background, rng)
-                for p, rng in zip(people, draws, strict=True)
+                for p, rng in zip(people, generators, strict=True)
             ]
-            pictures = [person.on(plate) for person, plate in zip(people, behind, strict=True)]
+            pictures = [person.on(plate) for person, plate in zip(people, plates, strict=True)]
         else:
-            pictures = [fill.background(p.crop, p.valid, rng) for p, rng in zip(seen, draws, strict=True)]
+            pictures = [
+                fill.background(p.crop, p.valid, rng) for p, rng in zip(cutouts, generators, strict=True)
+            ]
         computed = time.perf_counter()
         encoded = [encode_jpeg(picture) for picture in pictures]
-        for order, data in zip(orders, encoded, strict=True):
-            recipe.writer.write(composed_name(order.image), data)
+        for task, data in zip(tasks, encoded, strict=True):
+            config.writer.write(composed_name(task.image), data)
         seconds = (read - start, computed - read, time.perf_counter() - computed)
         return Result(seconds, [shows_person(matte) for matte in mattes])
 
     return compose
 
 
-def names(images: list[str], most: int = 5) -> str:
-    """The first few, and how many more."""
-    return ", ".join(images[:most]) + (f" and {len(images) - most} more" if len(images) > most else "")
+def list_names(images: list[str], max_names: int = 5) -> str:
+    """The first few names, and the number of others."""
+    return ", ".join(images[:max_names]) + (
+        f" and {len(images) - max_names} more" if len(images) > max_names else ""
+    )
 
 
-def _names(orders: list[Task]) -> str:
-    return ", ".join(order.image for order in orders)
+def _task_names(tasks: list[Task]) -> str:
+    return ", ".join(task.image for task in tasks)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Finds the face or the person in every photo, and says what stands in where nothing was found."""
+"""Finds the face or the person in every photo, with a fallback box if nothing is found."""
 
 from __future__ import annotations
 
@@ -37,28 +37,30 @@ def run(stage: Stage) -> None:
             stage.measured(result.seconds, len(indexed))
     table = box_table(photos, detections, result.ran)
     BOXES.write(stage.out(BOXES.path), table)
-    found = counts(table["status"], photos["split"])
-    write_report(stage.out("reports/detect.json"), {"without_box": without_box(table["status"])}, found)
+    details = count_statuses(table["status"], photos["split"])
+    write_report(
+        stage.out("reports/detect.json"), {"without_box": count_without_box(table["status"])}, details
+    )
 
 
-def box_table(photos: pd.DataFrame, found: list[Detection | None], asked: bool) -> pd.DataFrame:
+def box_table(photos: pd.DataFrame, detections: list[Detection | None], was_run: bool) -> pd.DataFrame:
     """build/boxes.parquet, in the order of `photos`; see docs/contracts.md."""
     sizes = photos[["width", "height"]].to_numpy(dtype=np.int64)
-    boxes = np.array([f.box if f else np.zeros(4) for f in found], dtype=np.float32).reshape(-1, 4)
-    is_found = np.array([f is not None for f in found], dtype=bool)
+    boxes = np.array([f.box if f else np.zeros(4) for f in detections], dtype=np.float32).reshape(-1, 4)
+    is_found = np.array([f is not None for f in detections], dtype=bool)
     boxes, statuses = with_fallback_boxes(boxes, sizes, list(photos["person"]), is_found)
-    marks = [[] if f is None or f.landmarks is None else f.landmarks.ravel().tolist() for f in found]
+    marks = [[] if f is None or f.landmarks is None else f.landmarks.ravel().tolist() for f in detections]
     table = pd.DataFrame({"image": photos["image"].to_numpy()})
     for n, name in enumerate(("x1", "y1", "x2", "y2")):
         table[name] = boxes[:, n]
-    table["score"] = np.array([f.score if f else np.nan for f in found], dtype=np.float32)
-    table["status"] = statuses if asked else NOT_RUN
+    table["score"] = np.array([f.score if f else np.nan for f in detections], dtype=np.float32)
+    table["status"] = statuses if was_run else NOT_RUN
     # typed, or a table without any landmarks would get a column of type null
     table["landmarks"] = pd.Series(marks, dtype=pd.ArrowDtype(pa.list_(pa.float32())))
     return table
 
 
-def counts(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:
+def count_statuses(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:
     """Details of reports/detect.json: photos by status, in all and by split, and the share found."""
     report: dict[str, object] = {"photos": len(statuses), **_by_status(statuses)}
     report["found_share"] = round(float((statuses == FOUND).mean()), 6) if len(statuses) else 0.0
@@ -67,8 +69,8 @@ def counts(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:
     return report
 
 
-def without_box(statuses: pd.Series) -> int | None:
-    """In how many photos nothing was found, so that another box stands in; None where nobody looked."""
+def count_without_box(statuses: pd.Series) -> int | None:
+    """Number of photos with a fallback box; None without a detector."""
     return None if (statuses == NOT_RUN).all() else int((statuses != FOUND).sum())
 
 

@@ -1,9 +1,8 @@
-"""Score the trained model on people that it has not seen.
+"""Scores the trained model on people it was not trained on.
 
 Reads build/model, build/images, build/labels.parquet and build/folds.parquet; writes reports/metrics.json,
-reports/predictions.parquet and reports/confusion. Every photo is asked about by the model that did not learn
-its person, and scored against its true class, whatever rules shaped the training target; synthetic pictures
-never are.
+reports/predictions.parquet and reports/confusion. For every photo, uses the model that was not trained on its
+person, and scores against the true class, not the training target. Ignores synthetic pictures.
 """
 
 from __future__ import annotations
@@ -35,16 +34,16 @@ def run(stage: Stage) -> None:
     truth, predicted = predictions["true_class"].to_numpy(), predictions["predicted"].to_numpy()
     by_person = metrics.confusion_by_person(truth, predicted, predictions["person"].to_numpy())
     evaluate = stage.params.evaluate
-    found = bootstrap.score_intervals(by_person, evaluate.bootstrap, evaluate.seed)
+    scores = bootstrap.score_intervals(by_person, evaluate.bootstrap, evaluate.seed)
     counts = {"people": len(by_person), "photos": len(predictions)}
     PREDICTIONS.write(stage.out(PREDICTIONS.path), predictions)
     write_confusions(stage.out(CONFUSION), truth, predicted)
-    write_json(stage.out(REPORT), bootstrap.nested(found) | counts)
-    write_json(stage.out(METRICS), bootstrap.nested(headline(found)) | counts)
+    write_json(stage.out(REPORT), bootstrap.nested(scores) | counts)
+    write_json(stage.out(METRICS), bootstrap.nested(headline(scores)) | counts)
     for name in ("macro_f1", "mask.macro_f1", "gender.macro_f1", "age.macro_f1"):
-        score = found[name]
+        score = scores[name]
         say(f"evaluate: {name} {score['value']:.3f} (95 % {score['low']:.3f} to {score['high']:.3f})")
-    say(f"evaluate: {len(by_person)} people, {len(predictions)} photos, none of them learnt from")
+    say(f"evaluate: {len(by_person)} people, {len(predictions)} photos, none used in training")
 
 
 def headline(scores: dict[str, dict[str, float]]) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
     predictions = pd.concat(parts).sort_values("image", ignore_index=True)
     if predictions.empty:
         raise UserError(
-            "nobody is in the folds that the model did not learn",
+            "the held-out folds contain nobody",
             where=FOLDS.path,
             got=f"folds {config.folds}",
             fix="run `dvc repro evaluate`",

@@ -1,7 +1,7 @@
-"""Fits a small U-Net to photos with true mattes and scores it on people that it did not see.
+"""Trains a small U-Net on photos with true mattes and scores it on held-out people.
 
-For mattes of your own: set `fit_segmenter.photos` and `fit_segmenter.mattes` to two folders with the same
-relative names (mattes are .png, white = person), then `segment.unet.weights: demo` uses what was fitted.
+For your own mattes, set `fit_segmenter.photos` and `fit_segmenter.mattes` to two folders with the same
+relative names (mattes are .png, white = person), then `segment.unet.weights: demo` uses the trained network.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def run(stage: Stage) -> None:
     set_seed(params.seed)
     net = build(config)
     if params.encoder_weights:
-        found = load_encoder(net, Path(params.encoder_weights))
-        say(f"fit_segmenter: {found} tensors of the encoder from {params.encoder_weights}")
+        loaded = load_encoder(net, Path(params.encoder_weights))
+        say(f"fit_segmenter: {loaded} tensors of the encoder from {params.encoder_weights}")
     samples = read_samples(pairs, params.size, background)
     fitted = fit_net(
         net,
@@ -60,11 +60,11 @@ def run(stage: Stage) -> None:
         facts = {"sha256": sha256_of(out / WEIGHTS), "iou": report["iou"]}
         write_config(out / CONFIG, config.model_copy(update=facts))
     write_json(stage.out("reports/fit_segmenter.json"), report)
-    say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of people that it did not see")
+    say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of held-out people")
 
 
 def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> dict[str, Sample]:
-    """Every pair at the network's size, by name; reports all that cannot be read at once."""
+    """Every pair at the network's size, by name; reports all unreadable files at once."""
     from pipeline.segment.unet.fitting import sample_of
 
     samples: dict[str, Sample] = {}
@@ -76,7 +76,7 @@ def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> di
             problems.append(str(e))
     if problems:
         raise Problems(
-            "some photos and mattes cannot be used", problems, fix="mend them or take the matte away"
+            "some photos and mattes cannot be used", problems, fix="repair them or remove the matte"
         )
     return samples
 
@@ -84,17 +84,17 @@ def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> di
 def scores(
     net: MatteNet, params: FitSegmenter, background: Background, train: Sequence[Pair], unseen: Sequence[Pair]
 ) -> dict[str, float | int]:
-    """Details of the report: IoU at the photos' own size, through the path that the segmenter takes."""
+    """Details of the report: IoU at the photos' own size, with the segmenter's preprocessing."""
     from pipeline.segment.unet.torch_net import TorchNet
 
-    look = TorchNet(net, params.size)
-    found: list[float] = []
+    segment = TorchNet(net, params.size)
+    ious: list[float] = []
     for pair in unseen:
         photo, alpha = read_pair(pair, background)
-        found.append(iou(look([photo])[0], alpha))
+        ious.append(iou(segment([photo])[0], alpha))
     return {
-        "iou": float(np.mean(found)),
-        "worst_iou": float(np.min(found)),
+        "iou": float(np.mean(ious)),
+        "worst_iou": float(np.min(ious)),
         "photos": len(unseen),
         "people": len({p.person for p in unseen}),
         "train_photos": len(train),

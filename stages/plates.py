@@ -1,9 +1,9 @@
-"""What `train.background_swap` takes: where the person is in each composed picture, and backgrounds.
+"""Prepares `train.background_swap`: mattes of the composed pictures, and other backgrounds.
 
 Reads the raw photos of build/photos.parquet, their squares in build/images/images.parquet and build/mattes/;
-writes build/plates/: for each photo with labels `<image>.png`, its matte in the square, `<image>.jpg`, a
-background of `synthesize.backgrounds`, and plates.parquet. It reads no label and no fold: what may go behind
-whom is for `train` to decide. Nothing is made while `train.background_swap` is 0.
+writes build/plates/: for each labelled photo `<image>.png`, its matte in the square, `<image>.jpg`, a
+background of `synthesize.backgrounds`, and plates.parquet. Reads no labels or folds: `train` decides which
+background may go behind whom. Writes nothing while `train.background_swap` is 0.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Config:
-    """What is the same for all photos."""
+    """Settings for all photos."""
 
     sources: Sources
     backgrounds: str
@@ -59,7 +59,7 @@ class Config:
 
 
 class Task(NamedTuple):
-    """One photo: its square, its background's donor."""
+    """One photo, its square, and the donor of its background."""
 
     image: str
     square: Square
@@ -70,7 +70,7 @@ class Result(NamedTuple):
     """`inside`: left, top, right, bottom of the photo in its square, as shares of the square's side."""
 
     inside: tuple[float, float, float, float]
-    person: bool  # False: the matte shows nobody
+    person: bool  # False: the matte is empty
     seconds: tuple[float, float, float]  # reading, computing, writing
 
 
@@ -90,59 +90,61 @@ def run(stage: Stage) -> None:
         background_rgb=params.ingest.transparent_rgb,
         workers=params.machine.workers,
     )
-    kind, seed = params.synthesize.backgrounds, params.synthesize.seed
+    backgrounds, seed = params.synthesize.backgrounds, params.synthesize.seed
     photos = PHOTOS.read("image", "person", "split")
     squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
-    jobs = jobs_of(photos, sources, kind, seed)
+    tasks = make_tasks(photos, sources, backgrounds, seed)
     with atomic_images(stage.out(PLATES.path), params.data.shards) as writer:
-        begun = time.monotonic()
-        made = drawn(Config(sources, kind, writer, params.compose.size, seed), jobs, params.machine.workers)
-        stage.measured(time.monotonic() - begun, len(jobs))
-        PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, table_of(jobs, made, photos))
+        started = time.monotonic()
+        results = draw_plates(
+            Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine.workers
+        )
+        stage.measured(time.monotonic() - started, len(tasks))
+        PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, plate_table(tasks, results, photos))
 
 
-def jobs_of(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Task]:
-    """A job for each of `photos`: `image, person, x1, y1, x2, y2`."""
+def make_tasks(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: int) -> list[Task]:
+    """A task for each of `photos`: `image, person, x1, y1, x2, y2`."""
     names = zip(photos["image"], photos["person"], strict=True)
     people = [Candidate(image, person, 0) for image, person in names]
     choose = load_plugin("compose.backgrounds", backgrounds).chooser(sources, people)
     corners = photos[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     return [
-        Task(me.image, Square(*square), choose(me, seed_of(seed, "plate", me.image)))
-        for me, square in zip(people, corners, strict=True)
+        Task(photo.image, Square(*square), choose(photo, seed_of(seed, "plate", photo.image)))
+        for photo, square in zip(people, corners, strict=True)
     ]
 
 
-def drawn(recipe: Config, jobs: list[Task], workers: int | None) -> list[Result]:
+def draw_plates(config: Config, tasks: list[Task], workers: int | None) -> list[Result]:
     """Draws and writes all pictures."""
     started = time.monotonic()
-    done = run_parallel(partial(drawer, recipe), jobs, workers=workers, name=_name)
-    made = list(track(done, len(jobs), "plates"))
-    nobody = sum(not m.person for m in made)
-    if nobody:
-        say(f"plates: the matte of {nobody} photos shows no person; their background stays")
-    spent = [sum(m.seconds[part] for m in made) for part in range(3)]
-    say(throughput_line("plates", len(jobs), "photos", time.monotonic() - started, spent))
-    return made
+    done = run_parallel(partial(make_drawer, config), tasks, workers=workers, name=_name)
+    results = list(track(done, len(tasks), "plates"))
+    without_person = sum(not m.person for m in results)
+    if without_person:
+        say(f"plates: the matte of {without_person} photos shows no person; their background stays")
+    spent = [sum(m.seconds[part] for m in results) for part in range(3)]
+    say(throughput_line("plates", len(tasks), "photos", time.monotonic() - started, spent))
+    return results
 
 
-def drawer(recipe: Config) -> Callable[[Task], Result]:
-    """Makes the function that draws and writes what belongs to one photo."""
+def make_drawer(config: Config) -> Callable[[Task], Result]:
+    """Makes a worker's function, which draws and writes the pictures of one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
-    sources, size = recipe.sources, recipe.size
+    backgrounds = load_plugin("compose.backgrounds", config.backgrounds)
+    sources, size = config.sources, config.size
 
-    def draw(job: Task) -> Result:
+    def draw(task: Task) -> Result:
         start = time.perf_counter()
-        alpha = sources.mattes.matte(job.image)
+        alpha = sources.mattes.matte(task.image)
         read = time.perf_counter()
-        where = placement(job.square, alpha.shape[1], alpha.shape[0], size)
+        where = placement(task.square, alpha.shape[1], alpha.shape[0], size)
         matte = cut(alpha, where, size, 0)
-        plate = backgrounds.picture(sources, job.donor, size, generator(recipe.seed, "plate", job.image))
+        plate = backgrounds.picture(sources, task.donor, size, generator(config.seed, "plate", task.image))
         computed = time.perf_counter()
-        recipe.writer.write(matte_name(job.image), encode_matte(matte))
-        recipe.writer.write(composed_name(job.image), encode_jpeg(plate))
+        config.writer.write(matte_name(task.image), encode_matte(matte))
+        config.writer.write(composed_name(task.image), encode_jpeg(plate))
         rows, columns = where.output
         inside = (columns.start / size, rows.start / size, columns.stop / size, rows.stop / size)
         seconds = (read - start, computed - read, time.perf_counter() - computed)
@@ -151,18 +153,18 @@ def drawer(recipe: Config) -> Callable[[Task], Result]:
     return draw
 
 
-def table_of(jobs: list[Task], made: list[Result], photos: pd.DataFrame) -> pd.DataFrame:
+def plate_table(tasks: list[Task], results: list[Result], photos: pd.DataFrame) -> pd.DataFrame:
     """The rows of plates.parquet; `donor_person` is "" where the background is no photo of the set."""
     owner = dict(zip(photos["image"], photos["person"], strict=True))
     rows = [
-        (job.image, m.person, *m.inside, job.donor, owner.get(job.donor, ""))
-        for job, m in zip(jobs, made, strict=True)
+        (task.image, m.person, *m.inside, task.donor, owner.get(task.donor, ""))
+        for task, m in zip(tasks, results, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _name(job: Task) -> str:
-    return job.image
+def _name(task: Task) -> str:
+    return task.image
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Predict the class of the photos without labels.
+"""Predicts the classes of the photos without labels.
 
 Reads build/model, build/images and build/eval.parquet; writes reports/submission.csv (`ImageID,ans`, in the
-order of eval/info.csv), reports/submission_probabilities.csv (`ImageID,p0 … p17`, what `cleanplate vote
---soft` takes) and reports/predict.json: how often each class is predicted, beside how often it was learnt.
-With `train.folds: all` the models of all folds vote.
+order of eval/info.csv), reports/submission_probabilities.csv (`ImageID,p0 … p17`, for `cleanplate vote
+--soft`) and reports/predict.json, the class distributions of predictions and training set. With `train.folds:
+all` the models of all folds vote.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from stages.shared.model import ModelConfig, predict_each, read_config
 
 SUBMISSION, DISTRIBUTION = "reports/submission.csv", "reports/predict.json"
 PROBABILITIES = "reports/submission_probabilities.csv"
-PLACES = 6  # decimals of a probability
-SHOWN = 5  # classes whose estimated share the log shows
+DECIMALS = 6  # decimals of a probability
+MAX_LOGGED_CLASSES = 5  # classes whose estimated share the log shows
 
 
 def run(stage: Stage) -> None:
@@ -34,55 +34,57 @@ def run(stage: Stage) -> None:
     rows = stage.first(EVAL.read().sort_values("position"))
     config = read_config()
     learnt = np.asarray(config.class_counts)
-    there = (rows["image"] != "").to_numpy()
+    present = (rows["image"] != "").to_numpy()
     answers = np.full(len(rows), int(learnt.argmax()), np.int64)
-    p = np.tile(learnt / max(learnt.sum(), 1), (len(rows), 1))  # of whom nobody looked at: the usual mix
+    p = np.tile(learnt / max(learnt.sum(), 1), (len(rows), 1))  # missing photos get the class prior
     prior = None
     if rows.empty:
         say("predict: the data folder holds no photos to predict (eval/), so the submission is empty")
-    elif there.any():
-        say(f"predict: loading the model for {there.sum()} photos")
-        each = predict_each(config, config.folds, list(rows.loc[there, "image"]), stage, stage.params.predict)
-        if stage.params.predict.prior_correction:
-            each, prior = corrected_for_mix(each, config)
-        p[there] = each.mean(axis=0)
-        hard = stage.params.predict.vote == "hard"
-        answers[there] = (
-            hard_vote(each.argmax(axis=2), np.ones(len(each))) if hard else p[there].argmax(axis=1)
+    elif present.any():
+        say(f"predict: loading the model for {present.sum()} photos")
+        each = predict_each(
+            config, config.folds, list(rows.loc[present, "image"]), stage, stage.params.predict
         )
-    missing = list(rows.loc[~there, "ImageID"])
-    warn_of(missing, int(learnt.argmax()))
+        if stage.params.predict.prior_correction:
+            each, prior = correct_prior(each, config)
+        p[present] = each.mean(axis=0)
+        hard = stage.params.predict.vote == "hard"
+        answers[present] = (
+            hard_vote(each.argmax(axis=2), np.ones(len(each))) if hard else p[present].argmax(axis=1)
+        )
+    missing = list(rows.loc[~present, "ImageID"])
+    warn_about_missing(missing, int(learnt.argmax()))
     names = pd.DataFrame({"ImageID": rows["ImageID"].to_numpy()})
-    columns = {f"p{c}": p[:, c].round(PLACES) for c in range(CLASSES)}
+    columns = {f"p{c}": p[:, c].round(DECIMALS) for c in range(CLASSES)}
     write_csv(stage.out(SUBMISSION), names.assign(ans=answers))
     write_csv(stage.out(PROBABILITIES), names.assign(**columns))
-    write_json(stage.out(DISTRIBUTION), distribution(answers[there], learnt, missing, prior))
-    say(f"predict: {len(rows)} photos, {int(there.sum())} of them looked at")
+    write_json(stage.out(DISTRIBUTION), distribution(answers[present], learnt, missing, prior))
+    say(f"predict: {len(rows)} rows, {int(present.sum())} photos predicted")
 
 
-def corrected_for_mix(each: np.ndarray, config: ModelConfig) -> tuple[np.ndarray, dict[str, Any]]:
-    """The probabilities as they would be had each model learnt the mix of classes of these very photos.
+def correct_prior(each: np.ndarray, config: ModelConfig) -> tuple[np.ndarray, dict[str, Any]]:
+    """Corrects the probabilities for the class prior of these photos.
 
     Args:
         each: float64 [F, N, 18], of the model of each fold.
 
     Returns:
-        The same corrected, and what goes into predict.json: the mix that was learnt and the one estimated
-        (means over the models), and how many answers changed.
+        The corrected probabilities, and details for predict.json: learnt and estimated prior (means over the
+        models), and the number of changed answers.
     """
     learnt = np.array([config.learnt_mix[fold] for fold in config.folds])
     estimated = np.stack([estimated_prior(p, mix) for p, mix in zip(each, learnt, strict=True)])
     after = np.stack([corrected(p, mix, new) for p, mix, new in zip(each, learnt, estimated, strict=True)])
     changed = int((each.mean(axis=0).argmax(axis=1) != after.mean(axis=0).argmax(axis=1)).sum())
     before, now = learnt.mean(axis=0), estimated.mean(axis=0)
-    moved = sorted(range(CLASSES), key=lambda c: (-abs(now[c] - before[c]), c))[:SHOWN]
-    told = ", ".join(f"{CLASS_NAMES[c]} {before[c]:.1%} → {now[c]:.1%}" for c in moved)
-    say(f"predict: estimated mix of these photos (learnt → estimated): {told} …; {changed} answers changed")
+    moved = sorted(range(CLASSES), key=lambda c: (-abs(now[c] - before[c]), c))[:MAX_LOGGED_CLASSES]
+    text = ", ".join(f"{CLASS_NAMES[c]} {before[c]:.1%} → {now[c]:.1%}" for c in moved)
+    say(f"predict: class prior (learnt → estimated): {text} …; {changed} answers changed")
     return after, {"learnt_mix": before.tolist(), "estimated_mix": now.tolist(), "changed_answers": changed}
 
 
-def warn_of(missing: list[str], common: int) -> None:
-    """Says which photos are answered without having been looked at."""
+def warn_about_missing(missing: list[str], common: int) -> None:
+    """Warns about photos that get the most frequent class."""
     if missing:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         say(
@@ -94,7 +96,7 @@ def warn_of(missing: list[str], common: int) -> None:
 def distribution(
     answers: np.ndarray, learnt: np.ndarray, missing: list[str], prior: dict[str, Any] | None
 ) -> dict[str, object]:
-    """Shares of each class among the photos that were looked at and among those learnt from."""
+    """Class distributions of the predicted photos and of the training set."""
     predicted = np.bincount(answers, minlength=CLASSES)
     return {
         "photos": len(answers),

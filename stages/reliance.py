@@ -1,10 +1,10 @@
-"""Does the model look at the background? The person stays, the background is swapped; and Grad-CAM.
+"""Does the model look at the background? Swaps backgrounds behind people, and draws Grad-CAM.
 
 Reads build/model, build/images, build/mattes, build/labels.parquet, build/folds.parquet and the raw photos of
 build/photos.parquet; writes reports/reliance.json, reports/reliance.parquet (a row per photo) and
-reports/reliance.png. Each photo is asked about by the model that did not learn its person, and the other
-backgrounds come from its own fold or from nothing. Without mattes (`segment.method: none`) there is nothing
-to swap and no outside: the numbers are null, and the maps are drawn all the same.
+reports/reliance.png. Uses the model that was not trained on the photo's person; other backgrounds come from
+the same fold or are procedural. Without mattes (`segment.method: none`) the numbers are null, and only the
+maps are drawn.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from stages.shared.command import Stage, stage_command
 from stages.shared.model import ModelConfig, read_config
 
 REPORT, SHEET = "reports/reliance.json", "reports/reliance.png"
-TOGETHER = 16  # photos asked about at a time, each with its swaps
-SHOWN = 10  # photos on the sheet
+BATCH = 16  # photos per batch, each with its swapped backgrounds
+SHEET_ROWS = 10
 NO_MATTES = "segment.method is none: without mattes no background can be swapped, and nothing is outside"
 
 
@@ -48,23 +48,26 @@ def run(stage: Stage) -> None:
     config = read_config()
     photos = validation_photos(stage, config)
     say(f"reliance: loading the model for {len(photos)} photos")
-    setting = setting_of(stage, config)
-    rows = measured(stage, config, setting, photos)
-    found = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)
+    view_config = make_view_config(stage, config)
+    rows = measure(stage, config, view_config, photos)
+    report = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed)
     matted = stage.params.segment.method != "none"
-    found |= {
+    report |= {
         "backgrounds_per_photo": stage.params.reliance.backgrounds_per_photo if matted else 0,
         "people": int(rows["person"].nunique()),
     }
-    found |= {"photos": len(rows), "without_person": int(rows["background"].isna().sum()) if matted else None}
-    draw_sheet(stage, config, setting, photos, rows)
+    report |= {
+        "photos": len(rows),
+        "without_person": int(rows["background"].isna().sum()) if matted else None,
+    }
+    draw_sheet(stage, config, view_config, photos, rows)
     RELIANCE.write(stage.out(RELIANCE.path), rows)
-    rate = found["flip_rate"]
-    write_report(stage.out(REPORT), {"flip_rate": rate and rate["value"]}, found)
+    rate = report["flip_rate"]
+    write_report(stage.out(REPORT), {"flip_rate": rate and rate["value"]}, report)
     if not matted:
         say(f"reliance: {NO_MATTES}; the numbers are null")
-    elif found["flip_rate"]:
-        rate, own = found["flip_rate"], found["same_background"]
+    elif report["flip_rate"]:
+        rate, own = report["flip_rate"], report["same_background"]
         say(
             f"reliance: another background changes the class of {rate['value']:.1%} of the photos "
             f"(95 % {rate['low']:.1%} to {rate['high']:.1%}); cutting out alone {own['value']:.1%}"
@@ -72,22 +75,22 @@ def run(stage: Stage) -> None:
 
 
 def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:
-    """`image, person, fold, age, true_class, x1, y1, x2, y2` of the people who are looked at, by image."""
+    """`image, person, fold, age, true_class, x1, y1, x2, y2` of the chosen people, by image."""
     labels = LABELS.read("image", "person", "age", "true_class")
     folds = FOLDS.read("person", "fold")
     squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     table = labels.merge(folds, on="person").merge(squares, on="image")
     table = table[table["fold"].isin(config.folds)].sort_values("image", ignore_index=True)
     if table.empty:
-        raise UserError("nobody is in the folds that the model did not learn", got=f"folds {config.folds}")
+        raise UserError("the held-out folds contain nobody", got=f"folds {config.folds}")
     reliance = stage.params.reliance
     people = sorted(set(table["person"]), key=lambda p: (seed_of(reliance.seed, "reliance", p), p))
     kept = people[: stage.limit or reliance.max_people]
     return table[table["person"].isin(kept)].reset_index(drop=True)
 
 
-def jobs_of(stage: Stage, setting: Config, photos: pd.DataFrame) -> list[Task]:
-    """What is to be drawn of each photo; without mattes the photo as it is and nothing else."""
+def make_tasks(stage: Stage, view_config: Config, photos: pd.DataFrame) -> list[Task]:
+    """A task for each photo; without mattes only the unchanged photo."""
     columns = ["image", "person", "fold", "x1", "y1", "x2", "y2"]
     rows = list(zip(*(photos[c].tolist() for c in columns), strict=True))
     if stage.params.segment.method == "none":
@@ -96,22 +99,24 @@ def jobs_of(stage: Stage, setting: Config, photos: pd.DataFrame) -> list[Task]:
     people = photos[["fold", "person"]].drop_duplicates()
     if reliance.backgrounds == "others" and people["fold"].value_counts().min() < 2:
         raise UserError(
-            "a fold holds one person only, so there is no other background in it",
+            "a fold has only one person, so it contains no other background",
             where="reliance.backgrounds",
             got="others",
             fix="set reliance.backgrounds: procedural, or reliance.max_people higher",
         )
-    known = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
-    choose = load_plugin("compose.backgrounds", reliance.backgrounds).chooser(setting.sources, known)
-    jobs = []
-    for me, (*_, x1, y1, x2, y2) in zip(known, rows, strict=True):
-        draws = [seed_of(reliance.seed, "swap", me.image, k) for k in range(reliance.backgrounds_per_photo)]
-        jobs.append(Task(me.image, (x1, y1, x2, y2), [choose(me, draw) for draw in draws]))
-    return jobs
+    candidates = [Candidate(image, person, fold) for image, person, fold, *_ in rows]
+    choose = load_plugin("compose.backgrounds", reliance.backgrounds).chooser(view_config.sources, candidates)
+    tasks = []
+    for photo, (*_, x1, y1, x2, y2) in zip(candidates, rows, strict=True):
+        draws = [
+            seed_of(reliance.seed, "swap", photo.image, k) for k in range(reliance.backgrounds_per_photo)
+        ]
+        tasks.append(Task(photo.image, (x1, y1, x2, y2), [choose(photo, draw) for draw in draws]))
+    return tasks
 
 
-def setting_of(stage: Stage, config: ModelConfig) -> Config:
-    """What is the same for all photos."""
+def make_view_config(stage: Stage, config: ModelConfig) -> Config:
+    """Settings for all photos."""
     params = stage.params
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
@@ -127,20 +132,20 @@ def setting_of(stage: Stage, config: ModelConfig) -> Config:
     )
 
 
-def measured(stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame) -> pd.DataFrame:
-    """`photos` with what was measured on each; see `pipeline.analysis.reliance.swap_views`."""
-    jobs = jobs_of(stage, setting, photos)
-    asked = answers(stage, config, setting, photos, jobs)
-    parts = [table for table, _ in track(asked, -(-len(jobs) // TOGETHER), "reliance", "batches")]
+def measure(stage: Stage, config: ModelConfig, view_config: Config, photos: pd.DataFrame) -> pd.DataFrame:
+    """`photos` with the measurements of `pipeline.analysis.reliance.swap_views`."""
+    tasks = make_tasks(stage, view_config, photos)
+    batches = predict_batches(stage, config, view_config, photos, tasks)
+    parts = [table for table, _ in track(batches, -(-len(tasks) // BATCH), "reliance", "batches")]
     facts = photos[["image", "person", "fold", "age", "true_class"]]
     rows = facts.merge(pd.concat(parts, ignore_index=True), on="image", validate="one_to_one")
     return rows.sort_values("image", ignore_index=True)
 
 
-def answers(
-    stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame, jobs: list[Task]
+def predict_batches(
+    stage: Stage, config: ModelConfig, view_config: Config, photos: pd.DataFrame, tasks: list[Task]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
-    """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
+    """For each batch of a fold's photos, the predictions of its model and the rows of the sheet."""
     from pipeline.analysis.reliance.swap_answers import predict_views
 
     from pipeline.train.config import resolve_config
@@ -148,33 +153,41 @@ def answers(
 
     facts, resolved = photos.set_index("image"), resolve_config(config.train)
     for fold in config.folds:
-        here = [job for job in jobs if facts.loc[job.image, "fold"] == fold]
-        if not here:
+        of_fold = [task for task in tasks if facts.loc[task.image, "fold"] == fold]
+        if not of_fold:
             continue
         model = load_model(MODEL, resolved, fold)
-        views = run_parallel(partial(viewer, setting), here, workers=stage.params.machine.workers, name=_name)
-        while batch := list(islice(views, TOGETHER)):
+        views = run_parallel(
+            partial(viewer, view_config), of_fold, workers=stage.params.machine.workers, name=_name
+        )
+        while batch := list(islice(views, BATCH)):
             table, maps = predict_views(model, resolved, batch)
             yield (
                 table,
                 [
                     sheet_row(
-                        view, facts.loc[view.image], int(said), maps and {t: m[at] for t, m in maps.items()}
+                        view,
+                        facts.loc[view.image],
+                        int(predicted),
+                        maps and {t: m[at] for t, m in maps.items()},
                     )
-                    for at, (view, said) in enumerate(zip(batch, table["predicted"], strict=True))
+                    for at, (view, predicted) in enumerate(zip(batch, table["predicted"], strict=True))
                 ],
             )
 
 
 def draw_sheet(
-    stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame, rows: pd.DataFrame
+    stage: Stage, config: ModelConfig, view_config: Config, photos: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     """Draws reports/reliance.png: right answers, then wrong ones, each from young to old."""
-    images = young_to_old(rows, SHOWN, stage.params.reliance.seed)
-    jobs = {job.image: job._replace(donors=job.donors and []) for job in jobs_of(stage, setting, photos)}
+    images = young_to_old(rows, SHEET_ROWS, stage.params.reliance.seed)
+    tasks = {
+        task.image: task._replace(donors=task.donors and [])
+        for task in make_tasks(stage, view_config, photos)
+    }
     drawn: dict[str, Row] = {}
-    asked = answers(stage, config, setting, photos, [jobs[image] for image in sorted(images)])
-    for table, sheet_rows in asked:
+    batches = predict_batches(stage, config, view_config, photos, [tasks[image] for image in sorted(images)])
+    for table, sheet_rows in batches:
         drawn |= dict(zip(table["image"], sheet_rows, strict=True))
     picture = sheet(("picture", *TASKS), [drawn[image] for image in images])
     with atomic_file(stage.out(SHEET)) as part:
@@ -183,10 +196,10 @@ def draw_sheet(
         )
 
 
-def sheet_row(view: Views, facts: Any, said: int, maps: dict[str, np.ndarray] | None) -> Row:
-    """A photo with the map of each task."""
+def sheet_row(view: Views, facts: Any, predicted: int, maps: dict[str, np.ndarray] | None) -> Row:
+    """A photo with its Grad-CAM map for each task."""
     truth = int(facts["true_class"])
-    verdict = "right" if said == truth else f"wrong: said {CLASS_NAMES[said]}"
+    verdict = "right" if predicted == truth else f"wrong: predicted {CLASS_NAMES[predicted]}"
     cells: list[np.ndarray | str] = [
         "no maps here" if maps is None else overlaid(view.pictures[0], maps[task], view.alpha)
         for task in TASKS
@@ -195,8 +208,8 @@ def sheet_row(view: Views, facts: Any, said: int, maps: dict[str, np.ndarray] | 
     return Row(f"{verdict} · {CLASS_NAMES[truth]} · {facts['age']} years · {view.image}", [large, *cells])
 
 
-def _name(job: Task) -> str:
-    return job.image
+def _name(task: Task) -> str:
+    return task.image
 
 
 if __name__ == "__main__":

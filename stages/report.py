@@ -1,6 +1,6 @@
-"""Writes reports/report.html: one file that shows what a run did and found, and needs no network.
+"""Writes reports/report.html: all results of a run in one offline file.
 
-Reads what the other stages wrote, tables and pictures; computes nothing that they did not.
+Reads only tables and pictures of the other stages.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from stages.shared.report_data import (
     explored_facts,
     photo_sheet,
     picture,
-    predicted,
     read_details,
+    read_distribution,
     read_json,
 )
 
 BUILD, REPORTS = Path("build"), Path("reports")
 REPORT = "reports/report.html"
-MISTAKES = 12
+MAX_MISTAKES = 12
 SECTIONS = {
     "data": "Data", "labels": "Label changes", "explore": "What it is like", "stages": "Stages",
     "balance": "Balance", "curves": "Curves", "augmentations": "Augmentations",
@@ -46,20 +46,20 @@ SECTIONS = {
 def run(stage: Stage) -> None:
     """Runs the stage."""
     labels = LABELS.read("image", "age", "true_class", "train_class")
-    made = COPIES.read("train_class")
+    copies = COPIES.read("train_class")
     predictions = PREDICTIONS.read()
     facts: dict[str, Any] = (
         data_facts() | explored_facts() | score_facts(predictions, labels) | params_facts(stage)
     )
     facts |= {
         "sections": SECTIONS.items(),
-        "balance": scores.balance(labels, made),
+        "balance": scores.balance(labels, copies),
         "curves": curve_charts(LIVE),
         "background": read_details(REPORTS / "reliance.json", "reliance"),
         "stages_png": picture(REPORTS / "sheet.png", "sheet"),
         "augmentations_png": photo_sheet(REPORTS / "augmentations.png", "augmentations"),
         "gradcam_png": picture(REPORTS / "reliance.png", "reliance"),
-        "distribution": predicted(),
+        "distribution": read_distribution(),
     }
     text = render(facts)
     write_text(stage.out(REPORT), text)
@@ -77,14 +77,14 @@ def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, An
     ]
     calibrations = []
     for name, task in TASKS.items():
-        found = scores.calibration(predictions, task)
+        calibration = scores.calibration(predictions, task)
         drawn = chart.reliability(
-            found["confidence"], found["accuracy"], found["photos"], f"Calibration, {name}"
+            calibration["confidence"], calibration["accuracy"], calibration["photos"], f"Calibration, {name}"
         )
-        calibrations.append({"task": name, "ece": found["ece"], "chart": drawn})
+        calibrations.append({"task": name, "ece": calibration["ece"], "chart": drawn})
     ages = scores.errors_by_age(predictions, labels.set_index("image")["age"])
     bounds = (MIDDLE_FROM, OLD_FROM)
-    mistakes = scores.worst(predictions, MISTAKES)
+    mistakes = scores.worst(predictions, MAX_MISTAKES)
     pictures = COMPOSED.open()
     for row in mistakes:
         row["picture"] = thumbnail(pictures.photo(composed_name(row["image"])))
@@ -101,7 +101,7 @@ def score_facts(predictions: pd.DataFrame, labels: pd.DataFrame) -> dict[str, An
 
 
 def curve_charts(live: Path) -> list[dict[str, Any]]:
-    """Loss and validation F1 of each fold that was trained, from the tables that `train` left."""
+    """Charts of loss and validation F1 for each trained fold, from `train`'s tables."""
     folds: dict[str, dict[str, Path]] = {}
     metrics = live / "plots" / "metrics"
     for file in sorted(metrics.rglob("*.tsv")):
@@ -116,32 +116,32 @@ def curve_charts(live: Path) -> list[dict[str, Any]]:
             ("Loss", ["train/loss", "valid/loss"], None),
             ("Validation macro-F1", scored, (0.0, 1.0)),
         ):
-            found = [curve(name, curves[name]) for name in names if name in curves]
-            if found:
-                charts.append({"title": title + fold, "chart": chart.lines(found, title, "epoch", edges)})
+            lines = [read_curve(name, curves[name]) for name in names if name in curves]
+            if lines:
+                charts.append({"title": title + fold, "chart": chart.lines(lines, title, "epoch", edges)})
     if not charts:
         raise UserError("there are no training curves", where=live, fix="run `dvc repro train`")
     return charts
 
 
-def curve(name: str, file: Path) -> chart.Line:
+def read_curve(name: str, file: Path) -> chart.Line:
     """A curve from a table `step, value`; epochs count from 1."""
     rows = pd.read_csv(file, sep="\t")
-    said = name.removeprefix("valid/").replace("_", " ") if "macro_f1" in name else name.replace("/", " ")
-    return chart.Line(said, (rows["step"] + 1).tolist(), rows.iloc[:, 1].tolist())
+    label = name.removeprefix("valid/").replace("_", " ") if "macro_f1" in name else name.replace("/", " ")
+    return chart.Line(label, (rows["step"] + 1).tolist(), rows.iloc[:, 1].tolist())
 
 
 def params_facts(stage: Stage) -> dict[str, Any]:
-    """The params, every one that an output depends on, as YAML and as the command that sets them."""
+    """All params that affect outputs, as YAML and as a command line."""
     params = stage.params
-    shown: dict[str, BaseModel] = {
+    sections: dict[str, BaseModel] = {
         "data": params.data, "ingest": params.ingest, "relabel": params.relabel, "split": params.split,
         "detect": params.detect, "fit_segmenter": params.fit_segmenter, "segment": params.segment,
         "compose": params.compose, "synthesize": params.synthesize, "train": params.train,
         "evaluate": params.evaluate, "predict": params.predict, "reliance": params.reliance,
         "audit": params.audit, "explore": params.explore,
     }  # fmt: skip
-    values = {name: section.model_dump(mode="json", by_alias=True) for name, section in shown.items()}
+    values = {name: section.model_dump(mode="json", by_alias=True) for name, section in sections.items()}
     options = set_options(values, flatten(values))
     command = "dvc exp run report" + "".join(f" \\\n  -S {shell(option)}" for option in options)
     text = yaml_text(values)

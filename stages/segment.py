@@ -1,7 +1,7 @@
-"""Gives every photo its matte: which pixels are person, at the photo's own size.
+"""Computes a matte for every photo: which pixels show the person, at the photo's own size.
 
-Writes build/mattes (`<image>.png`, 8-bit gray) and reports/segment.json. Photos that a network has looked at
-before, under whatever name, come from the result cache.
+Writes build/mattes (`<image>.png`, 8-bit gray) and reports/segment.json. The result cache answers for photos
+that the network has seen before, under any name.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def run(stage: Stage) -> None:
     if segment.method != "none":
         say(f"segment: {segment.method} for {len(photos)} photos")
     with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
-        result = SegmentationResult() if segment.method == "none" else _matted(stage, photos, writer)
+        result = SegmentationResult() if segment.method == "none" else _segment_photos(stage, photos, writer)
     empty = [image for image, share in result.coverage.items() if share < MIN_COVERAGE]
-    report = report_of(photos, result, segment.method)
+    report = build_report(photos, result, segment.method)
     metrics = {"empty_mattes": None if segment.method == "none" else len(empty), "iou": fitted_iou(segment)}
     write_report(stage.out("reports/segment.json"), metrics, report)
     if segment.method != "none":
@@ -51,13 +51,13 @@ def run(stage: Stage) -> None:
 
 
 def fitted_iou(segment: Segment) -> float | None:
-    """IoU of the U-Net that `fit_segmenter` fitted, on people whom it had not seen; None of any other."""
+    """IoU of `fit_segmenter`'s U-Net on held-out people; None for other networks."""
     if segment.method != "unet" or segment.unet.weights != "demo":
         return None
     return read_config(SEGMENTER / CONFIG).iou
 
 
-def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> SegmentationResult:
+def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> SegmentationResult:
     segment, background = stage.params.segment, stage.params.ingest.transparent_rgb
     module = load_plugin("segment.methods", segment.method)
     root = stage.result_cache.parent.parent
@@ -65,7 +65,7 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> Segmenta
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
     data = Path(stage.params.data.root)
     facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
-    orders = [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
+    indexed = [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
 
     def prepare() -> int:
         plan = module.prepare(*chosen)
@@ -74,12 +74,12 @@ def _matted(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> Segmenta
 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create, workers = partial(module.create, *chosen), stage.params.machine.workers
-    result = matte_photos(orders, prepare, create, cache, writer, background, workers)
+    result = matte_photos(indexed, prepare, create, cache, writer, background, workers)
     prune(stage.result_cache, stage.params.machine.cache_gb)
     return result
 
 
-def report_of(photos: pd.DataFrame, result: SegmentationResult, method: str) -> dict[str, object]:
+def build_report(photos: pd.DataFrame, result: SegmentationResult, method: str) -> dict[str, object]:
     """Details of reports/segment.json, for all photos and by split."""
     shares = photos["image"].map(result.coverage).astype(float)
     groups = {"all": shares, **{str(split): shares[photos["split"] == split] for split in ("train", "eval")}}

@@ -1,8 +1,8 @@
 """Draws reports/sheet.png: twelve photos, a row each, raw → box → matte → composed → synthetic.
 
 Reads the raw photos, build/photos.parquet, build/boxes.parquet, build/mattes/, build/images/ and
-build/synthetic/. Which photos: those with synthetic copies first, many people, in the order of a hash; labels
-are not looked at.
+build/synthetic/. Chooses photos with synthetic copies first, of many people, ordered by a hash; ignores
+labels.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOT
 from stages.shared.command import Stage, stage_command
 
 TITLES = ("raw", "box", "matte", "composed", "synthetic")
-ROWS = 12
-COLOURS = 256  # of the picture's palette: a third of the bytes in a README
+SHEET_ROWS = 12
+COLOURS = 256  # palette size: a third of the bytes in a README
 
 
 def run(stage: Stage) -> None:
@@ -34,11 +34,11 @@ def run(stage: Stage) -> None:
     table = table.merge(squares, on="image", suffixes=("", "_square")).set_index("image")
     synthetic = COPIES.read("file", "image")
     copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
-    known = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
-    images = chosen(known, stage.limit or ROWS, seed=0)
+    candidates = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
+    images = chosen(candidates, stage.limit or SHEET_ROWS, seed=0)
     root = Path(stage.params.data.root)
     stores = [ImageStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
-    rows = [row_of(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
+    rows = [make_row(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
     whole = Image.fromarray(sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
@@ -47,7 +47,7 @@ def run(stage: Stage) -> None:
     say(f"sheet: {len(rows)} photos in {stage.out('reports/sheet.png')}")
 
 
-def row_of(
+def make_row(
     image: str,
     facts: Any,
     copy: str | None,
@@ -61,19 +61,19 @@ def row_of(
     photo = read_photo(root / image, stage.params.ingest.transparent_rgb)
     status = str(facts["status"])
     box, square = _box(facts, ""), _box(facts, "_square")
-    found = boxed(photo, box, square, status, list(facts["landmarks"]))
+    with_boxes = boxed(photo, box, square, status, list(facts["landmarks"]))
     cells: list[np.ndarray | str] = [
         photo,
-        "not asked" if status == "not_run" else found,
-        np.dstack([mattes.matte(image)] * 3) if matte_name(image) in mattes else "not asked",
+        "not run" if status == "not_run" else with_boxes,
+        np.dstack([mattes.matte(image)] * 3) if matte_name(image) in mattes else "not run",
         composed.photo(composed_name(image)),
-        synthetic.photo(copy) if copy else "no copy" if stage.params.synthesize.copies else "not asked",
+        synthetic.photo(copy) if copy else "no copy" if stage.params.synthesize.copies else "not run",
     ]
     return Row(f"{image} · {status.replace('_', ' ')}", cells)
 
 
 def _box(facts: Any, end: str) -> tuple[float, float, float, float]:
-    """A box `xyxy` of a row of build/boxes.parquet: the found one, or with `_square` the one to crop."""
+    """A box `xyxy` of a photo: the detected one, or with `_square` the crop."""
     x1, y1, x2, y2 = (float(facts[f"{k}{end}"]) for k in ("x1", "y1", "x2", "y2"))
     return x1, y1, x2, y2
 

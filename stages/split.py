@@ -84,8 +84,8 @@ def _warn(cells: np.ndarray, split: Split) -> None:
         name for name, row in zip(STRATA, cells, strict=True) if row.sum() and not row[split.validation_fold]
     ]
     if absent:
-        who = f"nobody in validation fold {split.validation_fold} is {', '.join(absent)}"
-        say(f"split: warning: {who}; {SUGGEST}")
+        message = f"nobody in validation fold {split.validation_fold} is {', '.join(absent)}"
+        say(f"split: warning: {message}; {SUGGEST}")
 
 
 def _report(cells: np.ndarray, split: Split) -> dict[str, object]:

@@ -1,9 +1,9 @@
-"""Extra training pictures: each person once more, on other backgrounds.
+"""Makes extra training pictures: copies of photos on other backgrounds.
 
 Reads the raw photos, the squares in build/images/images.parquet, build/mattes/, labels and folds; writes
-build/synthetic/ (JPEG and synthetic.parquet). Only photos that are trained on get copies; a copy has its
-photo's person, fold and training target. Background photos of the set come from the same fold and another
-person, so whichever fold validates, no pixel of it reaches training.
+build/synthetic/ (JPEG and synthetic.parquet). Only training photos get copies; a copy keeps its photo's
+person, fold and training target. A background photo comes from another person of the same fold, so no pixel
+leaks from the validation fold into training.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Config:
-    """What is the same for all pictures."""
+    """Settings for all pictures."""
 
     sources: Sources
     backgrounds: str
@@ -69,10 +69,10 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a worker tells of the copies of some photos."""
+    """A worker's report about a group of photos."""
 
     seconds: tuple[float, float, float]  # reading, computing, writing
-    people: list[bool]  # False: the photo's matte shows nobody, so nothing was written
+    people: list[bool]  # False: the photo's matte is empty, so nothing was written
 
 
 def run(stage: Stage) -> None:
@@ -90,21 +90,21 @@ def run(stage: Stage) -> None:
         background_rgb=stage.params.ingest.transparent_rgb,
         workers=stage.params.machine.workers,
     )
-    people = trained_people()
+    people = labelled_photos()
     choose = load_plugin("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
     count = copies_per_photo(photos, synthesize.copies, synthesize.balance, synthesize.seed)
-    jobs, table = planned(photos, count, choose, synthesize.seed)
+    tasks, table = plan_copies(photos, count, choose, synthesize.seed)
     with atomic_images(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
-        recipe = Config(sources, synthesize.backgrounds, writer, size, synthesize.seed)
-        begun = time.monotonic()
-        nobody = written(recipe, jobs, stage.params.machine.workers)
-        stage.measured(time.monotonic() - begun, len(table))
-        made = table[~table["image"].isin(nobody)].reset_index(drop=True)
-        COPIES.write(writer.folder / COPIES.path.name, made)
+        config = Config(sources, synthesize.backgrounds, writer, size, synthesize.seed)
+        started = time.monotonic()
+        without_person = write_copies(config, tasks, stage.params.machine.workers)
+        stage.measured(time.monotonic() - started, len(table))
+        copies = table[~table["image"].isin(without_person)].reset_index(drop=True)
+        COPIES.write(writer.folder / COPIES.path.name, copies)
 
 
-def trained_people() -> pd.DataFrame:
+def labelled_photos() -> pd.DataFrame:
     """Labelled photos: `image, person, train_class, fold, x1, y1, x2, y2`, sorted by image."""
     labels = LABELS.read("image", "person", "train_class")
     folds = FOLDS.read("person", "fold")
@@ -125,16 +125,16 @@ def trained_people() -> pd.DataFrame:
 
 
 def candidates(people: pd.DataFrame) -> list[Candidate]:
-    """Each labelled photo as somebody else's background."""
+    """Each labelled photo as a background for other people."""
     columns = (people[c].tolist() for c in ("image", "person", "fold"))
     return [Candidate(*row) for row in zip(*columns, strict=True)]
 
 
-def planned(
+def plan_copies(
     photos: pd.DataFrame, count: np.ndarray, choose: ChooseFn, seed: int
 ) -> tuple[list[Task], pd.DataFrame]:
-    """The jobs, one per photo with copies, and the rows of synthetic.parquet, in the order of `photos`."""
-    jobs: list[Task] = []
+    """A task per photo with copies, and the rows of synthetic.parquet, in the order of `photos`."""
+    tasks: list[Task] = []
     rows: list[tuple[str, str, str, int, str, int]] = []
     columns = ("image", "person", "fold", "train_class", "x1", "y1", "x2", "y2")
     for copies, image, person, fold, target, *square in zip(
@@ -142,68 +142,71 @@ def planned(
     ):
         stem = PurePosixPath(image).with_suffix("").as_posix()
         files = [f"{stem}__{k}.jpg" for k in range(copies)]
-        me = Candidate(image, person, fold)
-        donors = [choose(me, seed_of(seed, "donor", image, k)) for k in range(copies)]
+        photo = Candidate(image, person, fold)
+        donors = [choose(photo, seed_of(seed, "donor", image, k)) for k in range(copies)]
         rows += [
             (file, image, person, fold, donor, target) for file, donor in zip(files, donors, strict=True)
         ]
         if copies:
-            jobs.append(Task(image, Square(*square), files, donors))
-    return jobs, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+            tasks.append(Task(image, Square(*square), files, donors))
+    return tasks, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def written(recipe: Config, jobs: list[Task], workers: int | None) -> list[str]:
-    """Draws and writes all pictures; returns the photos that got none because their matte shows nobody."""
-    started, spent, nobody, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
-    groups = groups_of(jobs, recipe.size)
-    done = run_parallel(partial(synthesizer, recipe), groups, workers=workers, chunk=1, name=_names)
-    for group, made in zip(groups, track(done, len(groups), "synthesize", "groups of photos"), strict=True):
-        spent = [a + b for a, b in zip(spent, made.seconds, strict=True)]
-        for job, person in zip(group, made.people, strict=True):
-            count += len(job.files) if person else 0
-            nobody += [] if person else [job.image]
-    if nobody:
-        some = ", ".join(nobody[:5]) + (" …" if len(nobody) > 5 else "")
-        say(f"synthesize: the matte of {len(nobody)} photos shows no person, so they get no copies: {some}")
+def write_copies(config: Config, tasks: list[Task], workers: int | None) -> list[str]:
+    """Draws and writes all pictures; returns the photos without copies, those with an empty matte."""
+    started, spent, without_person, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
+    groups = groups_of(tasks, config.size)
+    done = run_parallel(partial(make_synthesizer, config), groups, workers=workers, chunk=1, name=_names)
+    for group, result in zip(groups, track(done, len(groups), "synthesize", "groups of photos"), strict=True):
+        spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
+        for task, person in zip(group, result.people, strict=True):
+            count += len(task.files) if person else 0
+            without_person += [] if person else [task.image]
+    if without_person:
+        shown = ", ".join(without_person[:5]) + (" …" if len(without_person) > 5 else "")
+        say(
+            f"synthesize: the matte of {len(without_person)} photos shows no person, so they get no copies: "
+            f"{shown}"
+        )
     say(throughput_line("synthesize", count, "pictures", time.monotonic() - started, spent))
-    return nobody
+    return without_person
 
 
-def synthesizer(recipe: Config) -> Callable[[list[Task]], Result]:
-    """Makes the function that draws and writes all copies of some photos, step by step for all of them."""
+def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
+    """Makes a worker's function, which draws and writes all copies of a group of photos."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds = load_plugin("compose.backgrounds", recipe.backgrounds)
-    sources, size = recipe.sources, recipe.size
+    backgrounds = load_plugin("compose.backgrounds", config.backgrounds)
+    sources, size = config.sources, config.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.background_rgb)
 
-    def synthesize(jobs: list[Task]) -> Result:
+    def synthesize(tasks: list[Task]) -> Result:
         start = time.perf_counter()
-        seen = [cutter.photo(job.image, job.square) for job in jobs]
-        mattes = [cutter.matte(job.image, photo) for job, photo in zip(jobs, seen, strict=True)]
+        cutouts = [cutter.photo(task.image, task.square) for task in tasks]
+        mattes = [cutter.matte(task.image, photo) for task, photo in zip(tasks, cutouts, strict=True)]
         read = time.perf_counter()
-        shown = [shows_person(matte) for matte in mattes]
-        parts = [part for part in zip(jobs, seen, mattes, shown, strict=True) if part[3]]
+        visible = [shows_person(matte) for matte in mattes]
+        parts = [part for part in zip(tasks, cutouts, mattes, visible, strict=True) if part[3]]
         people = [person_of(photo.crop, matte, photo.valid) for _, photo, matte, _ in parts]
-        pairs = [(f, d, p) for p, (job, *_) in zip(people, parts, strict=True) for f, d in job.copies()]
+        pairs = [(f, d, p) for p, (task, *_) in zip(people, parts, strict=True) for f, d in task.copies()]
         writing = 0.0
-        for some in groups_of(pairs, size):
+        for batch in groups_of(pairs, size):
             plates = [
-                backgrounds.picture(sources, donor, size, generator(recipe.seed, "background", file))
-                for file, donor, _ in some
+                backgrounds.picture(sources, donor, size, generator(config.seed, "background", file))
+                for file, donor, _ in batch
             ]
-            pictures = [person.on(plate) for (*_, person), plate in zip(some, plates, strict=True)]
+            pictures = [person.on(plate) for (*_, person), plate in zip(batch, plates, strict=True)]
             drawn = time.perf_counter()
             encoded = [encode_jpeg(picture) for picture in pictures]
-            for (file, *_), data in zip(some, encoded, strict=True):
-                recipe.writer.write(file, data)
+            for (file, *_), data in zip(batch, encoded, strict=True):
+                config.writer.write(file, data)
             writing += time.perf_counter() - drawn
-        return Result((read - start, time.perf_counter() - read - writing, writing), shown)
+        return Result((read - start, time.perf_counter() - read - writing, writing), visible)
 
     return synthesize
 
 
-def _names(jobs: list[Task]) -> str:
-    return ", ".join(job.image for job in jobs)
+def _names(tasks: list[Task]) -> str:
+    return ", ".join(task.image for task in tasks)
 
 
 if __name__ == "__main__":

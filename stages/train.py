@@ -1,8 +1,8 @@
-"""Train the classifier on the composed and the synthetic pictures.
+"""Trains the classifier on the composed and the synthetic pictures.
 
 Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and build/boxes.parquet
-where `train.cutmix_boxes` is eyes, build/plates where `train.background_swap` is above 0, build/eval.parquet
-where `train.pseudo_labels` is set); writes build/model and the curves in build/live.
+if `train.cutmix_boxes` is eyes, build/plates if `train.background_swap` is above 0, build/eval.parquet
+if `train.pseudo_labels` is set); writes build/model and the curves in build/live.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.runtime.progress import say
 from stages.shared.artefacts import LIVE, MODEL
 from stages.shared.command import Stage, stage_command
 from stages.shared.curves import OnEpoch, curves
-from stages.shared.pseudo_labels import Guesses
+from stages.shared.pseudo_labels import PseudoLabels
 from stages.shared.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fold:
-    """What came of one fold.
+    """The result of one fold.
 
     Args:
-        mix: float64 [18], the class mix that its network learnt.
-        pseudo_labels: what was learnt of the photos without labels; None while that is off.
+        mix: float64 [18], the class prior of its training set.
+        pseudo_labels: summary of the pseudo-labels; None if they are off.
     """
 
     progress: Progress
@@ -55,18 +55,18 @@ def run(stage: Stage) -> None:
     checkpoints = stage.result_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
     refuse_without_gpu(checkpoints, params.train)
     done: dict[int, Fold] = {}
-    with curves(stage.out(LIVE), several=len(folds) > 1) as on_epoch:
+    with curves(stage.out(LIVE), multiple=len(folds) > 1) as on_epoch:
         for fold in folds:
-            done[fold] = trained(stage, data, fold, checkpoints / f"fold{fold}.pt", on_epoch(fold))
+            done[fold] = train_fold(stage, data, fold, checkpoints / f"fold{fold}.pt", on_epoch(fold))
     publish(stage, data.table, done)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def refuse_without_gpu(checkpoints: Path, train: Train) -> None:
-    """Keeps a fold or a round on the CPU from joining those that CUDA trained before an interruption.
+    """Refuses to resume a CUDA training on the CPU.
 
     Raises:
-        UserError: there was CUDA and there is none now.
+        UserError: the checkpoints come from CUDA, which is not available now.
     """
     from pipeline.train.checkpoint import Progress
     from pipeline.train.config import resolve_config
@@ -77,64 +77,69 @@ def refuse_without_gpu(checkpoints: Path, train: Train) -> None:
             refuse_slower(before.device, resolve_config(train))
 
 
-def trained(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epoch: OnEpoch) -> Fold:
-    """One fold; with `train.pseudo_labels` again from the start, with the confident answers of the first."""
-    first = one_round(stage, data, fold, checkpoint, None, on_epoch)
+def train_fold(stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, on_epoch: OnEpoch) -> Fold:
+    """Trains one fold; with `train.pseudo_labels` a second time, with confident predictions as labels."""
+    first = train_round(stage, data, fold, checkpoint, None, on_epoch)
     if data.unlabelled is None:
         return first
-    guesses = data.unlabelled.guesses(first.progress.state)
-    say(f"train: fold {fold}: {guesses.sentence()}")
-    if len(guesses) == 0:
-        return replace(first, pseudo_labels=guesses.told())
+    pseudo_labels = data.unlabelled.predict(first.progress.state)
+    say(f"train: fold {fold}: {pseudo_labels.log_line()}")
+    if len(pseudo_labels) == 0:
+        return replace(first, pseudo_labels=pseudo_labels.summary())
     before = first.progress.history
 
     def continued(history: list[dict[str, float]]) -> None:
         on_epoch(before + history)
 
-    second = checkpoint.with_name(f"fold{fold}-second-{guesses.digest()}.pt")
-    again = one_round(stage, data, fold, second, guesses, continued)
-    return replace(again, pseudo_labels=guesses.told())
+    second = checkpoint.with_name(f"fold{fold}-second-{pseudo_labels.digest()}.pt")
+    final = train_round(stage, data, fold, second, pseudo_labels, continued)
+    return replace(final, pseudo_labels=pseudo_labels.summary())
 
 
-def one_round(
-    stage: Stage, data: TrainingSet, fold: int, checkpoint: Path, guesses: Guesses | None, on_epoch: OnEpoch
+def train_round(
+    stage: Stage,
+    data: TrainingSet,
+    fold: int,
+    checkpoint: Path,
+    pseudo_labels: PseudoLabels | None,
+    on_epoch: OnEpoch,
 ) -> Fold:
-    """Trains from the start, or from `checkpoint` on."""
+    """Trains from the start, or resumes from `checkpoint`."""
     from pipeline.objective.objective import training_prior
     from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
-        in_processes(stage, fold, checkpoint, guesses)
-    learn, valid = data.sides(fold, guesses)
-    fresh, begun = not checkpoint.exists(), time.monotonic()
+        train_in_processes(stage, fold, checkpoint, pseudo_labels)
+    learn, valid = data.sides(fold, pseudo_labels)
+    fresh, started = not checkpoint.exists(), time.monotonic()
     progress = fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, on_epoch)
     if fresh:
-        stage.measured(time.monotonic() - begun, len(learn) * len(progress.history))
+        stage.measured(time.monotonic() - started, len(learn) * len(progress.history))
     return Fold(progress, training_prior(learn.classes, stage.params.train))
 
 
-def in_processes(stage: Stage, fold: int, checkpoint: Path, guesses: Guesses | None) -> None:
-    """Trains one fold on `train.processes` processes."""
+def train_in_processes(stage: Stage, fold: int, checkpoint: Path, pseudo_labels: PseudoLabels | None) -> None:
+    """Trains one fold in `train.processes` processes."""
     from pipeline.train.config import resolve_config
     from pipeline.train.processes import launch
 
     cpu = resolve_config(stage.params.train).device.type == "cpu"
-    launch(share, (stage, fold, checkpoint, guesses), stage.params.train.processes, cpu)
+    launch(train_share, (stage, fold, checkpoint, pseudo_labels), stage.params.train.processes, cpu)
 
 
-def share(order: tuple[Stage, int, Path, Guesses | None]) -> None:
-    """What each of several processes does: the same fold, each its share of every batch."""
+def train_share(order: tuple[Stage, int, Path, PseudoLabels | None]) -> None:
+    """One process of several: trains the same fold on its share of every batch."""
     from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
 
-    stage, fold, checkpoint, guesses = order
-    learn, valid = training_set(stage).sides(fold, guesses)
+    stage, fold, checkpoint, pseudo_labels = order
+    learn, valid = training_set(stage).sides(fold, pseudo_labels)
     fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, lambda _: None)
 
 
 def checkpoint_key(params: Params, digest: str) -> str:
-    """Names a training: the same params on the same pictures and labels by the same torch."""
+    """A hash of everything that a checkpoint depends on: params, pictures, labels and torch's version."""
     import torch
 
     folds = params.split.folds if params.train.folds == "all" else params.split.validation_fold
@@ -143,7 +148,7 @@ def checkpoint_key(params: Params, digest: str) -> str:
 
 
 def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Fold]) -> None:
-    """Writes build/model: the best epoch of each fold, and what is needed to use it."""
+    """Writes build/model: the best weights of each fold, and their config."""
     from safetensors.torch import save_file
 
     usable = table[table["train_class"] >= 0]

@@ -1,1 +1,1 @@
-"""What several stages need: the command line, the cost estimate, the trained model, the training set."""
+"""Code shared by several stages: command line, cost estimate, trained model, training set."""

@@ -1,7 +1,7 @@
-"""What stages exchange: where each artefact lies, which stage writes it, and the columns of its table.
+"""Artefacts that stages exchange: path, producing stage, and the columns of tables.
 
-`LABELS.read("image", "age")` and `LABELS.write(path, table)` are the only ways to a table between stages;
-`COMPOSED.open()` is the way to a folder of pictures. docs/contracts.md says in words what they mean.
+Stages read and write tables only by `LABELS.read("image", "age")` and `LABELS.write(path, table)`, and open
+folders of pictures by `COMPOSED.open()`. docs/contracts.md describes the content.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Table:
     """A parquet table that one stage writes and others read.
 
     Args:
-        path: where it lies in the project.
+        path: in the project.
         stage: the stage that writes it.
         columns: their Arrow types, in order.
     """
@@ -47,16 +47,16 @@ class Table:
         return read_table(self.path, self.stage, wanted)[wanted]
 
     def write(self, path: Path, table: pd.DataFrame) -> None:
-        """Writes `table` to `path`: the table's own place, below `quick/`, or inside an unfinished folder.
+        """Writes `table` to `path`: the table's own path, below `quick/`, or inside an unfinished folder.
 
         Raises:
-            UserError: columns or types are not the declared ones, which would be a mistake of the stage.
+            UserError: columns or types differ from the declaration, which is a bug of the stage.
         """
         got = {field.name: field.type for field in pa.Schema.from_pandas(table, preserve_index=False)}
         right = list(got) == list(self.columns) and all(map(_fits, self.columns.values(), got.values()))
         if not right:
             raise UserError(
-                f"stage {self.stage} made a table with other columns than it declares",
+                f"stage {self.stage} made a table whose columns differ from its declaration",
                 where=path,
                 got=", ".join(f"{name} {kind}" for name, kind in got.items()),
                 allowed=", ".join(f"{name} {kind}" for name, kind in self.columns.items()),
@@ -66,7 +66,8 @@ class Table:
 
 
 def _fits(declared: pa.DataType, got: pa.DataType) -> bool:
-    """Whether a column is as declared: pandas' text may come as large strings, and no rows have no type."""
+    """Whether a column has the declared type; pandas may use large strings, and empty columns have no
+    type."""
     return got == declared or pa.types.is_null(got) or (declared == TEXT and got == pa.large_string())
 
 
@@ -78,7 +79,7 @@ class Pictures:
     stage: str
 
     def open(self) -> ImageStore:
-        """The pictures by name, once the folder is known to be whole.
+        """The pictures by name, after verifying the folder.
 
         Raises:
             UserError: it is missing, incomplete or changed; names the stage to run.
@@ -86,7 +87,7 @@ class Pictures:
         return ImageStore.verified(self.path, self.stage)
 
     def verified(self) -> Path:
-        """The folder, once it is known to be whole; raises as `open`."""
+        """The folder, after verifying it; raises as `open`."""
         return verified_folder(self.path, self.stage)
 
 

@@ -1,4 +1,4 @@
-"""What the audit knows of each photo: its labels, its looks, and answers of models that did not learn it."""
+"""The audit's input: labels, features and out-of-fold predictions of each photo."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FACTS = ("image", "person", "gender", "age", "mask", "true_class")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Photos with labels, what they look like, and out-of-fold probabilities by task.
+    """Photos with labels, features, and out-of-fold probabilities by task.
 
     Args:
-        photos: columns FACTS, fold, `who` (the person's number) and the geometry of the crop.
+        photos: columns FACTS, fold, `person_id` (the person's number) and the geometry of the crop.
         components: float64 [N, C], principal components of the features.
         hashes: uint64 [N, 4].
         p: by task; mask per photo [N, 3], gender and age group per person [P, K].
@@ -51,11 +51,11 @@ def photo_table(stage: Stage) -> pd.DataFrame:
             got=f"{len(table)} of {len(photos)}",
             fix="run `dvc repro compose`",
         )
-    return table.assign(who=np.unique(table["person"].to_numpy(dtype=str), return_inverse=True)[1])
+    return table.assign(person_id=np.unique(table["person"].to_numpy(dtype=str), return_inverse=True)[1])
 
 
-def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
-    """Features of every photo, and probabilities from models that have not learnt its person."""
+def gather_evidence(photos: pd.DataFrame, stage: Stage) -> Evidence:
+    """Features and out-of-fold probabilities of every photo."""
     from pipeline.analysis.audit.face import face_matrix
     from pipeline.analysis.audit.features import Task, describe
     from pipeline.analysis.audit.out_of_fold import reduced
@@ -65,27 +65,29 @@ def gathered(photos: pd.DataFrame, stage: Stage) -> Evidence:
     boxes = photos[["x1", "y1", "x2", "y2"]].to_numpy(np.float64).tolist()
     squares = photos[[f"{c}_square" for c in ("x1", "y1", "x2", "y2")]].to_numpy(np.float64).tolist()
     facts = zip(photos["image"], boxes, photos["landmarks"], squares, photos["scale"], strict=True)
-    orders = [
+    tasks = [
         Task(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
         for image, box, marks, square, scale in facts
     ]
-    seen = describe(pictures, orders, audit, stage.params.machine.workers)
-    components = reduced(seen.features, seed_of(audit.seed, "components"))
-    found = {name: answers(name, components, photos, audit.l2) for name in ("mask", "gender", "age")}
-    p, codes = ({name: pair[k] for name, pair in found.items()} for k in (0, 1))
-    return Evidence(photos, components, seen.hashes, p, codes)
+    description = describe(pictures, tasks, audit, stage.params.machine.workers)
+    components = reduced(description.features, seed_of(audit.seed, "components"))
+    by_task = {
+        name: predict_out_of_fold(name, components, photos, audit.l2) for name in ("mask", "gender", "age")
+    }
+    p, codes = ({name: pair[k] for name, pair in by_task.items()} for k in (0, 1))
+    return Evidence(photos, components, description.hashes, p, codes)
 
 
-def answers(
+def predict_out_of_fold(
     task: str, components: np.ndarray, photos: pd.DataFrame, l2: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities from models that have not learnt the person, and the given labels; see Evidence."""
+    """Out-of-fold probabilities and the given labels; see Evidence."""
     from pipeline.analysis.audit.out_of_fold import out_of_fold, pooled, sharpened
 
-    who, folds = photos["who"].to_numpy(), photos["fold"].to_numpy()
-    said = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
-    p = out_of_fold(components, said, folds, TASKS[task].size, l2)
+    person_ids, folds = photos["person_id"].to_numpy(), photos["fold"].to_numpy()
+    given = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
+    p = out_of_fold(components, given, folds, TASKS[task].size, l2)
     if task == "mask":
-        return sharpened(p, said), said
-    first = np.unique(who, return_index=True)[1]
-    return sharpened(pooled(p, who, len(first)), said[first]), said[first]
+        return sharpened(p, given), given
+    first = np.unique(person_ids, return_index=True)[1]
+    return sharpened(pooled(p, person_ids, len(first)), given[first]), given[first]

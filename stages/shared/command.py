@@ -1,4 +1,4 @@
-"""The command line that every stage shares: params, --limit, --debug, lock, errors as sentences."""
+"""The command line of every stage: params, --limit, --debug, lock, error messages."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ QUICK = Path("quick")
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a stage: its params, and where it may write."""
+    """One run of a stage: its params and output paths."""
 
     name: str
     params: Params
     limit: int | None = None
 
     def out(self, path: str | Path) -> Path:
-        """Where to write output `path`: with --limit below `quick/`; a part is never taken for the whole.
+        """The path for output `path`: with --limit below `quick/`, so that it is not mistaken for a full one.
 
-        What killed runs left beside it goes: the stage's lock is held, so nobody else is writing it.
+        Removes partial files of killed runs beside it; the stage's lock excludes other writers.
         """
         place = QUICK / path if self.limit else Path(path)
         remove_partial_files(place)
@@ -64,9 +64,9 @@ class Stage:
         return table.head(self.limit) if self.limit else table
 
     def require_room(self) -> None:
-        """Refuses to begin what will not fit, as far as it can be foreseen: on the disk, and in DVC's cache.
+        """Refuses to start if the outputs will not fit on the disk or in DVC's cache.
 
-        DVC itself says that all went well where its cache's disk is full.
+        DVC itself reports success if its cache's disk is full.
         """
         photos = _photo_count(Path("build/photos.parquet"))
         needed = stage_bytes(self.name, self.params, min(photos, self.limit or photos))
@@ -77,12 +77,12 @@ class Stage:
             require_room(cache, needed, f"what DVC keeps of `{self.name}`")
 
     def measured(self, seconds: float, photos: float) -> None:
-        """Remembers how long a photo took here, for the estimate of `cleanplate check`."""
+        """Records the time per photo, for the estimate of `cleanplate check`."""
         record_rate(self.result_cache.parent, rate_key(self.name, self.params), seconds, photos)
 
     @property
     def result_cache(self) -> Path:
-        """The result cache; one for all workspaces: DVC names the main repository in temporary ones too."""
+        """The result cache, shared by all workspaces: DVC_ROOT names the main repository."""
         return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
 
 
@@ -96,12 +96,11 @@ class AlternativeAction:
 
 
 def stage_command(
-    name: str, run: Callable[[Stage], None], about: str, instead: AlternativeAction | None = None
+    name: str, run: Callable[[Stage], None], about: str, alternative: AlternativeAction | None = None
 ) -> None:
     """Runs stage `name` from the command line; never returns.
 
-    Exit codes: 0 done, 1 a mistake that the user can mend (one message, no traceback unless --debug),
-    130 interrupted.
+    Exit codes: 0 success, 1 error (one message, no traceback unless --debug), 130 interrupted.
     """
 
     def main(
@@ -113,19 +112,19 @@ def stage_command(
         debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
         other: bool = False,
     ) -> None:
-        sys.exit(run_stage(name, instead.run if instead and other else run, params, limit, debug))
+        sys.exit(run_stage(name, alternative.run if alternative and other else run, params, limit, debug))
 
     main.__doc__ = about
-    typer.run(_with_flag(main, instead))
+    typer.run(_with_flag(main, alternative))
 
 
-def _with_flag(main: Callable[..., None], instead: AlternativeAction | None) -> Callable[..., None]:
+def _with_flag(main: Callable[..., None], alternative: AlternativeAction | None) -> Callable[..., None]:
     """`main` with its parameter `other` shown as `instead.flag`, or not at all."""
     signature = inspect.signature(main, eval_str=True)
     shown = dict(signature.parameters)
     other = shown.pop("other")
-    if instead:
-        option = typer.Option(instead.flag, help=instead.help)
+    if alternative:
+        option = typer.Option(alternative.flag, help=alternative.help)
         shown["other"] = other.replace(annotation=Annotated[bool, option])
     main.__dict__["__signature__"] = signature.replace(parameters=list(shown.values()))
     main.__annotations__ = {k: p.annotation for k, p in shown.items()}
@@ -147,7 +146,7 @@ def run_stage(
             stage.require_room()
             run(stage)
     except KeyboardInterrupt:
-        say(f"{name}: interrupted; nothing half-written was kept. Run it again to go on.")
+        say(f"{name}: interrupted; partial outputs were discarded. Run it again to resume.")
         return 130
     except Exception as e:
         if debug:

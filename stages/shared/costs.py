@@ -1,7 +1,7 @@
-"""What a run takes, roughly: time and disk of each stage, for `cleanplate check` and for refusing in time.
+"""Estimates time and disk space of each stage, for `cleanplate check` and `require_room`.
 
-The rates are of one CPU core (float32, photos of 384 x 512), from the measurements in this project's plan;
-docs/reliability.md says how far to trust them. A GPU is some tens of times faster at what networks do.
+The rates are for one CPU core (float32, photos of 384 x 512), from measurements; docs/reliability.md gives
+their accuracy. A GPU runs the networks tens of times faster.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one cor
 DETECT_SECONDS = {"mtcnn": 0.025, "yolov8": 0.055, "none": 0.0}
 SEGMENT_SECONDS = {"demo": 0.02, "people-unet-b3": 0.23}
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
-TRAINED_AT = 224
-TRAINED_FLOPS = 3.627e9  # of that, forwards
-ASKED_SHARE = 0.35  # of a training step: forwards only
+TRAIN_SIZE = 224
+TRAIN_FLOPS = 3.627e9  # of that, forwards
+INFERENCE_SHARE = 0.35  # of a training step: forwards only
 COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
 OTHER_COMPOSED_BYTES = 0.5
 MATTE_BYTES = 0.12 * PHOTO_PIXELS
@@ -61,13 +61,13 @@ def stage_bytes(name: str, params: Params, photos: int) -> float:
 def run_costs(
     params: Params, photos: int, workers: int, rates: Mapping[str, float], flops: float | None = None
 ) -> list[Cost]:
-    """What each stage costs where nothing is cached, in the order of the run.
+    """The cost of each stage without any cache, in the order of the run.
 
     Args:
         params: of the run.
-        photos: how many.
-        workers: processes that share what the plan's rates are of.
-        rates: seconds a photo that earlier runs took here, by `rates.rate_key`.
+        photos: number of photos.
+        workers: processes that share the planned work.
+        rates: seconds per photo of earlier runs here, by `rates.rate_key`.
         flops: of the network on one picture of `train.size`; None = as resnet18's.
     """
     folds = params.split.folds if params.train.folds == "all" else 1
@@ -84,7 +84,7 @@ def run_costs(
     for name in plan:
         rate = rates.get(rate_key(name, params))
         if name in ("evaluate", "predict") and rate_key("train", params) in rates:
-            rate = rates[rate_key("train", params)] * ASKED_SHARE
+            rate = rates[rate_key("train", params)] * INFERENCE_SHARE
         seconds = plan[name] / workers if rate is None else rate
         costs.append(
             Cost(name, seconds * units[name], stage_bytes(name, params, photos), measured=rate is not None)
@@ -94,8 +94,8 @@ def run_costs(
 
 def _plan(params: Params, flops: float | None) -> dict[str, float]:
     """Seconds of one CPU core for one photo, by stage."""
-    area = (params.train.size / TRAINED_AT) ** 2
-    seen = TRAIN_SECONDS * (area if flops is None else flops / TRAINED_FLOPS)
+    area = (params.train.size / TRAIN_SIZE) ** 2
+    train_seconds = TRAIN_SECONDS * (area if flops is None else flops / TRAIN_FLOPS)
     return {
         "ingest": SECONDS["ingest"],
         "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
@@ -103,7 +103,7 @@ def _plan(params: Params, flops: float | None) -> dict[str, float]:
         "compose": SECONDS["compose"],
         "synthesize": SECONDS["synthesize"],
         "plates": SECONDS["synthesize"],
-        "train": seen,
-        "evaluate": seen * ASKED_SHARE,
-        "predict": seen * ASKED_SHARE,
+        "train": train_seconds,
+        "evaluate": train_seconds * INFERENCE_SHARE,
+        "predict": train_seconds * INFERENCE_SHARE,
     }

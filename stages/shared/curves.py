@@ -1,4 +1,4 @@
-"""The curves of a training, where `dvc plots show` finds them."""
+"""Training curves for `dvc plots show`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OnEpoch = Callable[[list[dict[str, float]]], None]
 
 
 @contextmanager
-def curves(folder: Path, several: bool) -> Iterator[Callable[[int], OnEpoch]]:
+def curves(folder: Path, multiple: bool) -> Iterator[Callable[[int], OnEpoch]]:
     """Writes one table per curve, `plots/metrics/train/loss.tsv` and so on, after every epoch.
 
     Args:
@@ -28,8 +28,8 @@ def curves(folder: Path, several: bool) -> Iterator[Callable[[int], OnEpoch]]:
     # the defaults would rewrite dvc.yaml in the middle of a run and save an experiment
     with Live(dir=str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False) as live:
 
-        def of(fold: int) -> OnEpoch:
-            prefix = f"fold{fold}/" if several else ""
+        def for_fold(fold: int) -> OnEpoch:
+            prefix = f"fold{fold}/" if multiple else ""
             written = 0
 
             def write(history: list[dict[str, float]]) -> None:
@@ -42,4 +42,4 @@ def curves(folder: Path, several: bool) -> Iterator[Callable[[int], OnEpoch]]:
 
             return write
 
-        yield of
+        yield for_fold

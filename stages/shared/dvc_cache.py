@@ -1,8 +1,8 @@
-"""Where DVC keeps what it caches, as its own configuration says.
+"""The path of DVC's cache, from DVC's configuration.
 
-That is `.dvc/config`, `.dvc/config.local`, and those of the user and the machine (`dvc config --global`,
-`--system`, DVC_GLOBAL_CONFIG_DIR, DVC_SYSTEM_CONFIG_DIR). `dvc.config` alone is imported, and only when the
-question comes up: a quarter of a second, where all of DVC takes a whole one.
+That is `.dvc/config`, `.dvc/config.local`, and the user's and the system's (`dvc config --global`,
+`--system`, DVC_GLOBAL_CONFIG_DIR, DVC_SYSTEM_CONFIG_DIR). Imports only `dvc.config`, on demand: a quarter of
+a second, against a second for all of DVC.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the eyes are in the pictures that are learnt, for CutMix with `train.cutmix_boxes: eyes`."""
+"""Eye boxes in the training pictures, for CutMix with `train.cutmix_boxes: eyes`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import BOXES, CROPS
 
 
-def eyes_asked(params: Params) -> bool:
+def uses_eye_boxes(params: Params) -> bool:
     """Whether CutMix cuts out eyes."""
     return params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
 
 
-def known_eyes(images: list[str], params: Params) -> np.ndarray:
-    """float32 [n, 4]: the box around the eyes in each picture, NaN where nobody asks or no face was found."""
+def read_eyes(images: list[str], params: Params) -> np.ndarray:
+    """float32 [n, 4]: the box around the eyes in each picture, NaN if unused or no face was found."""
     from pipeline.train.mix import eyes_box
 
-    if not eyes_asked(params):
+    if not uses_eye_boxes(params):
         return np.full((len(images), 4), np.nan, np.float32)
     boxes = BOXES.read("image", "landmarks")
     crops = CROPS.read("image", "x1", "y1", "x2", "y2")
@@ -32,14 +32,14 @@ def known_eyes(images: list[str], params: Params) -> np.ndarray:
     return np.array([known.get(i, (np.nan,) * 4) for i in images], np.float32).reshape(-1, 4)
 
 
-def eyes_of(images: list[str], params: Params) -> np.ndarray:
-    """As `known_eyes`.
+def require_eyes(images: list[str], params: Params) -> np.ndarray:
+    """Like `read_eyes`.
 
     Raises:
-        UserError: eyes are asked for, and no picture has any.
+        UserError: CutMix needs eye boxes, and no picture has one.
     """
-    found = known_eyes(images, params)
-    if eyes_asked(params) and np.isnan(found).all():
+    eyes = read_eyes(images, params)
+    if uses_eye_boxes(params) and np.isnan(eyes).all():
         raise UserError(
             "no photo has eyes to cut out",
             where="train.cutmix_boxes",
@@ -47,4 +47,4 @@ def eyes_of(images: list[str], params: Params) -> np.ndarray:
             allowed="random, upper_half",
             fix="set detect.method: mtcnn, the detector that finds eyes",
         )
-    return found
+    return eyes

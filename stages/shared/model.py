@@ -1,4 +1,4 @@
-"""The trained model as `evaluate` and `predict` use it: its settings, and its answers for photos."""
+"""The trained model: its config, and its predictions for photos."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stages.shared.command import Stage
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What build/model/config.json says.
+    """build/model/config.json.
 
     Args:
         train: the `train` section that the model was trained with.
         folds: the folds held out, each with a model of its own.
-        class_counts: photos of each class 0-17 that could be learnt from.
-        learnt_mix: of each fold's model the class mix that its probabilities take for granted, float [18].
+        class_counts: training photos of each class 0-17.
+        learnt_mix: class prior of each fold's model, float [18].
     """
 
     train: Train
@@ -34,10 +34,10 @@ class ModelConfig:
 
 
 def read_config() -> ModelConfig:
-    """The settings of the trained model.
+    """The config of the trained model.
 
     Raises:
-        UserError: there is none, or it was written by another version.
+        UserError: it is missing, or was written by another version.
     """
     verified_folder(MODEL, "train")
     try:
@@ -62,7 +62,7 @@ def predict(
 def predict_each(
     config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
 ) -> np.ndarray:
-    """float64 [F, N, 18]: what the model of each of `folds` says about composed photos.
+    """float64 [F, N, 18]: probabilities for composed photos, from the model of each of `folds`.
 
     Args:
         images: keys of photos; their pictures are below build/images.

@@ -1,6 +1,6 @@
-"""The photos without labels, and what a trained model says about them (`train.pseudo_labels`).
+"""Pseudo-labels: confident predictions for the photos without labels (`train.pseudo_labels`).
 
-They join what is learnt, never what is validated on. docs/decisions.md says what that does to a score.
+They are added to training, never to validation. docs/decisions.md describes their effect on scores.
 """
 
 from __future__ import annotations
@@ -17,60 +17,61 @@ from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, EVAL
 from stages.shared.command import Stage
-from stages.shared.eye_boxes import known_eyes
+from stages.shared.eye_boxes import read_eyes
 
 if TYPE_CHECKING:
     from pipeline.train.checkpoint import State
     from pipeline.train.data import Examples
 
-ANY_AGE = 45  # years, before they are moved into the age group of the answer
+ANY_AGE = 45  # years, before moving into the predicted age group
 
 
 @dataclass(frozen=True)
-class Guesses:
-    """What was answered confidently.
+class PseudoLabels:
+    """The confident predictions.
 
     Args:
         rows: int64 [g], into `Unlabelled.images`.
         classes: int64 [g], 0-17.
-        confidence: float64 [g], the probability of each answer.
-        least: `train.pseudo_labels`, from which an answer counts.
-        asked: how many photos there were to answer.
-        surest: the highest probability of all answers.
+        confidence: float64 [g], the probability of each class.
+        min_confidence: `train.pseudo_labels`.
+        photos: number of photos without labels.
+        max_confidence: the highest probability of all photos.
     """
 
     rows: np.ndarray
     classes: np.ndarray
     confidence: np.ndarray
-    least: float
-    asked: int
-    surest: float
+    min_confidence: float
+    photos: int
+    max_confidence: float
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def told(self) -> dict[str, Any]:
-        """For config.json: how many joined, how sure they were on average, and their classes."""
+    def summary(self) -> dict[str, Any]:
+        """For config.json: number of photos added, their mean confidence and classes."""
         return {
-            "photos": self.asked,
+            "photos": self.photos,
             "added": len(self),
             "mean_confidence": float(self.confidence.mean()) if len(self) else None,
             "class_counts": np.bincount(self.classes, minlength=CLASSES).tolist(),
         }
 
     def digest(self) -> str:
-        """Tells them from any others: what was learnt with these does not go on with those."""
+        """A hash of the pseudo-labels, so that no checkpoint resumes with others."""
         return hashlib.blake2b(self.rows.tobytes() + self.classes.tobytes(), digest_size=8).hexdigest()
 
-    def sentence(self) -> str:
-        """What joins, for the log."""
+    def log_line(self) -> str:
+        """A log line about the added photos."""
         joins = (
             f"on average at {self.confidence.mean():.3f}; a second round learns them too"
             if len(self)
-            else f"the surest at {self.surest:.3f}; there is no second round"
+            else f"at most {self.max_confidence:.3f}; there is no second round"
         )
         return (
-            f"{len(self)} of {self.asked} photos without labels are answered at {self.least} or more, {joins}"
+            f"{len(self)} of {self.photos} photos without labels have a confidence of {self.min_confidence} "
+            f"or more, {joins}"
         )
 
 
@@ -82,8 +83,8 @@ class Unlabelled:
         images: their keys, sorted.
         pixels: uint8 [m, S, S, 3].
         eyes: float32 [m, 4], as in `Examples`.
-        params: all of them; `train.pseudo_labels` is the confidence from which an answer counts.
-        digest: of all that they are.
+        params: all of them; `train.pseudo_labels` is the minimum confidence.
+        digest: of keys, pixels and eyes.
     """
 
     images: list[str]
@@ -92,8 +93,8 @@ class Unlabelled:
     params: Params
     digest: str
 
-    def guesses(self, state: State) -> Guesses:
-        """The confident answers of the network with these weights, about each photo and its mirror image."""
+    def predict(self, state: State) -> PseudoLabels:
+        """The confident predictions of the network with these weights, averaged over each photo's flip."""
         from pipeline.train.config import resolve_config
         from pipeline.train.data import Pictures
         from pipeline.train.device import explain_cuda_errors
@@ -109,35 +110,35 @@ class Unlabelled:
         confidence = p.max(axis=1)
         rows = np.flatnonzero(confidence >= threshold)
         answers = p[rows].argmax(axis=1).astype(np.int64)
-        return Guesses(rows, answers, confidence[rows], threshold, len(p), float(confidence.max()))
+        return PseudoLabels(rows, answers, confidence[rows], threshold, len(p), float(confidence.max()))
 
-    def joined(self, learn: Examples, guesses: Guesses) -> Examples:
-        """`learn` and the photos that were guessed, with the guesses as training targets.
+    def add_to(self, learn: Examples, pseudo_labels: PseudoLabels) -> Examples:
+        """`learn` plus the pseudo-labelled photos.
 
-        Nobody knows their age in years (heads age_regression): the median age of the group that is learnt.
+        Their age in years (heads age_regression) is the median of the predicted group in training.
         """
         from pipeline.objective.objective import years_to_learn
         from pipeline.train.data import Pictures, keys_of
 
-        images = [self.images[row] for row in guesses.rows]
-        years = years_to_learn(np.full(len(images), ANY_AGE), guesses.classes)
-        groups, learnt = age_group_of(guesses.classes), age_group_of(learn.classes)
+        images = [self.images[row] for row in pseudo_labels.rows]
+        years = years_to_learn(np.full(len(images), ANY_AGE), pseudo_labels.classes)
+        groups, learnt = age_group_of(pseudo_labels.classes), age_group_of(learn.classes)
         for group in np.intersect1d(groups, learnt):
             years[groups == group] = np.median(learn.years[learnt == group])
         keys = keys_of([f"unlabelled/{image}" for image in images], self.params.train.seed)
         return replace(
             learn,
             pictures=Pictures((*learn.pictures.arrays, self.pixels)),
-            rows=np.concatenate([learn.rows, len(learn.pictures) + guesses.rows]),
-            classes=np.concatenate([learn.classes, guesses.classes]),
+            rows=np.concatenate([learn.rows, len(learn.pictures) + pseudo_labels.rows]),
+            classes=np.concatenate([learn.classes, pseudo_labels.classes]),
             years=np.concatenate([learn.years, years]),
             keys=np.concatenate([learn.keys, keys]),
-            eyes=np.concatenate([learn.eyes, self.eyes[guesses.rows]]),
+            eyes=np.concatenate([learn.eyes, self.eyes[pseudo_labels.rows]]),
             plates=learn.plates and learn.plates.with_more(len(images)),
         )
 
 
-def unlabelled(stage: Stage) -> Unlabelled | None:
+def load_unlabelled(stage: Stage) -> Unlabelled | None:
     """The photos to predict, or None while `train.pseudo_labels` is null.
 
     Raises:
@@ -157,6 +158,6 @@ def unlabelled(stage: Stage) -> Unlabelled | None:
         )
     names = [composed_name(image) for image in images]
     pixels, digest = stage.decoded(COMPOSED, names, params.train.size)
-    eyes = known_eyes(images, params)
+    eyes = read_eyes(images, params)
     whole = hashlib.blake2b(digest.encode() + eyes.tobytes(), digest_size=16)
     return Unlabelled(images, pixels, eyes, params, whole.hexdigest())

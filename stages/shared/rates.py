@@ -1,6 +1,6 @@
-"""How long a photo takes each stage on this machine, as earlier runs measured it, for `cleanplate check`.
+"""Measured time per photo of each stage on this machine, for `cleanplate check`.
 
-Kept in `.cache/rates.json`, beside the result cache: it says something about the machine, not about a result.
+Stored in `.cache/rates.json`, beside the result cache, since it describes the machine, not a result.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import worker_count
 
-MIN_PHOTOS = 200  # photos from which a rate says something: of fewer, most of the time goes into starting
+MIN_PHOTOS = 200  # below, start-up dominates the time
 
 
 def rate_key(stage: str, params: Params) -> str:
-    """The stage with what decides its speed most, e.g. `train resnet18 joint 224 auto auto, 2 workers`."""
+    """The stage and the params that determine its speed, e.g. `train resnet18 joint 224 auto auto, 2
+    workers`."""
     detect, unet, train = params.detect, params.segment.unet, params.train
     detectors = {
         "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
@@ -35,7 +36,7 @@ def rate_key(stage: str, params: Params) -> str:
 
 
 def read_rates(cache: Path) -> dict[str, float]:
-    """Seconds a photo by `rate_key`; empty where nothing was measured yet, or the file is damaged."""
+    """Seconds per photo by `rate_key`; empty if the file is missing or damaged."""
     try:
         rates = json.loads((cache / "rates.json").read_text(encoding="utf-8"))
         return {str(key): float(value) for key, value in rates.items()}
@@ -44,9 +45,9 @@ def read_rates(cache: Path) -> dict[str, float]:
 
 
 def record_rate(cache: Path, key: str, seconds: float, photos: float) -> None:
-    """Keeps what a run over `photos` photos (or pictures learnt from) took; a few photos say nothing.
+    """Records the time of a run over `photos` photos (or training pictures), unless these are few.
 
-    A record that cannot be written, e.g. on a full disk, is left out: no run fails for an estimate.
+    Ignores write errors, e.g. a full disk: no run fails for an estimate.
     """
     if photos >= MIN_PHOTOS:
         rates = read_rates(cache) | {key: round(seconds / photos, 6)}

@@ -1,4 +1,4 @@
-"""What the report says about the data: what came in, what was changed, what it is like."""
+"""The report's data sections: ingest, label changes, exploration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIGURES = {
 
 
 def data_facts() -> dict[str, Any]:
-    """What came in and what was changed."""
+    """Facts about ingest, label changes and detection."""
     columns = ("image", "split", "person", "gender", "age", "mask", "sha256", "width", "height")
     index = INDEX.read(*columns)
     detect = read_details(REPORTS / "detect.json", "detect")
@@ -46,7 +46,7 @@ def data_facts() -> dict[str, Any]:
 
 
 def explored_facts() -> dict[str, Any]:
-    """What the data are like, as `explore` found it: its numbers, figures and contact sheets."""
+    """Numbers, figures and contact sheets of `explore`."""
     folder = verified_folder(REPORTS / "explore", "explore")
     figures = [
         {"title": title, "picture": picture(folder / f"{name}.png", "explore")}
@@ -63,10 +63,10 @@ def explored_facts() -> dict[str, Any]:
     }
 
 
-def predicted() -> dict[str, Any] | None:
-    """What `predict` tells about the photos without labels; None where there are none."""
-    found = read_json(REPORTS / "predict.json", "predict")
-    return found if found["photos"] else None
+def read_distribution() -> dict[str, Any] | None:
+    """`predict`'s report about the photos without labels; None if there are none."""
+    distribution = read_json(REPORTS / "predict.json", "predict")
+    return distribution if distribution["photos"] else None
 
 
 def read_json(path: Path, stage: str) -> dict[str, Any]:
@@ -80,26 +80,26 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
 
 
 def read_details(path: Path, stage: str) -> dict[str, Any]:
-    """What a stage's report holds beside its metrics; see `pipeline.io.atomic.write_report`."""
+    """Details of a stage's report; see `pipeline.io.atomic.write_report`."""
     return read_json(path, stage)["details"][0]
 
 
 def read_csv(path: Path, stage: str) -> pd.DataFrame:
     """A CSV table for people that `stage` wrote; all text."""
-    return pd.read_csv(_there(path, stage), dtype=str, keep_default_na=False)
+    return pd.read_csv(_require_file(path, stage), dtype=str, keep_default_na=False)
 
 
 def picture(path: Path, stage: str) -> str:
     """A picture that `stage` drew, as a data URI."""
-    return as_source(_there(path, stage).read_bytes())
+    return as_source(_require_file(path, stage).read_bytes())
 
 
 def photo_sheet(path: Path, stage: str) -> str:
     """A sheet of photos that `stage` drew, as a data URI: a JPEG, of half the bytes."""
-    return as_source(encode_jpeg(read_photo(_there(path, stage))))
+    return as_source(encode_jpeg(read_photo(_require_file(path, stage))))
 
 
-def _there(path: Path, stage: str) -> Path:
+def _require_file(path: Path, stage: str) -> Path:
     if not path.is_file():
         raise UserError("an input file is missing", where=path, fix=f"run `dvc repro {stage}`")
     return path

@@ -1,8 +1,7 @@
-"""What happens before `python -m stages.NAME` imports anything: the project's Python, and an end with DVC's.
+"""Runs before `python -m stages.NAME` imports anything: switches to the project's Python, and watches DVC.
 
-`.venv/bin/dvc repro` without an activated environment, and the DVC plugins of editors, run stages with
-whatever `python3` is first on the PATH. Standard library only, and no syntax newer than Python 3.6: that one
-may be old.
+`.venv/bin/dvc repro` without an activated environment, and DVC plugins of editors, run stages with the first
+`python3` on the PATH, which may be old. Standard library only, and no syntax newer than Python 3.6.
 """
 
 import os
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any, List  # noqa: UP035
 
 OLDEST = (3, 11)
-STARTED_AGAIN = "CLEANPLATE_STARTED_AGAIN"
+RESTARTED = "CLEANPLATE_STARTED_AGAIN"
 OWN = ("", "stages", "pipeline", "demo")
-# what every stage imports before it can say anything itself: module -> what it comes from
+# imports of every stage: module -> package
 NEEDED = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
@@ -31,7 +30,7 @@ NEEDED = {
 
 
 def begin(project: Path) -> None:
-    """Goes on in the Python of the project's folder `project`; ends with a sentence where none will do."""
+    """Continues in the project's Python; exits with a message if no Python is suitable."""
     _use_the_projects_python(project)
     sys.excepthook = _excepthook
     _refuse_another_python()
@@ -44,11 +43,11 @@ def begin(project: Path) -> None:
 
 
 def _use_the_projects_python(project: Path) -> None:
-    """Starts again with `.venv`'s Python where there is one and this is another.
+    """Restarts with `.venv`'s Python if this is another one.
 
-    The `.venv` is beside the code; for `--temp` experiments, in the repository that DVC_ROOT names.
+    The `.venv` is beside the code; for `--temp` experiments, in the repository of DVC_ROOT.
     """
-    if os.environ.pop(STARTED_AGAIN, None):
+    if os.environ.pop(RESTARTED, None):
         return
     for folder in (project, Path(os.environ.get("DVC_ROOT") or project)):
         venv = folder / ".venv"
@@ -56,24 +55,24 @@ def _use_the_projects_python(project: Path) -> None:
         if not (folder / "stages" / "__init__.py").exists() or not python.exists():
             continue
         if Path(sys.prefix).resolve() != venv.resolve():
-            _start_again(str(python))
+            _restart(str(python))
         return
 
 
-def _start_again(python: str) -> None:
-    """Goes on in `python`; returns where that cannot run here, as another system's in a container."""
-    home = os.environ.pop("PYTHONHOME", None)  # another Python's; `activate` takes it away too
-    os.environ[STARTED_AGAIN] = "1"
+def _restart(python: str) -> None:
+    """Continues in `python`; returns if that cannot run here, e.g. the host's Python in a container."""
+    home = os.environ.pop("PYTHONHOME", None)  # another Python's; `activate` removes it too
+    os.environ[RESTARTED] = "1"
     try:
         os.execv(python, [python] + _command_line()[1:])  # noqa: RUF005
     except OSError:
-        del os.environ[STARTED_AGAIN]
+        del os.environ[RESTARTED]
         if home is not None:
             os.environ["PYTHONHOME"] = home
 
 
 def _command_line() -> List[str]:  # noqa: UP006
-    """The command line, options of Python's included."""
+    """The command line, including Python's options."""
     if hasattr(sys, "orig_argv"):
         return list(sys.orig_argv)
     try:  # before Python 3.10
@@ -88,9 +87,9 @@ def _command_line() -> List[str]:  # noqa: UP006
 
 
 def _refuse_another_python() -> None:
-    """Ends where this Python is too old, or lacks what no stage can do without."""
+    """Exits if this Python is too old or lacks required packages."""
     if sys.version_info < OLDEST:
-        _tell(f"is too old: the project needs Python {OLDEST[0]}.{OLDEST[1]} or newer")
+        _print_error(f"is too old: the project needs Python {OLDEST[0]}.{OLDEST[1]} or newer")
         sys.exit(1)
     from importlib.util import find_spec
 
@@ -101,11 +100,11 @@ def _refuse_another_python() -> None:
         if pydantic.VERSION.startswith("1."):
             missing.append(f"pydantic 2 (but pydantic {pydantic.VERSION})")
     if missing:
-        _tell("has no " + ", ".join(missing))
+        _print_error("has no " + ", ".join(missing))
         sys.exit(1)
 
 
-def _tell(reason: str) -> None:
+def _print_error(reason: str) -> None:
     version = ".".join(str(part) for part in sys.version_info[:3])
     fix = "`make setup` makes the project's own, .venv; or install requirements.lock into this one"
     sys.stderr.write(f"error: the Python that this stage was given {reason}\n")
@@ -113,18 +112,18 @@ def _tell(reason: str) -> None:
 
 
 def _excepthook(kind: type, error: BaseException, trace: Any) -> None:
-    """A library that this Python lacks, or has in another version, is a sentence; else a traceback."""
+    """Prints a message for a missing or incompatible library, else the traceback."""
     name = (getattr(error, "name", None) or "").partition(".")[0]
     if not issubclass(kind, ImportError) or name in OWN or "--debug" in sys.argv:
         sys.__excepthook__(kind, error, trace)
     else:
-        _tell("cannot import what the project needs: " + " ".join(str(error).split()))
+        _print_error("cannot import what the project needs: " + " ".join(str(error).split()))
 
 
 def _end_with_dvc() -> None:
-    """Runs before anything heavy is imported: if DVC is killed meanwhile, the stage must not stay an orphan.
+    """Watches DVC before any heavy import, so that a killed DVC leaves no orphan.
 
-    Ctrl-C during the imports just ends it; `run_stage` then says a sentence.
+    Ctrl-C during the imports ends the process silently; `run_stage` handles it later.
     """
     from pipeline.runtime.process import die_with_dvc
 

@@ -1,4 +1,4 @@
-"""The backgrounds that `train.background_swap` may put behind the people of one side of a fold."""
+"""The backgrounds for `train.background_swap` within one side of a fold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PlateFolder:
         share: `train.background_swap`.
         table: plates.parquet, indexed by image; `row` is the row of both arrays.
         mattes, backgrounds: uint8 [P, S, S, 3].
-        digest: of all that they are.
+        digest: of table and arrays.
     """
 
     share: float
@@ -36,43 +36,44 @@ class PlateFolder:
     backgrounds: np.ndarray
     digest: str
 
-    def of(self, rows: pd.DataFrame) -> Plates:
-        """For the examples that a fold learns from, `rows`: `image, person`. No others' photos are offered.
+    def plates_for(self, rows: pd.DataFrame) -> Plates:
+        """The plates for a fold's training examples, `rows`: `image, person`; uses only their photos as
+        donors.
 
         Raises:
-            UserError: somebody has no background but their own.
+            UserError: a person has only their own background.
         """
         from pipeline.train.background_swap import Plates
 
         own = self.table.reindex(rows["image"])
         people = {person: code for code, person in enumerate(sorted(set(rows["person"])))}
-        there = (self.table["donor_person"] == "") | self.table["donor"].isin(set(rows["image"]))
-        owners = np.array([people.get(p, -1) for p in self.table.loc[there, "donor_person"]], np.int64)
+        usable = (self.table["donor_person"] == "") | self.table["donor"].isin(set(rows["image"]))
+        owners = np.array([people.get(p, -1) for p in self.table.loc[usable, "donor_person"]], np.int64)
         order = np.argsort(owners, kind="stable")
-        seen = own["person_seen"].eq(True).to_numpy()
+        visible = own["person_seen"].eq(True).to_numpy()
         plates = Plates(
             share=self.share,
             mattes=self.mattes,
             backgrounds=self.backgrounds,
-            matte_of=np.where(seen, own["row"].fillna(-1), -1).astype(np.int64),
+            matte_of=np.where(visible, own["row"].fillna(-1), -1).astype(np.int64),
             inside=own[INSIDE].to_numpy(np.float64),
             people=rows["person"].map(people).to_numpy(np.int64),
-            offered=self.table.loc[there, "row"].to_numpy(np.int64)[order],
+            offered=self.table.loc[usable, "row"].to_numpy(np.int64)[order],
             owners=owners[order],
         )
-        alone = rows["person"].to_numpy()[plates.others() == 0]
-        if len(alone):
+        without_plate = rows["person"].to_numpy()[plates.others() == 0]
+        if len(without_plate):
             raise UserError(
                 "there is no other background for a person",
                 where="train.background_swap",
-                got=str(alone[0]),
+                got=str(without_plate[0]),
                 fix="set synthesize.backgrounds: procedural, or take more people",
             )
         return plates
 
 
-def plate_folder(stage: Stage) -> PlateFolder | None:
-    """What stage `plates` made, or None while `train.background_swap` is 0."""
+def load_plates(stage: Stage) -> PlateFolder | None:
+    """The output of stage `plates`, or None if `train.background_swap` is 0."""
     params = stage.params
     if params.train.background_swap == 0:
         return None

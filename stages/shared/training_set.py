@@ -1,4 +1,4 @@
-"""What `train` learns from: every picture with its labels and fold, and the two sides of a fold."""
+"""The training set: every picture with its labels and fold, and the two sides of a fold."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.io.image_store import composed_name
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, COPIES, FOLDS, LABELS, SYNTHETIC
 from stages.shared.command import Stage
-from stages.shared.eye_boxes import eyes_of
-from stages.shared.pseudo_labels import Guesses, Unlabelled, unlabelled
-from stages.shared.training_plates import PlateFolder, plate_folder
+from stages.shared.eye_boxes import require_eyes
+from stages.shared.pseudo_labels import PseudoLabels, Unlabelled, load_unlabelled
+from stages.shared.training_plates import PlateFolder, load_plates
 
 if TYPE_CHECKING:
     from pipeline.train.data import Examples
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 def training_table(stage: Stage) -> pd.DataFrame:
     """One row per picture: `file, image, person, fold, true_class, train_class, age, synthetic`.
 
-    Photos first, then synthetic pictures, each sorted by file. `file` is below the folder that the row is of.
+    Photos first, then synthetic pictures, each sorted by file. `file` is relative to its own folder.
     """
     labels = LABELS.read("image", "person", "age", "true_class", "train_class")
     folds = FOLDS.read("person", "fold")
-    made = COPIES.read("file", "image")
+    copy_table = COPIES.read("file", "image")
     people = labels.merge(folds, on="person", how="left", validate="many_to_one").sort_values("image")
     if people["fold"].isna().any():
-        lost = people.loc[people["fold"].isna(), "person"].iloc[0]
-        raise UserError("a person has no fold", where=FOLDS.path, got=lost, fix="run `dvc repro split`")
+        missing = people.loc[people["fold"].isna(), "person"].iloc[0]
+        raise UserError("a person has no fold", where=FOLDS.path, got=missing, fix="run `dvc repro split`")
     if stage.limit:
         people = people[people["person"].isin(first_people(people, stage.limit))]
     photos = people.assign(file=[composed_name(i) for i in people["image"]], synthetic=False)
     facts = people[["image", "person", "fold", "age", "true_class", "train_class"]]
-    copies = made.sort_values("file").merge(facts, on="image").assign(synthetic=True)
+    copies = copy_table.sort_values("file").merge(facts, on="image").assign(synthetic=True)
     columns = ["file", "image", "person", "fold", "true_class", "train_class", "age", "synthetic"]
     table = pd.concat([photos[columns], copies[columns]], ignore_index=True)
     return table.astype({"fold": np.int64})
@@ -50,8 +50,8 @@ def first_people(people: pd.DataFrame, limit: int) -> set[str]:
     return set(names.groupby("fold").head(limit)["person"])
 
 
-def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
-    """All pictures of the table with their training targets, and a digest of everything that they are."""
+def load_examples(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
+    """All pictures of the table with their training targets, and a digest of everything."""
     from pipeline.objective.objective import years_to_learn
     from pipeline.train.data import Examples, Pictures, keys_of
 
@@ -61,7 +61,7 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         array, content = stage.decoded(folder, files, params.train.size)
         arrays.append(array)
         digest.update(content.encode())
-    eyes = eyes_of(list(table["image"]), params)
+    eyes = require_eyes(list(table["image"]), params)
     digest.update(table.to_csv(index=False).encode("utf-8", "surrogateescape") + eyes.tobytes())
     classes = table["train_class"].to_numpy(np.int64)
     names = [
@@ -79,7 +79,7 @@ def examples_of(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
 
 
 def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples, Examples]:
-    """What fold `fold` learns from, and the photos of its people with their true classes."""
+    """Training and validation examples of `fold`; validation has true classes and no synthetic pictures."""
     held = (table["fold"] == fold).to_numpy()
     learn = subset(examples, ~held & (table["train_class"] >= 0).to_numpy())
     valid = subset(examples, held & ~table["synthetic"].to_numpy())
@@ -101,7 +101,7 @@ def subset(examples: Examples, keep: np.ndarray) -> Examples:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything that is learnt from; `digest` tells it from any other."""
+    """All training data; `digest` identifies it."""
 
     table: pd.DataFrame
     examples: Examples
@@ -109,24 +109,21 @@ class TrainingSet:
     unlabelled: Unlabelled | None
     digest: str
 
-    def sides(self, fold: int, guesses: Guesses | None = None) -> tuple[Examples, Examples]:
-        """As `sides`; what is learnt from also has its other backgrounds, and `guesses` where there are any.
-
-        What is validated on never has either.
-        """
+    def sides(self, fold: int, pseudo_labels: PseudoLabels | None = None) -> tuple[Examples, Examples]:
+        """Like `sides`, with other backgrounds and pseudo-labels in training only."""
         learn, valid = sides(self.table, self.examples, fold)
         if self.plates is not None:
-            learn = dataclasses.replace(learn, plates=self.plates.of(self.table.iloc[learn.rows]))
-        if guesses is not None and self.unlabelled is not None:
-            learn = self.unlabelled.joined(learn, guesses)
+            learn = dataclasses.replace(learn, plates=self.plates.plates_for(self.table.iloc[learn.rows]))
+        if pseudo_labels is not None and self.unlabelled is not None:
+            learn = self.unlabelled.add_to(learn, pseudo_labels)
         return learn, valid
 
 
 def training_set(stage: Stage) -> TrainingSet:
-    """What `stage` trains on."""
-    table = training_table(stage)  # complaints about the tables come before seconds of importing torch
-    examples, digest = examples_of(table, stage)
-    plates = plate_folder(stage)
-    more = unlabelled(stage)
-    whole = digest + (plates.digest if plates else "") + (more.digest if more else "")
-    return TrainingSet(table, examples, plates, more, whole)
+    """The training set of `stage`."""
+    table = training_table(stage)  # reports errors in the tables before importing torch takes seconds
+    examples, digest = load_examples(table, stage)
+    plates = load_plates(stage)
+    extra = load_unlabelled(stage)
+    whole = digest + (plates.digest if plates else "") + (extra.digest if extra else "")
+    return TrainingSet(table, examples, plates, extra, whole)

@@ -76,7 +76,7 @@ def test_other_backgrounds_are_on_it_where_there_are_mattes(project: Path) -> No
     )
     images = table["image"].tolist()[::3]
     plain = [at_network_size(read_photo(Path("build/images") / i), 32) for i in images]
-    found = augmentations.on_other_backgrounds(own, table, images, plain)
+    found = augmentations.swap_backgrounds(own, table, images, plain)
     assert found is not None
     squares = table.set_index("image")[["x1", "y1", "x2", "y2"]]
     for image, before, after in zip(images, plain, found, strict=True):
@@ -92,7 +92,7 @@ def test_other_backgrounds_are_on_it_where_there_are_mattes(project: Path) -> No
     (row,) = [r for r in strips(pictures(), EYES, on, pictures()) if "background_swap" in r.name]
     assert (row.name, row.settings[:3]) == ("background_swap · train.background_swap", "30%")
     without = stage("augmentations", train__size=32, segment__method="none", synthesize__copies=0)
-    assert augmentations.on_other_backgrounds(without, table, images, plain) is None
+    assert augmentations.swap_backgrounds(without, table, images, plain) is None
 
 
 def test_stage_draws_the_same_sheet_each_time(project: Path) -> None:

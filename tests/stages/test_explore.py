@@ -166,8 +166,8 @@ def test_a_photo_shared_by_two_people_and_with_the_eval_set_is_found(demo: Path,
     extra = photos.tail(1).assign(image=copied, person=photos["person"].iloc[-1])
     to_predict = photos.tail(1).assign(image=other, person="", split="eval")
     write_table(Path("build/photos.parquet"), pd.concat([photos, extra, to_predict], ignore_index=True))
-    looks = explore.looked_at(pd.read_parquet("build/photos.parquet"), Stage("explore", params))
-    found = explore.duplicates_of(pd.read_parquet("build/photos.parquet"), looks, Stage("explore", params))
+    looks = explore.compute_stats(pd.read_parquet("build/photos.parquet"), Stage("explore", params))
+    found = explore.find_duplicates(pd.read_parquet("build/photos.parquet"), looks, Stage("explore", params))
     assert found["between_people"] == 1
     assert found["between_train_and_eval"] == 1
     assert found["pairs"] == [[copied, copied], [other, other]]

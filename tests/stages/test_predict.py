@@ -113,7 +113,7 @@ def test_prior_correction_tells_the_mix_and_answers_by_it(
     np.testing.assert_allclose(told["learnt_mix"], config.learnt_mix[0])
     assert found.tolist() == corrected(p, np.array(config.learnt_mix[0]), mix).argmax(axis=1).tolist()
     assert told["changed_answers"] == (found != plain).sum() > 0
-    assert "estimated mix of these photos" in capsys.readouterr().err
+    assert "class prior (learnt → estimated)" in capsys.readouterr().err
 
 
 def test_no_eval_folder_gives_a_header_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

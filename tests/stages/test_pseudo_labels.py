@@ -22,7 +22,7 @@ from pipeline.train.inference import predict_probabilities
 from pipeline.train.network import make_classifier
 from stages import train
 from stages.shared.command import Stage
-from stages.shared.pseudo_labels import Guesses
+from stages.shared.pseudo_labels import PseudoLabels
 from stages.shared.training_set import training_set
 from tests.fixtures.small_set import SIZE, small_params, write_build
 from tests.fixtures.small_training import curve, same, trained, weights
@@ -36,8 +36,8 @@ def told() -> Any:
     return config["folds"]["0"].get("pseudo_labels")
 
 
-def guessed(rows: list[int], classes: list[int]) -> Guesses:
-    return Guesses(np.array(rows), np.array(classes), np.ones(len(rows)), 0.5, 3, 1.0)
+def guessed(rows: list[int], classes: list[int]) -> PseudoLabels:
+    return PseudoLabels(np.array(rows), np.array(classes), np.ones(len(rows)), 0.5, 3, 1.0)
 
 
 def test_confident_answers_are_learnt_in_a_second_round(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +52,7 @@ def test_confident_answers_are_learnt_in_a_second_round(capsys: pytest.CaptureFi
     assert 0 < found["added"] <= 20
     assert sum(found["class_counts"]) == found["added"]
     assert 0.5 <= found["mean_confidence"] <= 1
-    said = f"{found['added']} of 20 photos without labels are answered at 0.5 or more, on average at"
+    said = f"{found['added']} of 20 photos without labels have a confidence of 0.5 or more, on average at"
     assert f"{said} {found['mean_confidence']:.3f}" in capsys.readouterr().err
     assert curve("train/loss")[:5] == first  # the first round is the plain training
     assert len(curve("train/loss")) == 10
@@ -65,7 +65,7 @@ def test_nothing_confident_leaves_the_training_as_it_is(capsys: pytest.CaptureFi
     plain = weights()
     trained(small_params(epochs=1, pseudo_labels=0.9999))
     assert told() == {"photos": 3, "added": 0, "mean_confidence": None, "class_counts": [0] * 18}
-    assert "0 of 3 photos without labels are answered at 0.9999 or more, the surest at 0." in (
+    assert "0 of 3 photos without labels have a confidence of 0.9999 or more, at most 0." in (
         capsys.readouterr().err
     )
     assert same(weights(), plain)
@@ -83,12 +83,12 @@ def test_only_answers_above_the_threshold_count_asked_with_the_mirror_image() ->
     p = predict_probabilities(net, Pictures((more.pixels,)), config, flip=True)
     sure = p.max(axis=1)
     least = float(np.sort(sure)[12])
-    guesses = replace(more, params=small_params(pseudo_labels=least)).guesses(net.net.state_dict())
+    guesses = replace(more, params=small_params(pseudo_labels=least)).predict(net.net.state_dict())
     assert guesses.rows.tolist() == np.flatnonzero(sure >= least).tolist()
     assert len(guesses) == 8
     assert guesses.classes.tolist() == p.argmax(axis=1)[guesses.rows].tolist()
     assert guesses.confidence.tolist() == sure[guesses.rows].tolist()
-    assert guesses.surest == sure.max()
+    assert guesses.max_confidence == sure.max()
 
 
 def test_guesses_join_what_is_learnt_and_never_validation() -> None:
@@ -128,7 +128,7 @@ def test_their_background_stays_and_their_eyes_are_known() -> None:
     )
     eyes = np.arange(12, dtype=np.float32).reshape(3, 4)
     learn = replace(data.examples, plates=plates)
-    more = replace(data.unlabelled, eyes=eyes).joined(learn, guessed([2, 0], [17, 3]))
+    more = replace(data.unlabelled, eyes=eyes).add_to(learn, guessed([2, 0], [17, 3]))
     assert more.eyes[-2:].tolist() == eyes[[2, 0]].tolist()
     fed = more.load_batch(np.array([0, n, n + 1]), 0).numpy()
     assert (fed[0] == 7).all()
@@ -163,9 +163,9 @@ def test_stopped_in_either_round_it_ends_as_if_it_had_not_been(stopped_after: in
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.trained(stage, data, 0, Path("a/fold0.pt"), stop)
-    resumed = train.trained(stage, data, 0, Path("a/fold0.pt"), lambda _: None)
-    whole = train.trained(stage, data, 0, Path("b/fold0.pt"), lambda _: None)
+        train.train_fold(stage, data, 0, Path("a/fold0.pt"), stop)
+    resumed = train.train_fold(stage, data, 0, Path("a/fold0.pt"), lambda _: None)
+    whole = train.train_fold(stage, data, 0, Path("b/fold0.pt"), lambda _: None)
     assert same(resumed.progress.state, whole.progress.state)
     assert resumed.progress.history == whole.progress.history
     assert whole.pseudo_labels == resumed.pseudo_labels

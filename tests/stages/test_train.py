@@ -58,7 +58,7 @@ def test_never_learns_from_people_of_the_validation_fold_nor_from_dropped_photos
     labels.to_parquet("build/labels.parquet")
     stage = Stage("train", small_params())
     rows = training_set.training_table(stage)
-    learn, valid = training_set.sides(rows, training_set.examples_of(rows, stage)[0], 0)
+    learn, valid = training_set.sides(rows, training_set.load_examples(rows, stage)[0], 0)
     learnt, held = rows.iloc[learn.rows], rows.iloc[valid.rows]
     assert not set(learnt["person"]) & set(held["person"])
     assert set(held["fold"]) == {0}
@@ -75,7 +75,7 @@ def test_validation_is_scored_against_the_true_class_whatever_the_training_targe
     labels.to_parquet("build/labels.parquet")
     stage = Stage("train", small_params())
     rows = training_set.training_table(stage)
-    learn, valid = training_set.sides(rows, training_set.examples_of(rows, stage)[0], 0)
+    learn, valid = training_set.sides(rows, training_set.load_examples(rows, stage)[0], 0)
     assert (valid.classes == rows.iloc[valid.rows]["true_class"]).all()
     assert (learn.classes == rows.iloc[learn.rows]["train_class"]).all()
 
