@@ -75,7 +75,7 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
     """Every suspicion, and how many of each rule."""
     from pipeline.analysis.audit.duplicates import near_duplicates
     from pipeline.analysis.audit.rules import same_ids, same_people, table_differences
-    from pipeline.analysis.audit.suspects import Answers, doubted
+    from pipeline.analysis.audit.suspects import Predictions, find_label_issues
 
     audit, photos = stage.params.audit, evidence.photos
     people = photos.drop_duplicates("who").sort_values("who")
@@ -85,7 +85,7 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
     for name in ("mask", "gender", "age"):
         table = photos if name == "mask" else people
         images = list(table["image"]) if name == "mask" else [""] * len(table)
-        answers = Answers(
+        predictions = Predictions(
             name,
             evidence.p[name],
             evidence.codes[name],
@@ -93,7 +93,11 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
             images,
             [str(v) for v in table[name]],
         )
-        found += [s for s in doubted(answers, audit.min_confidence) if not s.image or s.image not in taken]
+        found += [
+            s
+            for s in find_label_issues(predictions, audit.min_confidence)
+            if not s.image or s.image not in taken
+        ]
     twins = near_duplicates(
         evidence.hashes,
         evidence.components,
@@ -118,19 +122,19 @@ def suspects_of(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str, 
 
 def swapped(evidence: Evidence, audit: Audit) -> list[Any]:
     """Two rows for each pair of photos whose masks look exchanged."""
-    from pipeline.analysis.audit.rules import likely_swaps
+    from pipeline.analysis.audit.rules import mislabelled_pairs
     from pipeline.analysis.audit.suspects import Suspect
 
     photos, found = evidence.photos, []
     said, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
-    swaps = likely_swaps(
+    pairs = mislabelled_pairs(
         evidence.p["mask"], evidence.codes["mask"], photos["who"].to_numpy(), audit.min_confidence
     )
-    for swap in swaps:
-        for own, other in ((swap.first, swap.second), (swap.second, swap.first)):
+    for pair in pairs:
+        for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
             why = f"looks {said[other]}, and {Path(images[other]).name} looks {said[own]}: swapped?"
             found.append(
-                Suspect(people[own], images[own], "mask", said[own], said[other], swap.confidence, why)
+                Suspect(people[own], images[own], "mask", said[own], said[other], pair.confidence, why)
             )
     return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.contact_sheet import chosen
+from pipeline.analysis.contact_sheet import choose_photos
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.image_store import matte_name
 from pipeline.io.photo import encode_jpeg, read_photo
@@ -24,7 +24,7 @@ from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
-    from pipeline.analysis.explore.look import PhotoStats
+    from pipeline.analysis.explore.photo_stats import PhotoStats
 
 PROBED = {"age": True, "gender": True, "mask": False}  # whether all photos of a person have one label
 LISTED = 100  # near-duplicate pairs named in the report
@@ -42,7 +42,7 @@ def run(stage: Stage) -> None:
     say(f"explore: looking at {len(train)} photos")
     import threadpoolctl
 
-    from pipeline.analysis.explore.distributions import counted, summary
+    from pipeline.analysis.explore.distributions import count_labels, summary
     from pipeline.analysis.explore.probe import verdict
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
@@ -50,7 +50,7 @@ def run(stage: Stage) -> None:
         duplicates = duplicates_of(photos, looks, stage)
         probes = probes_of(train, looks, stage)
     report: dict[str, Any] = {
-        "labels": counted(train),
+        "labels": count_labels(train),
         "quality": {
             "brightness": summary(looks.brightness),
             "sharpness": summary(looks.sharpness),
@@ -79,18 +79,18 @@ def limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 def looked_at(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
     """What every photo looks like, in the order of `photos`."""
-    from pipeline.analysis.explore.look import Config, Task, look_at
+    from pipeline.analysis.explore.photo_stats import Config, Task, compute_photo_stats
 
     mattes = MATTES.open()
     orders = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
     sight = Config(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
-    return look_at(orders, sight, stage.params.machine.workers)
+    return compute_photo_stats(orders, sight, stage.params.machine.workers)
 
 
 def probes_of(train: pd.DataFrame, looks: PhotoStats, stage: Stage) -> dict[str, Any]:
     """`probes` by task (none where nothing could be probed), the `photos` used, and a `note` why none."""
     from pipeline.analysis.audit.out_of_fold import reduced
-    from pipeline.analysis.explore.probe import Labels, OutOfFoldRidge, Resampling, probed, with_verdicts
+    from pipeline.analysis.explore.probe import Labels, OutOfFoldRidge, Resampling, run_probe, with_verdicts
 
     explore = stage.params.explore
     seen = looks.background[train["row"]]
@@ -110,7 +110,7 @@ def probes_of(train: pd.DataFrame, looks: PhotoStats, stage: Stage) -> dict[str,
     for name, of_people in PROBED.items():
         task = TASKS[name]
         labels = Labels(task.code_of(used["true_class"].to_numpy(np.int64)), task.size, of_people)
-        found["probes"][name] = probed(ridge, labels, who, held, luck)
+        found["probes"][name] = run_probe(ridge, labels, who, held, luck)
     found["probes"] = with_verdicts(found["probes"])
     return found
 
@@ -162,7 +162,7 @@ def draw(report: dict[str, Any], looks: PhotoStats, train: pd.DataFrame, stage: 
             known = [
                 (image, person, False) for image, person in zip(own["image"], own["person"], strict=True)
             ]
-            shown = chosen(known, explore.sheet_photos, explore.seed)
+            shown = choose_photos(known, explore.sheet_photos, explore.seed)
             if shown:
                 sheet = contact_sheet(
                     [read_photo(root / i, stage.params.ingest.transparent_rgb) for i in shown]

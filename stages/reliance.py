@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.analysis.contact_sheet import CELL, Row, sheet
+from pipeline.analysis.contact_sheet import CELL, Row, draw_contact_sheet
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
-from pipeline.analysis.reliance.swap_views import Config, Task, Views, viewer
+from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
@@ -121,7 +121,7 @@ def setting_of(stage: Stage, config: ModelConfig) -> Config:
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,
         size=params.compose.size,
-        seen=config.train.size,
+        network_size=config.train.size,
         fill_seed=params.compose.seed,
         seed=params.reliance.seed,
     )
@@ -141,7 +141,7 @@ def answers(
     stage: Stage, config: ModelConfig, setting: Config, photos: pd.DataFrame, jobs: list[Task]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each few photos of a fold what the fold's model says about them, and their rows of the sheet."""
-    from pipeline.analysis.reliance.swap_answers import predict_views
+    from pipeline.analysis.reliance.swap_predictions import predict_views
     from pipeline.train.inference import load_model
 
     facts = photos.set_index("image")
@@ -150,7 +150,9 @@ def answers(
         if not here:
             continue
         model = load_model(MODEL, config.train, fold)
-        views = run_parallel(partial(viewer, setting), here, workers=stage.params.machine.workers, name=_name)
+        views = run_parallel(
+            partial(make_viewer, setting), here, workers=stage.params.machine.workers, name=_name
+        )
         while batch := list(islice(views, TOGETHER)):
             table, maps = predict_views(model, config.train, batch)
             yield (
@@ -174,14 +176,14 @@ def draw_sheet(
     asked = answers(stage, config, setting, photos, [jobs[image] for image in sorted(images)])
     for table, sheet_rows in asked:
         drawn |= dict(zip(table["image"], sheet_rows, strict=True))
-    picture = sheet(("picture", *TASKS), [drawn[image] for image in images])
+    picture = draw_contact_sheet(("picture", *TASKS), [drawn[image] for image in images])
     with atomic_file(stage.out(SHEET)) as part:
         Image.fromarray(picture).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
             part, "PNG", optimize=True
         )
 
 
-def sheet_row(view: Views, facts: Any, said: int, maps: dict[str, np.ndarray] | None) -> Row:
+def sheet_row(view: Result, facts: Any, said: int, maps: dict[str, np.ndarray] | None) -> Row:
     """A photo with the map of each task."""
     truth = int(facts["true_class"])
     verdict = "right" if said == truth else f"wrong: said {CLASS_NAMES[said]}"
