@@ -42,7 +42,7 @@ def read_lock(path: Path = LOCK) -> dict[str, Entry]:
     """Names and entries of weights.lock.
 
     Raises:
-        UserError: the file is missing or not as it should be.
+        UserError: the file is missing or invalid.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -77,15 +77,15 @@ def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
             allowed=[*entries, "a local path"],
             fix=f"did you mean `{close}`?" if close else "correct the name or the path in params.yaml",
         )
-    place = weights_folder(root) / name_or_path
-    _refuse_unknown(name_or_path, entry, place, lock)
-    if not (place.is_file() and place.stat().st_size == entry.bytes and sha256_of(place) == entry.sha256):
-        fetch(name_or_path, entry, place)
-    return place
+    target = weights_folder(root) / name_or_path
+    _refuse_unknown(name_or_path, entry, target, lock)
+    if not (target.is_file() and target.stat().st_size == entry.bytes and sha256_of(target) == entry.sha256):
+        fetch(name_or_path, entry, target)
+    return target
 
 
 def weights_folder(root: Path) -> Path:
-    """Where fetched weights are kept."""
+    """The folder of fetched weights."""
     return root / ".cache" / "weights"
 
 
@@ -95,8 +95,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def fetch(name: str, entry: Entry, place: Path) -> None:
-    """Downloads `entry` to `place`; what is there stays until the new file is whole and checked.
+def fetch(name: str, entry: Entry, target: Path) -> None:
+    """Downloads `entry` to `target`; what is there stays until the new file is whole and checked.
 
     Raises:
         UserError: no connection, cut off, or not the file that weights.lock describes.
@@ -104,21 +104,21 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
     say(f"fetching {name} ({entry.bytes / 1e6:.1f} MB, {entry.licence}) from {entry.url}")
     digest = hashlib.sha256()
     got = 0
-    with atomic_file(place) as part:
+    with atomic_file(target) as part:
         try:
             request = urllib.request.Request(entry.url, headers={"User-Agent": "cleanplate"})
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, part.open("wb") as out:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response, part.open("wb") as out:
                 for block in track(
-                    _blocks(answer, entry.bytes), -(-entry.bytes // BLOCK), name, unit="blocks"
+                    _blocks(response, entry.bytes), -(-entry.bytes // BLOCK), name, unit="blocks"
                 ):
                     digest.update(block)
                     got += len(block)
                     out.write(block)
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as e:
-            raise _cannot_fetch(name, entry, place, f"{e or type(e).__name__}") from e
+            raise _cannot_fetch(name, entry, target, f"{e or type(e).__name__}") from e
         if got < entry.bytes:
             raise _cannot_fetch(
-                name, entry, place, f"the connection was cut after {got:,} of {entry.bytes:,} bytes"
+                name, entry, target, f"the connection was cut after {got:,} of {entry.bytes:,} bytes"
             )
         if got > entry.bytes or digest.hexdigest() != entry.sha256:
             raise UserError(
@@ -126,36 +126,36 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
                 where=entry.url,
                 got=f"at least {got:,} bytes, sha256 {digest.hexdigest()}",
                 allowed=f"{entry.bytes:,} bytes, sha256 {entry.sha256}",
-                fix=f"try again, or put the right file at {place}",
+                fix=f"try again, or put the right file at {target}",
             )
 
 
-def _blocks(answer: IO[bytes], limit: int) -> Iterator[bytes]:
-    """The answer in blocks, until one byte more than `limit` shows that it is not the file."""
-    left = limit + 1
-    while left > 0 and (block := answer.read(min(BLOCK, left))):
-        left -= len(block)
+def _blocks(response: IO[bytes], limit: int) -> Iterator[bytes]:
+    """The response in blocks, at most one byte more than `limit`, to detect a file that is too long."""
+    remaining = limit + 1
+    while remaining > 0 and (block := response.read(min(BLOCK, remaining))):
+        remaining -= len(block)
         yield block
 
 
-def _cannot_fetch(name: str, entry: Entry, place: Path, reason: str) -> UserError:
+def _cannot_fetch(name: str, entry: Entry, target: Path, reason: str) -> UserError:
     return UserError(
-        f"{name} is not here whole and could not be fetched: put the file at {place}, "
+        f"{name} is not here whole and could not be fetched: put the file at {target}, "
         "or set a local path instead of its name in params.yaml, or get online and run this again",
         where=entry.url,
         got=reason,
     )
 
 
-def _refuse_unknown(name: str, entry: Entry, place: Path, lock: Path) -> None:
-    """Refuses an entry without sha256: code and weights from the net are used only when they are known."""
+def _refuse_unknown(name: str, entry: Entry, target: Path, lock: Path) -> None:
+    """Refuses an entry without sha256: downloads are used only with a known checksum."""
     if entry.sha256:
         return
-    got = f'sha256 = "{sha256_of(place)}", bytes = {place.stat().st_size}' if place.is_file() else None
+    got = f'sha256 = "{sha256_of(target)}", bytes = {target.stat().st_size}' if target.is_file() else None
     raise UserError(
         f"the sha256 of {name} is not known, so it is neither fetched nor loaded",
         where=lock,
-        got=got and f"the file at {place} has {got}",
-        fix=f"download {entry.url} to {place}, then, if you trust it, "
+        got=got and f"the file at {target} has {got}",
+        fix=f"download {entry.url} to {target}, then, if you trust it, "
         "write its sha256 and bytes into weights.lock; or set a local path in params.yaml",
     )
