@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 
-from pipeline.analysis.audit.out_of_fold import asked, fitted
-from pipeline.analysis.audit.rules import likely_swaps
+from pipeline.analysis.audit.out_of_fold import fitted, predict_probabilities
+from pipeline.analysis.audit.rules import mislabelled_pairs
 from pipeline.labels import TASKS, gender_of, mask_of
 from pipeline.params import load_params
 from pipeline.seeds import generator
@@ -49,13 +49,13 @@ def rankings(evidence: Evidence, task: str, l2: float) -> dict[str, np.ndarray]:
     codes = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
     rows = np.arange(len(codes))
     model = fitted(evidence.components, codes, l2)
-    loss = -np.log(asked(model, evidence.components, size)[rows, codes])
+    loss = -np.log(predict_probabilities(model, evidence.components, size)[rows, codes])
     votes = np.zeros(len(codes))
     for k in range(MODELS):
         drawn = generator(k, "benchmark: people").integers(0, people, people)
         taken = np.repeat(rows, np.bincount(drawn, minlength=people)[who])
         one = fitted(evidence.components[taken], codes[taken], l2)
-        votes += asked(one, evidence.components, size).argmax(axis=1) != codes
+        votes += predict_probabilities(one, evidence.components, size).argmax(axis=1) != codes
     together = np.maximum.reduceat if task == "mask" else np.add.reduceat
     order = np.argsort(who, kind="stable")
     starts = np.unique(who[order], return_index=True)[1]
@@ -63,8 +63,8 @@ def rankings(evidence: Evidence, task: str, l2: float) -> dict[str, np.ndarray]:
     found[f"disagreement of {MODELS}"] = together(votes[order], starts)
     if task == "mask":
         found["audit"] = np.zeros(people)
-        for swap in likely_swaps(evidence.p["mask"], evidence.codes["mask"], who, 0.0):
-            found["audit"][who[swap.first]] = swap.confidence
+        for pair in mislabelled_pairs(evidence.p["mask"], evidence.codes["mask"], who, 0.0):
+            found["audit"][who[pair.first]] = pair.confidence
     else:
         found["audit"] = 1 - evidence.p[task][np.arange(people), evidence.codes[task]]
     return found

@@ -75,7 +75,7 @@ def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str
     """All suspects, and the number found by each rule."""
     from pipeline.analysis.audit.duplicates import near_duplicates
     from pipeline.analysis.audit.rules import same_ids, same_people, table_differences
-    from pipeline.analysis.audit.suspects import Answers, doubted
+    from pipeline.analysis.audit.suspects import Predictions, find_label_issues
 
     audit, photos = stage.params.audit, evidence.photos
     people = photos.drop_duplicates("person_id").sort_values("person_id")
@@ -85,7 +85,7 @@ def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str
     for name in ("mask", "gender", "age"):
         table = photos if name == "mask" else people
         images = list(table["image"]) if name == "mask" else [""] * len(table)
-        answers = Answers(
+        predictions = Predictions(
             name,
             evidence.p[name],
             evidence.codes[name],
@@ -94,7 +94,9 @@ def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str
             [str(v) for v in table[name]],
         )
         suspects += [
-            s for s in doubted(answers, audit.min_confidence) if not s.image or s.image not in swapped_images
+            s
+            for s in find_label_issues(predictions, audit.min_confidence)
+            if not s.image or s.image not in swapped_images
         ]
     duplicates = near_duplicates(
         evidence.hashes,
@@ -120,19 +122,19 @@ def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str
 
 def find_swaps(evidence: Evidence, audit: Audit) -> list[Any]:
     """Two rows for each pair of photos with probably swapped mask labels."""
-    from pipeline.analysis.audit.rules import likely_swaps
+    from pipeline.analysis.audit.rules import mislabelled_pairs
     from pipeline.analysis.audit.suspects import Suspect
 
     photos, suspects = evidence.photos, []
     given, images, people = (photos[c].tolist() for c in ("mask", "image", "person"))
-    swaps = likely_swaps(
+    pairs = mislabelled_pairs(
         evidence.p["mask"], evidence.codes["mask"], photos["person_id"].to_numpy(), audit.min_confidence
     )
-    for swap in swaps:
-        for own, other in ((swap.first, swap.second), (swap.second, swap.first)):
+    for pair in pairs:
+        for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
             why = f"looks {given[other]}, and {Path(images[other]).name} looks {given[own]}: swapped?"
             suspects.append(
-                Suspect(people[own], images[own], "mask", given[own], given[other], swap.confidence, why)
+                Suspect(people[own], images[own], "mask", given[own], given[other], pair.confidence, why)
             )
     return suspects
 

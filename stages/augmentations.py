@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.analysis.contact_sheet import chosen
+from pipeline.analysis.contact_sheet import choose_photos
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, at_network_size, cut, placement
@@ -39,9 +39,9 @@ def run(stage: Stage) -> None:
     if table.empty:
         raise UserError("there is no photo to augment", where="build/photos.parquet", fix="check data.root")
     with_eyes = [len(points) > 0 for points in table["landmarks"]]
-    images = chosen(zip(table["image"], table["person"], with_eyes, strict=True), SHEET_ROWS, seed=0)
+    images = choose_photos(zip(table["image"], table["person"], with_eyes, strict=True), SHEET_ROWS, seed=0)
     say(f"augmentations: loading torch for {len(images)} photos")
-    from pipeline.analysis.augmentation_sheet import drawn, strips  # torch, so after what can be wrong
+    from pipeline.analysis.augmentation_sheet import draw_sheet, strips  # torch, so after what can be wrong
     from pipeline.train.mix import eyes_box
 
     train, rows = stage.params.train, table.set_index("image").loc[images]
@@ -52,7 +52,7 @@ def run(stage: Stage) -> None:
     strip_rows = list(strips(np.stack(shown), np.array(eyes, np.float32), train, swapped))
     with atomic_file(stage.out(SHEET)) as part:
         # no palette: its false colours would look like another augmentation
-        Image.fromarray(drawn(strip_rows)).save(part, "PNG", optimize=True)
+        Image.fromarray(draw_sheet(strip_rows)).save(part, "PNG", optimize=True)
     say(f"augmentations: {len(strip_rows)} in {stage.out(SHEET)}")
 
 

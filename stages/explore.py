@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.contact_sheet import chosen
+from pipeline.analysis.contact_sheet import choose_photos
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.image_store import matte_name
 from pipeline.io.photo import encode_jpeg, read_photo
@@ -24,7 +24,7 @@ from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
-    from pipeline.analysis.explore.look import PhotoStats
+    from pipeline.analysis.explore.photo_stats import PhotoStats
 
 PROBED = {"age": True, "gender": True, "mask": False}  # task -> whether a person has one label
 MAX_LISTED_PAIRS = 100  # near-duplicate pairs in the report
@@ -42,7 +42,7 @@ def run(stage: Stage) -> None:
     say(f"explore: looking at {len(train)} photos")
     import threadpoolctl
 
-    from pipeline.analysis.explore.distributions import counted, summary
+    from pipeline.analysis.explore.distributions import count_labels, summary
     from pipeline.analysis.explore.probe import verdict
 
     with threadpoolctl.threadpool_limits(1):  # sums in one order: the same result on every machine
@@ -50,7 +50,7 @@ def run(stage: Stage) -> None:
         duplicates = find_duplicates(photos, stats, stage)
         probes = probe_background(train, stats, stage)
     report: dict[str, Any] = {
-        "labels": counted(train),
+        "labels": count_labels(train),
         "quality": {
             "brightness": summary(stats.brightness),
             "sharpness": summary(stats.sharpness),
@@ -79,18 +79,18 @@ def limit_photos(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 def compute_stats(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
     """Statistics of every photo, in the order of `photos`."""
-    from pipeline.analysis.explore.look import Config, Task, look_at
+    from pipeline.analysis.explore.photo_stats import Config, Task, compute_photo_stats
 
     mattes = MATTES.open()
     tasks = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
     config = Config(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
-    return look_at(tasks, config, stage.params.machine.workers)
+    return compute_photo_stats(tasks, config, stage.params.machine.workers)
 
 
 def probe_background(train: pd.DataFrame, stats: PhotoStats, stage: Stage) -> dict[str, Any]:
     """`probes` by task (empty if there are too few photos), `photos` used, and a `note` with the reason."""
     from pipeline.analysis.audit.out_of_fold import reduced
-    from pipeline.analysis.explore.probe import Labels, OutOfFoldRidge, Resampling, probed, with_verdicts
+    from pipeline.analysis.explore.probe import Labels, OutOfFoldRidge, Resampling, run_probe, with_verdicts
 
     explore = stage.params.explore
     backgrounds = stats.background[train["row"]]
@@ -115,7 +115,7 @@ def probe_background(train: pd.DataFrame, stats: PhotoStats, stage: Stage) -> di
     for name, of_people in PROBED.items():
         task = TASKS[name]
         labels = Labels(task.code_of(used["true_class"].to_numpy(np.int64)), task.size, of_people)
-        result["probes"][name] = probed(ridge, labels, person_ids, folds, resampling)
+        result["probes"][name] = run_probe(ridge, labels, person_ids, folds, resampling)
     result["probes"] = with_verdicts(result["probes"])
     return result
 
@@ -169,7 +169,7 @@ def draw(report: dict[str, Any], stats: PhotoStats, train: pd.DataFrame, stage: 
             candidates = [
                 (image, person, False) for image, person in zip(own["image"], own["person"], strict=True)
             ]
-            shown = chosen(candidates, explore.sheet_photos, explore.seed)
+            shown = choose_photos(candidates, explore.sheet_photos, explore.seed)
             if shown:
                 sheet = contact_sheet(
                     [read_photo(root / i, stage.params.ingest.transparent_rgb) for i in shown]

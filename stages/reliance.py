@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pipeline.analysis.contact_sheet import CELL, Row, sheet
+from pipeline.analysis.contact_sheet import CELL, Row, draw_contact_sheet
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
-from pipeline.analysis.reliance.swap_views import Config, Task, Views, viewer
+from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
@@ -126,7 +126,7 @@ def make_view_config(stage: Stage, config: ModelConfig) -> Config:
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,
         size=params.compose.size,
-        seen=config.train.size,
+        network_size=config.train.size,
         fill_seed=params.compose.seed,
         seed=params.reliance.seed,
     )
@@ -146,8 +146,7 @@ def predict_batches(
     stage: Stage, config: ModelConfig, view_config: Config, photos: pd.DataFrame, tasks: list[Task]
 ) -> Iterator[tuple[pd.DataFrame, list[Row]]]:
     """For each batch of a fold's photos, the predictions of its model and the rows of the sheet."""
-    from pipeline.analysis.reliance.swap_answers import predict_views
-
+    from pipeline.analysis.reliance.swap_predictions import predict_views
     from pipeline.train.config import resolve_config
     from pipeline.train.inference import load_model
 
@@ -158,7 +157,7 @@ def predict_batches(
             continue
         model = load_model(MODEL, resolved, fold)
         views = run_parallel(
-            partial(viewer, view_config), of_fold, workers=stage.params.machine.workers, name=_name
+            partial(make_viewer, view_config), of_fold, workers=stage.params.machine.workers, name=_name
         )
         while batch := list(islice(views, BATCH)):
             table, maps = predict_views(model, resolved, batch)
@@ -189,14 +188,14 @@ def draw_sheet(
     batches = predict_batches(stage, config, view_config, photos, [tasks[image] for image in sorted(images)])
     for table, sheet_rows in batches:
         drawn |= dict(zip(table["image"], sheet_rows, strict=True))
-    picture = sheet(("picture", *TASKS), [drawn[image] for image in images])
+    picture = draw_contact_sheet(("picture", *TASKS), [drawn[image] for image in images])
     with atomic_file(stage.out(SHEET)) as part:
         Image.fromarray(picture).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
             part, "PNG", optimize=True
         )
 
 
-def sheet_row(view: Views, facts: Any, predicted: int, maps: dict[str, np.ndarray] | None) -> Row:
+def sheet_row(view: Result, facts: Any, predicted: int, maps: dict[str, np.ndarray] | None) -> Row:
     """A photo with its Grad-CAM map for each task."""
     truth = int(facts["true_class"])
     verdict = "right" if predicted == truth else f"wrong: predicted {CLASS_NAMES[predicted]}"

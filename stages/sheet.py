@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.analysis.contact_sheet import Row, boxed, chosen, sheet
+from pipeline.analysis.contact_sheet import Row, choose_photos, draw_boxes, draw_contact_sheet
 from pipeline.io.atomic import atomic_file
 from pipeline.io.image_store import ImageStore, composed_name, matte_name
 from pipeline.io.photo import read_photo
@@ -35,11 +35,11 @@ def run(stage: Stage) -> None:
     synthetic = COPIES.read("file", "image")
     copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
     candidates = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
-    images = chosen(candidates, stage.limit or SHEET_ROWS, seed=0)
+    images = choose_photos(candidates, stage.limit or SHEET_ROWS, seed=0)
     root = Path(stage.params.data.root)
     stores = [ImageStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
     rows = [make_row(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
-    whole = Image.fromarray(sheet(TITLES, rows))
+    whole = Image.fromarray(draw_contact_sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     with atomic_file(stage.out("reports/sheet.png")) as part:
@@ -61,7 +61,7 @@ def make_row(
     photo = read_photo(root / image, stage.params.ingest.transparent_rgb)
     status = str(facts["status"])
     box, square = _box(facts, ""), _box(facts, "_square")
-    with_boxes = boxed(photo, box, square, status, list(facts["landmarks"]))
+    with_boxes = draw_boxes(photo, box, square, status, list(facts["landmarks"]))
     cells: list[np.ndarray | str] = [
         photo,
         "not run" if status == "not_run" else with_boxes,

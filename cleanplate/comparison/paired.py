@@ -51,7 +51,7 @@ def differences(
         swaps: number of random permutations.
         seed: of both.
     """
-    counts = bootstrap.draws_of_people(len(reference), draws, seed)
+    counts = bootstrap.resample_counts(len(reference), draws, seed)
     before, after = (_scores(bootstrap.resampled(c, counts)) for c in (reference, variant))
     value = _point(variant) - _point(reference)
     p = permutation_p(reference, variant, swaps, seed)

@@ -1,4 +1,4 @@
-"""Every augmentation at its settings, on a few pictures: what a network really gets to see."""
+"""Every augmentation at its settings, on a few pictures, as a network gets them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pipeline.train.augment.recipe import OPERATIONS, RECIPES, TRIVIAL, TRIVIAL_
 from pipeline.train.mix import Mixer
 
 CELL, GAP, EDGE = 104, 6, 28  # pixels
-HEADING, NAME, LINE, ROOM, BETWEEN = 38, 21, 15, 5, 16
-LINES = 2  # of settings at most
+HEADING_HEIGHT, NAME_HEIGHT, LINE_HEIGHT, TEXT_GAP, STRIP_GAP = 38, 21, 15, 5, 16
+MAX_LINES = 2  # of settings at most
 PAPER, INK, FAINT = (250, 250, 248), (38, 40, 44), (118, 121, 126)
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One augmentation: what it is part of, its name, its settings in words, and uint8 [N, S, S, 3] RGB."""
+    """One augmentation: its group, its name, its settings in words, and uint8 [N, S, S, 3] RGB."""
 
     part: str
     name: str
@@ -49,21 +49,23 @@ def strips(
     mark = " · train.augment"
     recipes = [*RECIPES, TRIVIAL_NAME]
     for name in recipes:
-        said = "as they are" if name == "none" else words(name)
+        settings = "as they are" if name == "none" else describe_recipe(name)
         chosen = mark if params.augment == name else ""
-        yield Strip("Recipes", f"{name}{chosen}", said, to_pixels(Recipe(name)(images, keys, 0)))
+        yield Strip("Recipes", f"{name}{chosen}", settings, to_pixels(Recipe(name)(images, keys, 0)))
     single = [params.augment] if isinstance(params.augment, str) else list(params.augment)
     named = [] if params.augment in recipes else single
     for name in OPERATIONS:
-        done = applied(Step(name), images, Draws.for_epoch(keys, 0))
+        augmented = applied(Step(name), images, Draws.for_epoch(keys, 0))
         title = f"{name}{mark if name in named else ''}"
-        yield Strip("Single operations, here on every picture", title, about(name), to_pixels(done))
+        yield Strip(
+            "Single operations, here on every picture", title, describe_operation(name), to_pixels(augmented)
+        )
     yield from mixes(images, keys, eyes, params)
     if swapped is not None:
         share = params.background_swap
-        said = f"{share:.0%} of the pictures while training, anew in each epoch" if share else "off"
+        settings = f"{share:.0%} of the pictures while training, anew in each epoch" if share else "off"
         name = "background_swap" + (" · train.background_swap" if share else "")
-        yield Strip("Other backgrounds, here on every picture", name, said, swapped)
+        yield Strip("Other backgrounds, here on every picture", name, settings, swapped)
 
 
 def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Train) -> Iterator[Strip]:
@@ -74,13 +76,13 @@ def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Trai
         own = {"mix": mix, "mix_probability": 1.0} | ({"cutmix_boxes": boxes} if boxes else {})
         mixed, _ = Mixer(params.model_copy(update=own))(images, target, keys, eyes, 0)
         chosen = params.mix in (mix, "both") and boxes in ("", params.cutmix_boxes)
-        said = {"eyes": "around the eyes, where they were found", "upper_half": "always half of it"}
+        notes = {"eyes": "around the eyes, where they were found", "upper_half": "always half of it"}
         title = f"{mix} {boxes}".strip() + (" · train.mix" if chosen else "")
         part = "Mixing, here all pictures, each with the one at the mirrored place"
-        yield Strip(part, title, said.get(boxes, alpha), to_pixels(mixed))
+        yield Strip(part, title, notes.get(boxes, alpha), to_pixels(mixed))
 
 
-def words(recipe: str) -> str:
+def describe_recipe(recipe: str) -> str:
     """What a recipe does: each step with the share of pictures that get it, and its own settings."""
     if recipe == TRIVIAL_NAME:
         return "one of " + ", ".join(step.name for step in TRIVIAL)
@@ -91,15 +93,14 @@ def words(recipe: str) -> str:
     return ", ".join(parts)
 
 
-def about(operation: str) -> str:
+def describe_operation(operation: str) -> str:
     """What an operation does, from its docstring, and its settings, e.g. `The negative.`"""
     function = OPERATIONS[operation]
-    does = (
-        (function.__doc__ or "").strip().splitlines()[0].replace("`", "").replace("×", "x")
-    )  # not in the font
-    given = inspect.signature(function).parameters.values()
-    own = [f"{p.name} {p.default:g}" for p in given if p.kind is p.KEYWORD_ONLY]
-    return f"{does.rstrip('.')}: {', '.join(own)}" if own else does
+    summary = (function.__doc__ or "").strip().splitlines()[0]
+    summary = summary.replace("`", "").replace("×", "x")  # × is not in the font
+    parameters = inspect.signature(function).parameters.values()
+    own = [f"{p.name} {p.default:g}" for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return f"{summary.rstrip('.')}: {', '.join(own)}" if own else summary
 
 
 def to_pixels(images: torch.Tensor) -> np.ndarray:
@@ -107,35 +108,42 @@ def to_pixels(images: torch.Tensor) -> np.ndarray:
     return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def drawn(rows: Sequence[Strip]) -> np.ndarray:
+def draw_sheet(rows: Sequence[Strip]) -> np.ndarray:
     """The sheet, uint8 [H, W, 3] RGB: strips in two columns, read downwards, with a heading for each part."""
     width = max(len(row.pictures) for row in rows) * (CELL + GAP) - GAP
     small = ImageFont.load_default(12)
-    said = [wrapped(row.settings, small, width) for row in rows]
+    texts = [wrapped(row.settings, small, width) for row in rows]
     firsts = [k == 0 or rows[k - 1].part != row.part for k, row in enumerate(rows)]
     heights = [
-        (HEADING if first else 0) + NAME + LINE * len(lines) + ROOM + CELL + BETWEEN
-        for first, lines in zip(firsts, said, strict=True)
+        (HEADING_HEIGHT if first else 0)
+        + NAME_HEIGHT
+        + LINE_HEIGHT * len(lines)
+        + TEXT_GAP
+        + CELL
+        + STRIP_GAP
+        for first, lines in zip(firsts, texts, strict=True)
     ]
     left_side = [sum(heights[: k + 1]) <= (sum(heights) + heights[k]) / 2 for k in range(len(rows))]
     down = max(
         sum(h for h, own in zip(heights, left_side, strict=True) if own == side) for side in (True, False)
     )
-    canvas = Image.new("RGB", (3 * EDGE + 2 * width, 2 * EDGE + down - BETWEEN), PAPER)
+    canvas = Image.new("RGB", (3 * EDGE + 2 * width, 2 * EDGE + down - STRIP_GAP), PAPER)
     draw = ImageDraw.Draw(canvas)
     tops = {True: EDGE, False: EDGE}
-    for row, lines, first, height, own in zip(rows, said, firsts, heights, left_side, strict=True):
+    for row, lines, first, height, own in zip(rows, texts, firsts, heights, left_side, strict=True):
         left, top = EDGE if own else 2 * EDGE + width, tops[own]
         tops[own] += height
         if first:
             draw.text((left, top), row.part, INK, ImageFont.load_default(20))
-            top += HEADING
+            top += HEADING_HEIGHT
         draw.text((left, top), row.name, INK, ImageFont.load_default(16))
         for k, line in enumerate(lines):
-            draw.text((left, top + NAME + k * LINE), line, FAINT, small)
+            draw.text((left, top + NAME_HEIGHT + k * LINE_HEIGHT), line, FAINT, small)
         for k, picture in enumerate(row.pictures):
             cell = Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.BICUBIC)
-            canvas.paste(cell, (left + k * (CELL + GAP), top + NAME + LINE * len(lines) + ROOM))
+            canvas.paste(
+                cell, (left + k * (CELL + GAP), top + NAME_HEIGHT + LINE_HEIGHT * len(lines) + TEXT_GAP)
+            )
     return np.asarray(canvas)
 
 
@@ -146,7 +154,7 @@ def wrapped(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= width:
             lines[-1] = longer
-        elif len(lines) < LINES:
+        elif len(lines) < MAX_LINES:
             lines.append(word)
         else:
             lines[-1] = _cut(longer, font, width)

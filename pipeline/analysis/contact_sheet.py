@@ -1,4 +1,4 @@
-"""A contact sheet: a few photos, a row each, with what every stage made of them."""
+"""A contact sheet: a row per photo, with the output of every stage."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ EDGE = 26  # around the whole sheet
 HEADER = 46
 CAPTION = 22  # below each row
 PAPER, INK, FAINT = (250, 250, 248), (38, 40, 44), (140, 143, 148)
-EMPTY = (236, 236, 233)  # where a stage was not asked for
+EMPTY_COLOUR = (236, 236, 233)  # where a stage did not run
 BOX, SQUARE, POINT = (0, 190, 90), (255, 255, 255), (255, 70, 90)
-FALLBACK = (255, 150, 0)  # a box that was not found in this photo
+FALLBACK = (255, 150, 0)  # a fallback box
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Row:
     cells: Sequence[np.ndarray | str]  # uint8 [H, W, 3] RGB, or a word where there is no picture
 
 
-def chosen(images: Iterable[tuple[str, str, bool]], count: int, seed: int) -> list[str]:
-    """Which photos to show: those with synthetic copies first, one of each person before a second of any.
+def choose_photos(images: Iterable[tuple[str, str, bool]], count: int, seed: int) -> list[str]:
+    """Chooses photos to show: with synthetic copies first, one per person before a second of any.
 
     Args:
         images: (image, person, has synthetic copies) of every photo.
         count: how many.
-        seed: photos of equal standing come in the order of their hash.
+        seed: of the hash that orders photos of equal rank.
     """
     ranked = sorted(
         (not copies, seed_of(seed, "sheet", image), image, person) for image, person, copies in images
@@ -43,14 +43,14 @@ def chosen(images: Iterable[tuple[str, str, bool]], count: int, seed: int) -> li
     turns: dict[str, int] = {}
     rows = []
     for later, order, image, person in ranked:
-        # photos to predict belong to nobody ("") and count as people of their own
+        # each photo to predict (person "") counts as another person
         turn = turns.get(person, 0) if person else 0
         turns[person] = turn + 1
         rows.append((later, turn, order, image))
     return [image for *_, image in sorted(rows)[:count]]
 
 
-def sheet(titles: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
+def draw_contact_sheet(titles: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
     """Draws the sheet.
 
     Args:
@@ -79,7 +79,7 @@ def _paste(
     canvas: Image.Image, draw: ImageDraw.ImageDraw, cell: np.ndarray | str, left: int, top: int
 ) -> None:
     if isinstance(cell, str):
-        draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), fill=EMPTY)
+        draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), fill=EMPTY_COLOUR)
         middle = (left + CELL / 2, top + CELL / 2)
         draw.text(middle, cell, FAINT, ImageFont.load_default(15), anchor="mm")
         return
@@ -88,14 +88,14 @@ def _paste(
     canvas.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
 
 
-def boxed(
+def draw_boxes(
     photo: np.ndarray,
     box: tuple[float, float, float, float],
     square: tuple[float, float, float, float],
     status: str,
     landmarks: Sequence[float],
 ) -> np.ndarray:
-    """A photo with what `detect` found drawn on it.
+    """A photo with the results of `detect` drawn on it.
 
     Args:
         photo: uint8 [H, W, 3] RGB.

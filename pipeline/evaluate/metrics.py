@@ -1,9 +1,9 @@
 """Macro-F1, accuracy and confusion matrices, for the 18 classes and per task. Numbers in, numbers out.
 
 Macro-F1 here is `sklearn.metrics.f1_score(truth, predicted, average="macro", zero_division=0)`, the score of
-the competition: the mean of F1 over the classes that occur in the truth *or* in the prediction. A class that
-occurs in neither says nothing about the model and is left out (small validation sets lack some of the 18); a
-class that is predicted though nobody has it counts as 0.
+the competition: the mean of F1 over the classes that occur in the truth *or* in the prediction. A class in
+neither is left out (small validation sets lack some of the 18); one that is predicted but never true counts
+as 0.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pipeline.labels import TASKS, Task
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, size: int = labels.CLASSES) -> np.ndarray:
-    """int64 [size, size]: how many of true code i (row) were called j (column). Both inputs int [N]."""
+    """int64 [size, size]: counts of true code i (row) predicted as j (column). Both inputs int [N]."""
     flat = np.asarray(truth, dtype=np.int64) * size + np.asarray(predicted, dtype=np.int64)
     return np.bincount(flat, minlength=size * size).reshape(size, size)
 
 
 def confusion_by_person(truth: np.ndarray, predicted: np.ndarray, person: np.ndarray) -> np.ndarray:
     """int64 [P, 18, 18]: one confusion matrix for each distinct person, in sorted order of the names."""
-    _, who = np.unique(np.asarray(person, dtype=str), return_inverse=True)
-    people = int(who.max()) + 1 if len(who) else 0
+    _, person_ids = np.unique(np.asarray(person, dtype=str), return_inverse=True)
+    people = int(person_ids.max()) + 1 if len(person_ids) else 0
     cells = labels.CLASSES**2
     flat = (
-        who * cells
+        person_ids * cells
         + np.asarray(truth, dtype=np.int64) * labels.CLASSES
         + np.asarray(predicted, dtype=np.int64)
     )
@@ -68,10 +68,10 @@ def scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
     Args:
         confusions: [..., 18, 18]; leading axes are e.g. bootstrap draws.
     """
-    found: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray] = {}
     for name, task in TASKS.items():
         own = task_confusion(confusions, task)
         prefix = "" if name == "class" else f"{name}."
-        found[f"{prefix}macro_f1"] = macro_f1(own)
-        found[f"{prefix}accuracy"] = accuracy(own)
-    return found
+        result[f"{prefix}macro_f1"] = macro_f1(own)
+        result[f"{prefix}accuracy"] = accuracy(own)
+    return result

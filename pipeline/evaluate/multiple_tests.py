@@ -1,4 +1,4 @@
-"""Many comparisons at once: p-values raised so that luck does not pass for a discovery."""
+"""p-values corrected for multiple tests."""
 
 from __future__ import annotations
 

@@ -1,38 +1,37 @@
-"""When the photos to predict have another mix of classes than training had: estimate the mix, correct for it.
+"""Class prior shift: estimates the class prior of the photos to predict, and corrects probabilities for it.
 
-Numbers in, numbers out. It assumes that only the mix differs (a class looks the same in both sets), and
-that the probabilities are calibrated; on a small or a shifted set it can do harm, so it is an option and
-never a default.
+Numbers in, numbers out. It assumes that only the prior differs (a class looks the same in both sets) and that
+probabilities are calibrated; on a small or otherwise shifted set it can do harm, so it is never a default.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-SMALLEST = 1e-12
+MIN_TOTAL = 1e-12
 
 
 def estimated_prior(
-    probabilities: np.ndarray, training_prior: np.ndarray, rounds: int = 1000, tolerance: float = 1e-8
+    probabilities: np.ndarray, training_prior: np.ndarray, max_iterations: int = 1000, tolerance: float = 1e-8
 ) -> np.ndarray:
-    """float64 [K], ≥ 0, sum 1: the class mix of the photos that `probabilities` are about.
+    """float64 [K], ≥ 0, sum 1: the class prior of the photos of `probabilities`.
 
-    Expectation maximisation: correct the probabilities for the present estimate, take their mean as the next,
-    from the training mix on (Saerens, Latinne & Decaestecker, Adjusting the outputs of a classifier to new a
-    priori probabilities, Neural Computation 14, 2002, eqs. 9–10).
+    Expectation maximisation from the training prior on: correct the probabilities for the current estimate,
+    take their mean as the next (Saerens, Latinne & Decaestecker, Adjusting the outputs of a classifier to new
+    a priori probabilities, Neural Computation 14, 2002, eqs. 9–10).
 
     Args:
-        probabilities: float [N, K], N ≥ 1, rows sum to 1; from a model trained on the mix `training_prior`.
+        probabilities: float [N, K], N ≥ 1, rows sum to 1; from a model trained on `training_prior`.
         training_prior: float [K] ≥ 0, or counts; a class with 0 was never trained on and stays at 0.
-        rounds: most iterations.
-        tolerance: the end: no entry changes by more.
+        max_iterations: of expectation maximisation.
+        tolerance: stops when no entry changes by more.
     """
-    trained = _shares(training_prior)
-    prior = trained
-    for _ in range(rounds):
-        following = corrected(probabilities, trained, prior).mean(axis=0)
-        done = np.abs(following - prior).max() <= tolerance
-        prior = following
+    old_prior = _shares(training_prior)
+    prior = old_prior
+    for _ in range(max_iterations):
+        updated = corrected(probabilities, old_prior, prior).mean(axis=0)
+        done = np.abs(updated - prior).max() <= tolerance
+        prior = updated
         if done:
             break
     return prior
@@ -42,15 +41,15 @@ def corrected(probabilities: np.ndarray, training_prior: np.ndarray, new_prior: 
     """float64 [N, K], rows sum to 1: p(class | photo) under `new_prior`, by Bayes' rule (same paper, eq. 4).
 
     Args:
-        probabilities: float [N, K] under the training mix.
+        probabilities: float [N, K] under the training prior.
         training_prior, new_prior: float [K] ≥ 0, or counts.
     """
-    trained, new = _shares(training_prior), _shares(new_prior)
-    ratio = np.divide(new, trained, out=np.zeros_like(new), where=trained > 0)
+    old_prior, new = _shares(training_prior), _shares(new_prior)
+    ratio = np.divide(new, old_prior, out=np.zeros_like(new), where=old_prior > 0)
     weighted = np.asarray(probabilities, dtype=np.float64) * ratio
     total = weighted.sum(axis=1, keepdims=True)
-    # a photo of which the new mix allows no class at all: its probabilities stay as they came
-    return np.where(total > SMALLEST, weighted / np.maximum(total, SMALLEST), probabilities)
+    # where the new prior excludes all likely classes the probabilities stay unchanged
+    return np.where(total > MIN_TOTAL, weighted / np.maximum(total, MIN_TOTAL), probabilities)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Several models' answers made one. Numbers in, numbers out."""
+"""Combines predictions of several models. Numbers in, numbers out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.labels import CLASSES
 def hard_vote(answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """int64 [N]: per photo the class with the largest sum of weights.
 
-    A tie is won by the tied class that the voter with the largest weight (of equals the first) chose.
+    A tie goes to the tied class chosen by the voter with the largest weight (the first of equals).
 
     Args:
         answers: int [M, N], classes 0-17.
@@ -20,13 +20,13 @@ def hard_vote(answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     votes = np.zeros((len(photos), CLASSES))
     for row, weight in zip(answers, weights, strict=True):
         votes[photos, row] += weight
-    most = votes.max(axis=1, keepdims=True)
-    tied = votes >= most - 1e-9 * most
-    won = np.full(len(photos), -1, dtype=np.int64)
+    top = votes.max(axis=1, keepdims=True)
+    tied = votes >= top - 1e-9 * top
+    winner = np.full(len(photos), -1, dtype=np.int64)
     for voter in np.argsort(-np.asarray(weights), kind="stable"):
-        decides = (won < 0) & tied[photos, answers[voter]]
-        won[decides] = answers[voter][decides]
-    return won
+        is_decided = (winner < 0) & tied[photos, answers[voter]]
+        winner[is_decided] = answers[voter][is_decided]
+    return winner
 
 
 def soft_vote(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

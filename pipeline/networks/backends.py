@@ -1,4 +1,4 @@
-"""What runs the networks: OpenVINO on a CPU, torch on CUDA (or where it is asked for)."""
+"""Backends of the networks: OpenVINO on a CPU, torch on CUDA (or on request)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 def engine_of(backend: str) -> Engine:
-    """`backend` made definite: auto = torch where CUDA is available, else OpenVINO."""
+    """`backend` resolved: auto = torch where CUDA is available, else OpenVINO."""
     if backend == "torch" or (backend == "auto" and has_cuda()):
         return "torch"
     return "openvino"
@@ -35,7 +35,7 @@ def has_cuda() -> bool:
 def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware; emulated it is a hundred times slower.
 
-    The kernel says so, and OpenVINO and torch agree with it: neither is imported to ask.
+    Read from the kernel, which agrees with OpenVINO and torch, without importing either.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
@@ -45,12 +45,12 @@ def cpu_has_bf16() -> bool:
 
 
 def precision_of(precision: str, engine: Engine, param: str) -> Precision:
-    """`precision` (auto | f32 | bf16) made definite for `engine` on this machine.
+    """`precision` (auto | f32 | bf16) resolved for `engine` on this machine.
 
     auto is half precision (f16) on CUDA, bf16 on a CPU that has it, else f32.
 
     Raises:
-        UserError: bf16 was asked of a CPU without it; `param` names where.
+        UserError: bf16 on a CPU without it; names `param`.
     """
     if engine == "torch":
         on_cuda = has_cuda()

@@ -1,4 +1,4 @@
-"""How much the result cache holds and how often it was of use; and making room in it."""
+"""Size and hit rate of the result cache, and pruning it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USAGE = "usage.json"  # hits and misses by pass
 
 @dataclass(frozen=True)
 class Usage:
-    """What is kept of one pass, over all its identities, and how often it was of use since the beginning."""
+    """The entries of one pass, over all its identities, and its hits and misses so far."""
 
     name: str
     entries: int
@@ -29,10 +29,10 @@ class Usage:
         return self.hits / max(1, self.hits + self.misses)
 
 
-def stats(items: Path) -> list[Usage]:
-    """One `Usage` for each pass, by name. `items` is the folder of all passes (`Stage.result_cache`)."""
-    usage = read_usage(items)
-    folders = [p for p in items.iterdir() if p.is_dir()] if items.is_dir() else []
+def stats(cache_folder: Path) -> list[Usage]:
+    """One `Usage` for each pass, by name. `cache_folder`: of all passes (`Stage.result_cache`)."""
+    usage = read_usage(cache_folder)
+    folders = [p for p in cache_folder.iterdir() if p.is_dir()] if cache_folder.is_dir() else []
     names = sorted({p.name.rpartition("-")[0] for p in folders} | set(usage))
     result = []
     for name in names:
@@ -40,36 +40,36 @@ def stats(items: Path) -> list[Usage]:
         entries = [entry for folder in own for entry in _entries(folder)]
         count = sum(1 for path, _ in entries if path.name != ROWS)
         count += sum(_line_count(folder / ROWS) for folder in own)
-        told = usage.get(name, {"hits": 0, "misses": 0})
+        counts = usage.get(name, {"hits": 0, "misses": 0})
         size = sum(stat.st_size for _, stat in entries)
-        result.append(Usage(name, count, size, len(own), told["hits"], told["misses"]))
+        result.append(Usage(name, count, size, len(own), counts["hits"], counts["misses"]))
     return result
 
 
-def prune(items: Path, gigabytes: float) -> int:
-    """Removes what was not used for longest until at most `gigabytes` (10^9) are left; returns bytes removed.
+def prune(cache_folder: Path, gigabytes: float) -> int:
+    """Removes the least recently used entries until at most `gigabytes` (10^9) are left; returns the bytes.
 
     The rows of one identity go together. Outputs that are links to removed files stay what they are.
     """
-    folders = [p for p in items.iterdir() if p.is_dir()] if items.is_dir() else []
+    folders = [p for p in cache_folder.iterdir() if p.is_dir()] if cache_folder.is_dir() else []
     entries = [entry for folder in folders for entry in _entries(folder)]
-    left = sum(stat.st_size for _, stat in entries)
+    remaining = sum(stat.st_size for _, stat in entries)
     removed = 0
     for path, stat in sorted(entries, key=lambda e: (max(e[1].st_atime_ns, e[1].st_mtime_ns), str(e[0]))):
-        if left <= gigabytes * 1e9:
+        if remaining <= gigabytes * 1e9:
             break
         path.unlink(missing_ok=True)
-        left -= stat.st_size
+        remaining -= stat.st_size
         removed += stat.st_size
         if path.name != ROWS and not any(path.parent.iterdir()):
             _remove_empty(path.parent)
     return removed
 
 
-def read_usage(items: Path) -> dict[str, dict[str, int]]:
+def read_usage(cache_folder: Path) -> dict[str, dict[str, int]]:
     """Hits and misses by pass; nothing where the record is missing or damaged."""
     try:
-        raw = json.loads((items / USAGE).read_text(encoding="utf-8"))
+        raw = json.loads((cache_folder / USAGE).read_text(encoding="utf-8"))
         return {str(k): {"hits": int(v["hits"]), "misses": int(v["misses"])} for k, v in raw.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
@@ -81,17 +81,17 @@ def as_json(usage: Usage) -> dict[str, Any]:
 
 
 def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """What counts against the size: rows and files, not the identity and locks."""
-    found: list[tuple[Path, os.stat_result]] = []
+    """Rows and files, without the identity and locks."""
+    entries: list[tuple[Path, os.stat_result]] = []
     for path in (
         folder / ROWS,
         *(p for shard in folder.iterdir() if shard.is_dir() for p in shard.iterdir()),
     ):
         try:
-            found.append((path, path.stat()))
+            entries.append((path, path.stat()))
         except FileNotFoundError:
             continue
-    return found
+    return entries
 
 
 def _line_count(path: Path) -> int:
@@ -102,4 +102,4 @@ def _remove_empty(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:
-        return  # another process just put something there
+        return  # another process just added an entry

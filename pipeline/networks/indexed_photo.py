@@ -1,4 +1,4 @@
-"""A photo as `ingest` indexed it: what a pass of a network reads, and refuses where it is another by now."""
+"""A photo of the index of `ingest`, read with a check that its bytes have not changed."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPh
 
 
 def names_of(batch: Sequence[IndexedPhoto]) -> str:
-    """How to call some photos in an error."""
+    """The names of some photos, for an error."""
     return ", ".join(photo.image for photo in batch)

@@ -1,12 +1,12 @@
-"""Results of networks, kept by what they were made of, so that no network looks at the same photo twice.
+"""A cache of network results by content, so that no network runs on the same photo twice.
 
     .cache/items/<pass>-<digest of its identity>/identity.json
                                                  rows.jsonl          small results, a line each
                                                  <ab>/<photo>-<checksum><suffix>     results that are files
 
 `<photo>` is the sha256 of the photo's bytes; the identity is everything else that decides the result (params
-that matter, sha256 of weights, version of the pass, backend and precision). A photo that moved, or whose
-person was renamed, is therefore still the same item.
+that matter, sha256 of weights, version of the pass, backend and precision). A photo that was moved, or has a
+renamed person, therefore keeps its entries.
 
 Rows are appended to one file: 18,900 of them are written in 0.5 s and read in 0.13 s, against 1.8 and 0.5 s
 as single files and 1.8 and 0.4 s in SQLite. Everything is checked when it is read: a damaged or half-written
@@ -42,20 +42,20 @@ class ResultCache:
     """Everything kept of one pass under one identity. Picklable: workers may add files.
 
     Attributes:
-        items: the folder of all passes.
+        cache_folder: the folder of all passes.
         name: of the pass, e.g. `detect`.
         identity: JSON values; equal identities give equal results.
     """
 
-    items: Path
+    cache_folder: Path
     name: str
     identity: Mapping[str, Any]
 
     @property
     def folder(self) -> Path:
-        """Where the entries of this identity are."""
+        """The folder of this identity's entries."""
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
-        return self.items / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+        return self.cache_folder / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
     def rows(self) -> dict[str, Row]:
         """All sound rows by the photo's sha256; of two rows for one photo the later one."""
@@ -63,47 +63,47 @@ class ResultCache:
         if not path.is_file():
             return {}
         _touch(path)
-        found: dict[str, Row] = {}
+        results: dict[str, Row] = {}
         for line in path.read_bytes().split(b"\n"):
             photo, _, rest = line.partition(b" ")
-            check, _, text = rest.partition(b" ")
-            if text and check == _line_check(photo, text):
-                found[photo.decode()] = json.loads(text)
-        return found
+            checksum, _, text = rest.partition(b" ")
+            if text and checksum == _line_checksum(photo, text):
+                results[photo.decode()] = json.loads(text)
+        return results
 
     def add_rows(self, rows: Mapping[str, Row]) -> None:
         """Appends rows by the photo's sha256. Values are JSON without NaN."""
         if not rows:
             return
-        self._made()
+        self._write_identity()
         lines: list[bytes] = []
         for photo, row in rows.items():
             text = json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
-            lines.append(b" ".join((photo.encode(), _line_check(photo.encode(), text), text)) + b"\n")
+            lines.append(b" ".join((photo.encode(), _line_checksum(photo.encode(), text), text)) + b"\n")
         # the empty line ends what a killed process may have left half-written
         with FileLock(self.folder / "rows.lock"), (self.folder / ROWS).open("ab") as f:
             f.write(b"\n" + b"".join(lines))
 
     def files(self) -> dict[str, Path]:
         """The file kept for each photo (its sha256); `read` checks it."""
-        found: dict[str, Path] = {}
+        results: dict[str, Path] = {}
         if self.folder.is_dir():
             for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
                 for path in sorted(p for p in shard.iterdir() if not p.name.startswith(".")):
-                    found[path.name.partition("-")[0]] = path
-        return found
+                    results[path.name.partition("-")[0]] = path
+        return results
 
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
         """Keeps `content` for the photo with this sha256; returns the entry, which is read-only.
 
         It is renamed into place, so that a killed process leaves no partial file, but not synced: what a
-        power cut spoils fails its checksum when it is read, and is computed again. The folder of results that
+        power cut damages fails its checksum when read, and is computed again. The folder of results that
         entries are linked into is not synced either, so that waiting for the disk made nothing safer.
         """
-        entry = self.folder / photo[:2] / f"{photo}-{_check(content)}{suffix}"
+        entry = self.folder / photo[:2] / f"{photo}-{_checksum(content)}{suffix}"
         for attempt in (1, 2):
             try:
-                self._made()
+                self._write_identity()
                 with atomic_file(entry, sync=False) as part:
                     part.write_bytes(content)
                     part.chmod(0o444)
@@ -120,7 +120,7 @@ class ResultCache:
         """
         try:
             content = entry.read_bytes()
-            if entry.stem.partition("-")[2] != _check(content):
+            if entry.stem.partition("-")[2] != _checksum(content):
                 entry.unlink(missing_ok=True)
                 return None
             _touch(entry)
@@ -129,28 +129,28 @@ class ResultCache:
         return content
 
     def count(self, hits: int, misses: int) -> None:
-        """Adds to the record of how often this pass found what it looked for."""
-        self.items.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.items / "usage.lock"):
-            usage = read_usage(self.items)
+        """Adds to the record of how often this pass results what it looked for."""
+        self.cache_folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.cache_folder / "usage.lock"):
+            usage = read_usage(self.cache_folder)
             before = usage.get(self.name, {"hits": 0, "misses": 0})
             usage[self.name] = {"hits": before["hits"] + hits, "misses": before["misses"] + misses}
-            write_json(self.items / USAGE, dict(sorted(usage.items())))
+            write_json(self.cache_folder / USAGE, dict(sorted(usage.items())))
 
-    def _made(self) -> None:
+    def _write_identity(self) -> None:
         path = self.folder / IDENTITY
         if not path.exists():
             write_json(path, {"pass": self.name, **self.identity})
 
 
 def _touch(path: Path) -> None:
-    """Notes that the entry was used now, in its access time alone."""
+    """Marks the entry as used now, by its access time alone."""
     os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
-def _check(content: bytes) -> str:
+def _checksum(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _line_check(photo: bytes, text: bytes) -> bytes:
+def _line_checksum(photo: bytes, text: bytes) -> bytes:
     return hashlib.blake2b(photo + b" " + text, digest_size=8).hexdigest().encode()

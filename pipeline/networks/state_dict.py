@@ -1,4 +1,4 @@
-"""State dicts in checkpoints, whatever wraps them, as timm reads them; what a file says is never run."""
+"""Reads state dicts from checkpoints with any of timm's wrappers, without running code from the file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ from pipeline.runtime.progress import say
 
 State = dict[str, torch.Tensor]
 # keys under which training loops keep weights; averaged ones first, as timm takes them
-AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "params_ema", "ema")
-WRAPPED = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "params", "module")
-DEEP = 4  # wrappers within wrappers
-INNER = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # of torch, anywhere in a name
-BESIDE = {"n_averaged"}  # of torch's AveragedModel, beside the weights
-UNREADABLE = (
+AVERAGED_KEYS = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "params_ema", "ema")
+MODEL_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "params",
+    "module",
+)
+MAX_DEPTH = 4  # wrappers within wrappers
+# of torch, anywhere in a name
+WRAPPER_NAMES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+EXTRA_KEYS = {"n_averaged"}  # of torch's AveragedModel, beside the weights
+READ_ERRORS = (
     *(SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError),
     *(ValueError, KeyError, TypeError, AttributeError, IndexError),  # what damaged pickles raise
 )
@@ -44,7 +54,7 @@ def read_state_dict(path: Path) -> State:
         loaded: Any = load_file(path) if path.suffix == ".safetensors" else _loaded(path)
     except pickle.UnpicklingError as e:
         raise _holds_objects(path, e) from e
-    except UNREADABLE as e:
+    except READ_ERRORS as e:
         raise UserError(
             "not a checkpoint: these weights cannot be read", where=path, got=first_line(e)
         ) from e
@@ -57,7 +67,7 @@ def read_state_dict(path: Path) -> State:
             allowed="a table of tensors, alone or under state_dict, model and the like",
             fix="torch.save(model.state_dict(), PATH), or safetensors' save_file",
         )
-    return {_plain(str(k)): v for k, v in state.items() if k not in BESIDE}
+    return {_plain(str(k)): v for k, v in state.items() if k not in EXTRA_KEYS}
 
 
 def fitted(state: State, wanted: Iterable[str], path: Path) -> State:
@@ -70,14 +80,14 @@ def fitted(state: State, wanted: Iterable[str], path: Path) -> State:
         UserError: there are two whole networks, and nothing says which one is meant.
     """
     names = set(wanted)
-    found: Counter[str] = Counter()
+    prefix_counts: Counter[str] = Counter()
     for key in state:
         parts = key.split(".")
-        found.update(
+        prefix_counts.update(
             ".".join([*parts[:n], ""]) if n else "" for n in range(len(parts)) if ".".join(parts[n:]) in names
         )
-    best = max(found.values(), default=0)
-    prefixes = [prefix for prefix, count in found.items() if count == best]
+    best = max(prefix_counts.values(), default=0)
+    prefixes = [prefix for prefix, count in prefix_counts.items() if count == best]
     if not prefixes or "" in prefixes:
         return state
     prefix = prefixes[0]
@@ -112,21 +122,21 @@ def _unzipped(path: Path) -> Path | io.BytesIO:
 
 
 def _unwrapped(loaded: Any, path: Path) -> Any:
-    for _ in range(DEEP):
+    for _ in range(MAX_DEPTH):
         if not isinstance(loaded, dict):
             break
-        tables = [k for k in (*AVERAGED, *WRAPPED) if isinstance(loaded.get(k), dict) and loaded[k]]
+        tables = [k for k in (*AVERAGED_KEYS, *MODEL_KEYS) if isinstance(loaded.get(k), dict) and loaded[k]]
         if not tables:
             break
-        if tables[0] in AVERAGED:
+        if tables[0] in AVERAGED_KEYS:
             say(f"{path.name}: the averaged weights are taken ({tables[0]})")
         loaded = loaded[tables[0]]
     return loaded
 
 
 def _plain(name: str) -> str:
-    for inner in INNER:
-        name = name.replace(inner, "")
+    for wrapper in WRAPPER_NAMES:
+        name = name.replace(wrapper, "")
     return name.removeprefix("module.")
 
 
@@ -141,12 +151,13 @@ def _outline(state: Any) -> str:
 def _holds_objects(path: Path, error: Exception) -> UserError:
     """The error about a file that asks for code to be run, with the way to the tensors in it."""
     try:
-        asked = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+        unsafe_names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
     except Exception:  # damaged, or an old format: torch itself says what
-        asked = []
+        unsafe_names = []
+    wanted = ", ".join(sorted(unsafe_names)[:5])
     return UserError(
         "not a checkpoint of tensors alone: these weights cannot be read without running what the file says",
         where=path,
-        got=f"it asks for {', '.join(sorted(asked)[:5])}" if asked else first_line(error).partition(". ")[0],
+        got=f"it asks for {wanted}" if wanted else first_line(error).partition(". ")[0],
         fix="where it was made, save the tensors alone: `torch.save(model.state_dict(), PATH)`",
     )

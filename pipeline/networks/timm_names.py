@@ -1,4 +1,4 @@
-"""Names of timm's models as people write them: today's, old ones, and those of the model hub."""
+"""Names of timm's models: current ones, deprecated ones, and those of the model hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HUB = re.compile(r"^(hf[-_]hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", re
 
 
 def timm_name(name: str, where: str = "train.model") -> str:
-    """What timm calls the model `name` today, tag included: `resnet18`, `vit_base_patch16_224.augreg_in21k`.
+    """timm's current name of the model `name`, tag included: `resnet18`, `vit_base_patch16_224.augreg_in21k`.
 
     Args:
         name: a name of timm's; an old one, which timm maps to a new one; or the place of a model of timm's on
@@ -24,16 +24,16 @@ def timm_name(name: str, where: str = "train.model") -> str:
     import timm
     from timm.models import get_pretrained_cfg
 
-    asked = _without_hub(name)
-    known = _of_today(asked, where)
-    base, _, tag = known.partition(".")
-    if "/" in known or ":" in known or not timm.is_model(base):
-        raise _unknown(name, asked, where)
+    bare_name = _without_hub(name)
+    current_name = _current_name(bare_name, where)
+    base, _, tag = current_name.partition(".")
+    if "/" in current_name or ":" in current_name or not timm.is_model(base):
+        raise _unknown(name, bare_name, where)
     try:
-        get_pretrained_cfg(known)
+        get_pretrained_cfg(current_name)
     except RuntimeError as e:
-        tags = _tagged(base)
-        close = nearest(known, tags)
+        tags = _tagged_names(base)
+        close = nearest(current_name, tags)
         raise UserError(
             f"timm has no weights `{tag}` of `{base}`",
             where=where,
@@ -41,7 +41,7 @@ def timm_name(name: str, where: str = "train.model") -> str:
             allowed=[base, *tags],
             fix=f"did you mean `{close}`?" if close else "leave the tag out",
         ) from e
-    return known
+    return current_name
 
 
 def _without_hub(name: str) -> str:
@@ -61,7 +61,7 @@ def _hub_place(config: object) -> str | None:
     return getattr(config, "hf_hub_id", None)
 
 
-def _of_today(name: str, where: str) -> str:
+def _current_name(name: str, where: str) -> str:
     """The name that timm maps an old one to."""
     from timm.models import get_deprecated_models
 
@@ -69,18 +69,18 @@ def _of_today(name: str, where: str) -> str:
     base, dot, tag = name.partition(".")
     if base not in old:
         return name
-    today = old[base]
-    if today is None:
+    current = old[base]
+    if current is None:
         raise UserError(f"timm has taken `{base}` away", where=where, got=name, fix="choose another model")
-    return today.partition(".")[0] + dot + tag if tag else today
+    return current.partition(".")[0] + dot + tag if tag else current
 
 
-def _unknown(name: str, asked: str, where: str) -> UserError:
+def _unknown(name: str, bare_name: str, where: str) -> UserError:
     import timm
     from timm.models import get_deprecated_models
 
     models = timm.list_models()
-    base = asked.rpartition("/")[2].partition(".")[0].lower()
+    base = bare_name.rpartition("/")[2].partition(".")[0].lower()
     close = nearest(base, [*models, *get_deprecated_models()])
     alike = [m for m in models if m.startswith(base.split("_")[0].rstrip("0123456789"))][:12]
     return UserError(
@@ -92,7 +92,7 @@ def _unknown(name: str, asked: str, where: str) -> UserError:
     )
 
 
-def _tagged(base: str) -> list[str]:
+def _tagged_names(base: str) -> list[str]:
     """The names, with tag, of the weights that timm has for a model."""
     from timm.models import list_models
 

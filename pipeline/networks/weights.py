@@ -58,7 +58,7 @@ def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
 
 
 def weights_folder(root: Path) -> Path:
-    """Where fetched weights are kept."""
+    """The folder of fetched weights."""
     return root / ".cache" / "weights"
 
 
@@ -134,15 +134,15 @@ def obtain(name: str, entry: Entry, part: Path, place: Path) -> None:
         ) from e
 
 
-def _refuse_unknown(name: str, entry: Entry, place: Path, lock: Path) -> None:
-    """Refuses an entry without sha256: code and weights from the net are used only when they are known."""
+def _refuse_unknown(name: str, entry: Entry, target: Path, lock: Path) -> None:
+    """Refuses an entry without sha256: downloads are used only with a known checksum."""
     if entry.sha256:
         return
-    got = f'sha256 = "{sha256_of(place)}", bytes = {place.stat().st_size}' if place.is_file() else None
+    got = f'sha256 = "{sha256_of(target)}", bytes = {target.stat().st_size}' if target.is_file() else None
     raise UserError(
         f"the sha256 of {name} is not known, so it is neither fetched nor loaded",
         where=lock,
-        got=got and f"the file at {place} has {got}",
+        got=got and f"the file at {target} has {got}",
         fix=f"`cleanplate weights pin {name}` shows what it is and, after a yes, writes its sha256 into "
         "weights.lock; or set a local path in params.yaml",
     )

@@ -1,1 +1,1 @@
-"""What the classifier is asked and what its training minimises: heads, losses, class weights."""
+"""The heads of the classifier and its training objective: losses, class weights, class prior."""

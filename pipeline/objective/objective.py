@@ -1,4 +1,4 @@
-"""What is minimised: the chosen heads' question under the chosen loss and class weights."""
+"""The training objective: the loss of the chosen heads, with class weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Objective:
     def __init__(self, params: Train, counts: np.ndarray, device: torch.device) -> None:
         self.params = params
         self.heads = load_plugin("objective.heads", params.heads)
-        self.kind = load_plugin("objective.losses", params.loss)
+        self.loss_module = load_plugin("objective.losses", params.loss)
         self.weights = {
             name: torch.from_numpy(
                 class_weights(counts @ task.membership(), params.class_weights, params.effective_beta)
@@ -44,11 +44,11 @@ class Objective:
         return self.heads.loss(outputs, target, self.params, self._of_task)
 
     def _of_task(self, task: str, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return self.kind.loss(logits, target, self.weights[task], TASKS[task], self.params)
+        return self.loss_module.loss(logits, target, self.weights[task], TASKS[task], self.params)
 
 
 def target_of(classes: np.ndarray, years: np.ndarray, device: torch.device) -> Target:
-    """The sure target of int classes [B] and float years [B]."""
+    """The one-hot target of int classes [B] and float years [B]."""
     codes = torch.from_numpy(classes).to(device, non_blocking=True)
     one_hot = functional.one_hot(codes, labels.CLASSES).float()
     return Target(one_hot, torch.from_numpy(years).to(device, non_blocking=True))
@@ -57,7 +57,7 @@ def target_of(classes: np.ndarray, years: np.ndarray, device: torch.device) -> T
 def years_to_learn(age: np.ndarray, train_class: np.ndarray) -> np.ndarray:
     """float32 [n]: the age in years, moved into the age group of the training target where a rule changed it.
 
-    A person of 59 whom `relabel.age_rules` counts as old is learnt as 60.
+    E.g. 59 becomes 60 where `relabel.age_rules` counts 59 as old.
     """
     low, high = np.array(YEARS_OF_GROUP).T
     group = labels.age_group_of(train_class)
@@ -78,36 +78,36 @@ def class_weights(counts: np.ndarray, kind: str, beta: float = 0.999) -> np.ndar
     n = np.asarray(counts, dtype=np.float64)
     if kind == "none":
         return np.ones(len(n), dtype=np.float32)
-    held = n > 0
+    occurs = n > 0
     raw = np.zeros(len(n))
     if kind == "inverse":
-        raw[held] = 1 / n[held]
+        raw[occurs] = 1 / n[occurs]
     else:
-        raw[held] = (1 - beta) / (1 - beta ** n[held])
+        raw[occurs] = (1 - beta) / (1 - beta ** n[occurs])
     return (raw * n.sum() / (raw * n).sum()).astype(np.float32)
 
 
 def training_prior(classes: np.ndarray, params: Train) -> np.ndarray:
-    """float64 [18], sum 1: the mix of classes in the loss, after `train.sampler` and `train.class_weights`.
+    """float64 [18], sum 1: the class prior in the loss, after `train.sampler` and `train.class_weights`.
 
-    A network that minimises cross-entropy answers as if photos came in this mix. A sampler changes how often
-    a class is drawn. A weight of the class has the effect of a count that is as many times higher; with heads
-    for each task the answer is a product, so the weights of its three codes multiply.
+    A network that minimises cross-entropy predicts for photos with this prior. A sampler changes how often a
+    class is drawn. A class weight acts as a factor on its count; with heads per task the prediction is a
+    product, so the weights of its three codes multiply.
 
     Args:
         classes: int [n], training targets 0-17, synthetic and pseudo-labelled pictures included.
         params: the `train` section.
     """
     counts = np.bincount(classes, minlength=labels.CLASSES).astype(np.float64)
-    mix = counts.copy()
+    prior = counts.copy()
     if params.sampler != "none":
         groups = (
             np.arange(labels.CLASSES) if params.sampler == "class" else labels.age_group_of(np.arange(18))
         )
-        drawn_from = np.bincount(groups, counts)[groups]
-        mix = np.divide(counts, drawn_from, out=np.zeros_like(counts), where=drawn_from > 0)
-    asked = ("class",) if params.heads == "joint" else ("mask", "gender", "age")
-    for name in asked:
+        group_counts = np.bincount(groups, counts)[groups]
+        prior = np.divide(counts, group_counts, out=np.zeros_like(counts), where=group_counts > 0)
+    tasks = ("class",) if params.heads == "joint" else ("mask", "gender", "age")
+    for name in tasks:
         own = class_weights(counts @ TASKS[name].membership(), params.class_weights, params.effective_beta)
-        mix *= own[TASKS[name].code_of(np.arange(labels.CLASSES))]
-    return mix / mix.sum()
+        prior *= own[TASKS[name].code_of(np.arange(labels.CLASSES))]
+    return prior / prior.sum()

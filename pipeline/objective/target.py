@@ -1,4 +1,4 @@
-"""What the heads share: the targets of a batch, and one task's loss."""
+"""Shared by the heads: targets of a batch, and the loss of a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LossOf = Callable[[str, torch.Tensor, torch.Tensor], torch.Tensor]  # task, logi
 
 @dataclass(frozen=True)
 class Target:
-    """What a batch should be answered with.
+    """The targets of a batch.
 
     Args:
         classes: float32 [B, 18], distributions: one-hot, or a mixture after mixup.
@@ -33,7 +33,7 @@ class Target:
         return self.classes @ torch.from_numpy(TASKS[task].membership()).to(self.classes)
 
 
-def joined(mask: torch.Tensor, gender: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
+def joint_from_tasks(mask: torch.Tensor, gender: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
     """float32 [B, 18] from the three tasks' probabilities [B, 3], [B, 2], [B, 3], taken as independent."""
     return torch.einsum("bm,bg,ba->bmga", mask, gender, age).flatten(1)
 
@@ -63,4 +63,4 @@ def mean_task_loss(outputs: torch.Tensor, target: Target, loss_of: LossOf) -> to
 def joint_probabilities(outputs: torch.Tensor) -> torch.Tensor:
     """float32 [B, 18] from outputs [B, 8]: the product of the three tasks' softmax probabilities."""
     mask, gender, age = (part.softmax(dim=1) for part in outputs.float().split(SIZES, dim=1))
-    return joined(mask, gender, age)
+    return joint_from_tasks(mask, gender, age)

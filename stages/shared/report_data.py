@@ -35,7 +35,7 @@ def data_facts() -> dict[str, Any]:
     relabel = read_csv(BUILD / "relabel.csv", "relabel")
     split = [(name, detect[name]) for name in ("train", "eval") if sum(detect.get(name, {}).values())]
     return {
-        "data": tables.came_in(index, read_csv(BUILD / "quarantine.csv", "ingest")),
+        "data": tables.summarize_data(index, read_csv(BUILD / "quarantine.csv", "ingest")),
         "changes": tables.changes(relabel),
         "effects": summarize_effects(index[index["split"] == "train"], labels, relabel),
         "detected": [

@@ -12,19 +12,19 @@ from benchmarks.audit_planted import rank_planted
 from pipeline.analysis.audit.descriptors import difference_hash
 from pipeline.analysis.audit.duplicates import near_duplicates
 from pipeline.analysis.audit.error_rate import error_rate
-from pipeline.analysis.audit.face import PLACES, cut_face, face_matrix
+from pipeline.analysis.audit.face import LANDMARK_POSITIONS, cut_face, face_matrix
 from pipeline.analysis.audit.out_of_fold import pooled, sharpened
-from pipeline.analysis.audit.rules import likely_swaps, same_ids, same_people
+from pipeline.analysis.audit.rules import mislabelled_pairs, same_ids, same_people
 from pipeline.analysis.audit.suspects import Suspect, ranked
 from pipeline.io.photo import decode_photo, encode_jpeg
 
 
 def test_face_is_turned_upright_by_its_landmarks() -> None:
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])  # a quarter
-    points = (PLACES - 0.5) @ turn.T * 50 + [100, 120]
+    points = (LANDMARK_POSITIONS - 0.5) @ turn.T * 50 + [100, 120]
     matrix = face_matrix((0, 0, 1, 1), points.ravel(), (20, 10, 220, 210), 0.5, 160)
     composed = (points - [20, 10]) * 0.5
-    np.testing.assert_allclose(composed @ matrix[:, :2].T + matrix[:, 2], PLACES * 160, atol=1e-6)
+    np.testing.assert_allclose(composed @ matrix[:, :2].T + matrix[:, 2], LANDMARK_POSITIONS * 160, atol=1e-6)
     picture = np.zeros((100, 100, 3), np.uint8)
     picture[20:40, 30:50] = 200
     cut = cut_face(picture, face_matrix((60, 40, 100, 80), (), (0, 0, 200, 200), 0.5, 40), 40)
@@ -35,7 +35,7 @@ def test_a_swap_is_told_from_a_single_doubt() -> None:
     sure = {0: (0.98, 0.01, 0.01), 1: (0.01, 0.95, 0.04), 2: (0.01, 0.04, 0.95)}
     codes = np.array([0, 1, 2] * 3)
     looks = [0, 2, 1, 0, 2, 2, 0, 1, 2]  # person 0 is swapped, person 1 has one photo in doubt
-    found = likely_swaps(np.array([sure[k] for k in looks]), codes, np.repeat([0, 1, 2], 3), 0.5)
+    found = mislabelled_pairs(np.array([sure[k] for k in looks]), codes, np.repeat([0, 1, 2], 3), 0.5)
     assert [(s.first, s.second) for s in found] == [(1, 2)]
     assert found[0].confidence > 0.8
 

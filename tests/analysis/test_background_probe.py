@@ -10,15 +10,15 @@ from pipeline.analysis.explore.probe import (
     OutOfFoldRidge,
     Resampling,
     balanced_accuracy,
-    probed,
-    shuffled,
+    permuted,
+    run_probe,
     verdict,
     with_verdicts,
 )
-from pipeline.evaluate.bootstrap import draws_of_people, interval, resampled
+from pipeline.evaluate.bootstrap import interval, resample_counts, resampled
 
 SETS, PHOTOS = 40, 7
-LUCK = Resampling(draws=200, shuffles=199, seed=0)
+RESAMPLING = Resampling(resamples=200, permutations=199, seed=0)
 
 
 def rooms(seed: int, people: int, tie: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -37,7 +37,9 @@ def rooms(seed: int, people: int, tie: float) -> tuple[np.ndarray, np.ndarray, n
 def predict(features: np.ndarray, codes: np.ndarray, who: np.ndarray, of_people: bool = True) -> dict:
     folds = who % 5
     labels = Labels(codes, int(codes.max()) + 1, of_people)
-    return with_verdicts({"x": probed(OutOfFoldRidge(features, folds, 10), labels, who, folds, LUCK)})["x"]
+    return with_verdicts(
+        {"x": run_probe(OutOfFoldRidge(features, folds, 10), labels, who, folds, RESAMPLING)}
+    )["x"]
 
 
 def test_alarms_without_a_tie_are_as_rare_as_promised_on_32_people() -> None:
@@ -62,7 +64,7 @@ def test_photos_own_labels_are_shuffled_within_people() -> None:
     assert found["told"]
     assert found["p_value"] == pytest.approx(1 / 200)
     labels = Labels(codes, 3, of_people=False)
-    dealt = shuffled(labels, who, who % 5, random)
+    dealt = permuted(labels, who, who % 5, random)
     assert (dealt != codes).any()
     assert (np.sort(dealt.reshape(32, 4)) == [0, 0, 1, 2]).all()
 
@@ -72,7 +74,7 @@ def test_peoples_labels_stay_together_and_in_their_fold() -> None:
     who = np.repeat(np.arange(40), 3)
     codes = random.integers(0, 3, 40)[who]
     folds = who % 4
-    dealt = shuffled(Labels(codes, 3, of_people=True), who, folds, random)
+    dealt = permuted(Labels(codes, 3, of_people=True), who, folds, random)
     assert (dealt != codes).any()
     assert all(len(set(dealt[who == w])) == 1 for w in range(40))
     for fold in range(4):
@@ -83,7 +85,7 @@ def test_ridge_answers_as_the_normal_equations_do_and_never_for_people_it_learnt
     random = np.random.default_rng(5)
     features, folds = random.normal(size=(60, 4)), np.arange(60) % 3
     codes = random.integers(0, 3, (2, 60))
-    answers = OutOfFoldRidge(features, folds, 2).answers(codes, 3)
+    answers = OutOfFoldRidge(features, folds, 2).predict(codes, 3)
     for b in range(2):
         for fold in range(3):
             held = folds == fold
@@ -107,8 +109,10 @@ def test_words_say_cannot_tell_where_luck_does_as_well() -> None:
 def test_the_interval_is_a_bootstrap_over_people() -> None:
     features, codes, who = rooms(1, 40, tie=0.8)
     found = predict(features, codes, who)["balanced_accuracy"]
-    predicted = OutOfFoldRidge(features, who % 5, 10).answers(codes[None], 2)[0]
+    predicted = OutOfFoldRidge(features, who % 5, 10).predict(codes[None], 2)[0]
     by_person = np.zeros((40, 2, 2), np.int64)
     np.add.at(by_person, (who, codes, predicted), 1)
-    drawn = balanced_accuracy(resampled(by_person, draws_of_people(40, LUCK.draws, LUCK.seed)))
+    drawn = balanced_accuracy(
+        resampled(by_person, resample_counts(40, RESAMPLING.resamples, RESAMPLING.seed))
+    )
     assert (found["low"], found["high"]) == pytest.approx(interval(drawn))

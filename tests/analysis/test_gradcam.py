@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.analysis.contact_sheet import CELL
-from pipeline.analysis.reliance.gradcam import LEAST_CELLS, cams, last_maps, log_odds, outside
+from pipeline.analysis.reliance.gradcam import MIN_CELLS, cams, last_maps, log_odds, outside_share
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.labels import TASKS
 from pipeline.params.schema import Train
@@ -82,7 +82,7 @@ def test_maps_are_never_too_coarse_to_say_where(size: int, cells: int) -> None:
     stage.module.register_forward_hook(note)
     net(pictures(1, size))
     assert sides == [cells]
-    assert cells >= LEAST_CELLS
+    assert cells >= MIN_CELLS
 
 
 class Corners(nn.Module):
@@ -112,15 +112,15 @@ def test_energy_lies_where_the_answer_comes_from() -> None:
     cam = found["class"].numpy()
     alpha = np.full((1, SIZE, SIZE), 255, np.uint8)
     alpha[:, :20, :20] = 0  # the upper left corner is background
-    assert outside(cam, alpha)[0] > 0.95
-    assert outside(cam, 255 - alpha)[0] < 0.05
+    assert outside_share(cam, alpha)[0] > 0.95
+    assert outside_share(cam, 255 - alpha)[0] < 0.05
 
 
 def test_share_outside_by_hand() -> None:
     cam = np.zeros((2, 2, 2), np.float32)
     cam[0] = [[3, 1], [0, 0]]
     alpha = np.array([[[255, 0], [0, 0]]] * 2, np.uint8)
-    found = outside(cam, alpha)
+    found = outside_share(cam, alpha)
     assert found[0] == pytest.approx(0.25)
     assert np.isnan(found[1])  # nothing speaks for the answer: no share
 

@@ -18,7 +18,7 @@ def people_with_skill(people: int, seed: int, photos: int = 7) -> tuple[np.ndarr
 def test_equals_resampling_photos_of_drawn_people_one_by_one() -> None:
     truth, predicted, person = people_with_skill(12, 0)
     by_person = metrics.confusion_by_person(truth, predicted, person)
-    counts = bootstrap.draws_of_people(12, 25, 4)
+    counts = bootstrap.resample_counts(12, 25, 4)
     names = np.unique(person)
     expected = []
     for row in counts:
@@ -31,10 +31,10 @@ def test_equals_resampling_photos_of_drawn_people_one_by_one() -> None:
 
 
 def test_every_draw_takes_as_many_people_as_there_are_and_repeats_with_its_seed() -> None:
-    counts = bootstrap.draws_of_people(50, 200, 7)
+    counts = bootstrap.resample_counts(50, 200, 7)
     assert (counts.sum(axis=1) == 50).all()
-    assert (counts == bootstrap.draws_of_people(50, 200, 7)).all()
-    assert (counts != bootstrap.draws_of_people(50, 200, 8)).any()
+    assert (counts == bootstrap.resample_counts(50, 200, 7)).all()
+    assert (counts != bootstrap.resample_counts(50, 200, 8)).any()
 
 
 def test_interval_holds_the_value_and_is_wider_than_over_photos() -> None:
@@ -69,7 +69,7 @@ def test_interval_of_few_people_is_wider_than_the_plain_percentiles() -> None:
     truth, predicted, person = people_with_skill(15, 3)
     by_person = metrics.confusion_by_person(truth, predicted, person)
     found = bootstrap.score_intervals(by_person, 2000, 0)["accuracy"]
-    draws = metrics.scores(bootstrap.resampled(by_person, bootstrap.draws_of_people(15, 2000, 0)))["accuracy"]
+    draws = metrics.scores(bootstrap.resampled(by_person, bootstrap.resample_counts(15, 2000, 0)))["accuracy"]
     low, high = np.quantile(draws, [0.025, 0.975])
     assert found["low"] < low
     assert found["high"] > high

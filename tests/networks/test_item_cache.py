@@ -33,12 +33,12 @@ def test_another_identity_or_pass_sees_nothing(cache: ResultCache) -> None:
     cache.add_rows({PHOTOS[0]: ROW})
     cache.add_file(PHOTOS[0], b"matte")
     for other in (
-        ResultCache(cache.items, "detect", {"version": "2", "weights": "abc"}),
-        ResultCache(cache.items, "segment", cache.identity),
+        ResultCache(cache.cache_folder, "detect", {"version": "2", "weights": "abc"}),
+        ResultCache(cache.cache_folder, "segment", cache.identity),
     ):
         assert other.rows() == {}
         assert other.files() == {}
-    same = ResultCache(cache.items, "detect", {"weights": "abc", "version": "1"})
+    same = ResultCache(cache.cache_folder, "detect", {"weights": "abc", "version": "1"})
     assert same.rows() == {PHOTOS[0]: ROW}
 
 
@@ -104,20 +104,20 @@ def test_pruning_takes_what_was_not_used_for_longest(cache: ResultCache, tmp_pat
         os.utime(entry, (1_000_000 - age, 1_000_000 - age))
     os.link(entries[9], tmp_path / "used")
     assert cache.read(entries[9])  # the oldest is the one used last now
-    assert prune(cache.items, 5000 / 1e9) == 5000
+    assert prune(cache.cache_folder, 5000 / 1e9) == 5000
     assert set(cache.files()) == {*PHOTOS[:4], PHOTOS[9]}
-    assert prune(cache.items, 0) == 5000
+    assert prune(cache.cache_folder, 0) == 5000
     assert (tmp_path / "used").read_bytes() == bytes(1000)
     assert cache.add_file(PHOTOS[0], b"again").exists()
 
 
 def test_stats_count_entries_and_hits(cache: ResultCache) -> None:
-    assert stats(cache.items) == []
+    assert stats(cache.cache_folder) == []
     cache.add_rows({PHOTOS[0]: ROW, PHOTOS[1]: ROW})
-    ResultCache(cache.items, "segment", {}).add_file(PHOTOS[0], bytes(100))
+    ResultCache(cache.cache_folder, "segment", {}).add_file(PHOTOS[0], bytes(100))
     cache.count(hits=0, misses=2)
     cache.count(hits=6, misses=0)
-    detect, segment = stats(cache.items)
+    detect, segment = stats(cache.cache_folder)
     assert (detect.name, detect.entries, detect.hits, detect.misses, detect.hit_rate) == (
         "detect",
         2,
@@ -126,6 +126,6 @@ def test_stats_count_entries_and_hits(cache: ResultCache) -> None:
         0.75,
     )
     assert (segment.name, segment.entries, segment.bytes, segment.hit_rate) == ("segment", 1, 100, 0.0)
-    (cache.items / "usage.json").write_text("not json")
+    (cache.cache_folder / "usage.json").write_text("not json")
     cache.count(hits=1, misses=0)
-    assert stats(cache.items)[0].hits == 1
+    assert stats(cache.cache_folder)[0].hits == 1

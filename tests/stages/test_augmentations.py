@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 from PIL import ImageFont
 
-from pipeline.analysis.augmentation_sheet import CELL, Strip, about, drawn, strips, words, wrapped
+from pipeline.analysis.augmentation_sheet import (
+    CELL,
+    Strip,
+    describe_operation,
+    describe_recipe,
+    draw_sheet,
+    strips,
+    wrapped,
+)
 from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.photo import read_matte, read_photo
 from pipeline.params.schema import Train
@@ -40,10 +48,10 @@ def test_everything_that_can_be_chosen_is_on_it_and_does_something() -> None:
 
 
 def test_settings_are_told_and_the_chosen_one_is_marked() -> None:
-    assert about("affine").endswith("sheared: degrees 10, shift 0.08, scale 0.1, shear 0")
-    assert about("invert") == "The negative."
-    assert "flip 50%" in words("flip_affine")
-    assert "shear 8" in words("flip_affine_blur")
+    assert describe_operation("affine").endswith("sheared: degrees 10, shift 0.08, scale 0.1, shear 0")
+    assert describe_operation("invert") == "The negative."
+    assert "flip 50%" in describe_recipe("flip_affine")
+    assert "shear 8" in describe_recipe("flip_affine_blur")
     params = Train.model_validate({"augment": ["flip", "noise"], "mix": "cutmix", "cutmix_boxes": "eyes"})
     marked = [row.name.split(" · ")[0] for row in strips(pictures(), EYES, params) if " · " in row.name]
     assert sorted(marked) == ["cutmix eyes", "flip", "noise"]
@@ -112,4 +120,4 @@ def test_stage_draws_the_same_sheet_each_time(project: Path) -> None:
 def test_the_drawing_holds_every_picture_once(count: int) -> None:
     red = np.full((2, 32, 32, 3), (255, 0, 0), np.uint8)
     rows = [Strip(f"part {k // 5}", f"name {k}", "settings " * (k * 9), red) for k in range(count)]
-    assert (drawn(rows) == (255, 0, 0)).all(axis=2).sum() == count * 2 * CELL**2
+    assert (draw_sheet(rows) == (255, 0, 0)).all(axis=2).sum() == count * 2 * CELL**2

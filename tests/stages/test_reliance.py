@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from pipeline.analysis.reliance.background_swap import own_plate, swapped
-from pipeline.analysis.reliance.summary import changed, mean_with_interval, young_to_old
-from pipeline.analysis.reliance.swap_answers import predict_views
-from pipeline.analysis.reliance.swap_views import Config, Task, Views, viewer
+from pipeline.analysis.reliance.summary import flip_rates, mean_with_interval, young_to_old
+from pipeline.analysis.reliance.swap_predictions import predict_views
+from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer
 from pipeline.compose.backgrounds import Sources
 from pipeline.compose.crop import NEUTRAL, Square, cut, inside, placement
 from pipeline.compose.cutout import CutOut
@@ -89,7 +89,7 @@ class Patch(nn.Module):
         return nn.functional.one_hot(classes, 18).float() * 9
 
 
-def asked_by(patch: Patch, views: list[Views]) -> pd.DataFrame:
+def asked_by(patch: Patch, views: list[Result]) -> pd.DataFrame:
     params = Train.model_validate({"heads": "joint", "size": 64, "device": "cpu", "precision": "f32"})
     return predict_views(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), params, views)[0]
 
@@ -104,7 +104,7 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     jobs = [
         Task(i, (a, b, c, d), ["", "", ""]) for i, (a, b, c, d) in zip(squares["image"], corners, strict=True)
     ]
-    views = [viewer(setting)(job) for job in jobs]
+    views = [make_viewer(setting)(job) for job in jobs]
     wall = asked_by(Patch(slice(0, 6), slice(0, 6)), views)
     face = asked_by(Patch(slice(30, 36), slice(30, 36)), views)
     assert wall["flip_rate_class"].mean() > 0.6
@@ -180,7 +180,7 @@ def test_a_photo_whose_matte_shows_nobody_is_counted_and_not_measured(project: P
 
 def test_a_network_without_maps_is_said_on_the_sheet() -> None:
     facts = pd.Series({"true_class": 0, "age": 20})
-    view = Views("a.jpg", np.zeros((1, 32, 32, 3), np.uint8), None)
+    view = Result("a.jpg", np.zeros((1, 32, 32, 3), np.uint8), None)
     row = reliance.sheet_row(view, facts, 5, None)
     assert row.cells[1:] == ["no maps here"] * 4
     assert "said worn female >=60" in row.caption
@@ -212,7 +212,7 @@ def test_a_swap_keeps_person_and_padding() -> None:
 
 def test_share_of_swaps_by_hand() -> None:
     # class 0 (worn male <30) → 2 (age), 6 (mask); class 7 stays once
-    shares = changed(np.array([0, 7]), np.array([[2, 6], [7, 10]]))
+    shares = flip_rates(np.array([0, 7]), np.array([[2, 6], [7, 10]]))
     assert shares["class"].tolist() == [1.0, 0.5]
     assert shares["age"].tolist() == [0.5, 0.0]
     assert shares["mask"].tolist() == [0.5, 0.0]

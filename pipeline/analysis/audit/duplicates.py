@@ -1,4 +1,4 @@
-"""Photos that show the same: hashes that nearly agree, confirmed by what the pictures look like."""
+"""Near-duplicate photos: similar hashes, confirmed by similar features."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ class DuplicatePair:
 
 
 def near_duplicates(
-    hashes: np.ndarray, features: np.ndarray, owners: Sequence[str], most_bits: int, least_cosine: float
+    hashes: np.ndarray, features: np.ndarray, owners: Sequence[str], max_bits: int, min_cosine: float
 ) -> list[DuplicatePair]:
-    """Pairs of photos of different owners that show the same, ordered by row.
+    """Near-duplicate photos of different owners, ordered by row.
 
     Args:
         hashes: uint64 [N, 4] of `descriptors.difference_hash`.
-        features: float [N, D]; centred here, so that two pictures of no relation have a cosine about 0.
-        owners: N people, or what else may not share a photo.
-        most_bits: of 256, in which the hashes may differ.
-        least_cosine: of the centred features.
+        features: float [N, D]; centred here, so that unrelated pictures have a cosine about 0.
+        owners: N people, or other groups that may not share a photo.
+        max_bits: of 256, in which the hashes may differ.
+        min_cosine: of the centred features.
     """
     unit = features - features.mean(axis=0)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
-    _, who = np.unique(np.asarray(owners, dtype=str), return_inverse=True)
-    found: list[DuplicatePair] = []
+    _, person_ids = np.unique(np.asarray(owners, dtype=str), return_inverse=True)
+    pairs: list[DuplicatePair] = []
     for start in range(0, len(hashes), BLOCK):
         rows = hashes[start : start + BLOCK]
         bits = np.zeros((len(rows), len(hashes) - start), dtype=np.uint16)
         for word in range(hashes.shape[1]):
             bits += np.bitwise_count(rows[:, None, word] ^ hashes[None, start:, word])
-        near = (bits <= most_bits) & (who[start : start + BLOCK, None] != who[None, start:])
+        near = (bits <= max_bits) & (person_ids[start : start + BLOCK, None] != person_ids[None, start:])
         for i, j in zip(*np.nonzero(np.triu(near, 1)), strict=True):
             cosine = float(unit[start + i] @ unit[start + j])
-            if cosine >= least_cosine:
-                found.append(DuplicatePair(int(start + i), int(start + j), int(bits[i, j]), cosine))
-    return found
+            if cosine >= min_cosine:
+                pairs.append(DuplicatePair(int(start + i), int(start + j), int(bits[i, j]), cosine))
+    return pairs

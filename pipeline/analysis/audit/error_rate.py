@@ -1,8 +1,8 @@
-"""How many labels are wrong, estimated from what a model that has not learnt them is confident of.
+"""The share of wrong labels, estimated from confident out-of-fold predictions.
 
-The confident joint of Northcutt, Jiang & Chuang, Confident Learning (2021, arXiv:1911.00068), which is what
-cleanlab counts: a label counts as truly j where the probability of j is at least its mean over those labelled
-j. The interval is a bootstrap over people, since a person's photos err together.
+The confident joint of Northcutt, Jiang & Chuang, Confident Learning (2021, arXiv:1911.00068), as in cleanlab:
+a label counts as truly j where the probability of j is at least its mean over the labels j. The interval is a
+bootstrap over people, since a person's photos err together.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import numpy as np
 from cleanlab.count import compute_confident_joint
 
-from pipeline.evaluate.bootstrap import draws_of_people, interval
+from pipeline.evaluate.bootstrap import interval, resample_counts
 
 
-def error_rate(p: np.ndarray, codes: np.ndarray, who: np.ndarray, draws: int, seed: int) -> dict[str, float]:
+def error_rate(
+    p: np.ndarray, codes: np.ndarray, person_ids: np.ndarray, resamples: int, seed: int
+) -> dict[str, float]:
     """`{"value", "low", "high"}`: the share of labels that are wrong, with a 95 % interval.
 
     Args:
         p: out-of-fold probabilities, [N, K].
-        codes: int [N], the labels as they are said to be.
-        who: int [N], the person, 0 to P - 1.
-        draws: resamples of people.
+        codes: int [N], the given labels.
+        person_ids: int [N], the person, 0 to P - 1.
+        resamples: resamples of people.
         seed: of the resampling.
     """
     p, codes = _occurring(p, codes)
@@ -28,35 +30,35 @@ def error_rate(p: np.ndarray, codes: np.ndarray, who: np.ndarray, draws: int, se
     if size < 2:
         return {"value": 0.0, "low": 0.0, "high": 0.0}
     joint = compute_confident_joint(codes, p, calibrate=False)
-    truly = _confident(p, codes)
-    people = int(who.max()) + 1
+    confident_codes = _confident(p, codes)
+    people = int(person_ids.max()) + 1
     by_person = np.zeros((people, size, size + 1))
-    np.add.at(by_person, (who, codes, np.where(truly < 0, size, truly)), 1)
+    np.add.at(by_person, (person_ids, codes, np.where(confident_codes < 0, size, confident_codes)), 1)
     point = _rate(np.asarray(joint, dtype=float)[None], np.bincount(codes, minlength=size)[None])[0]
-    counts = draws_of_people(people, draws, seed).astype(np.float64)
+    counts = resample_counts(people, resamples, seed).astype(np.float64)
     tables = np.einsum("dp,pij->dij", counts, by_person)
     rates = _rate(tables[:, :, :size] + 1e-9, tables.sum(axis=2))
     low, high = interval(rates)
-    found = {"value": float(point), "low": low, "high": high}
-    return {name: round(max(0.0, value), 6) for name, value in found.items()}
+    result = {"value": float(point), "low": low, "high": high}
+    return {name: round(max(0.0, value), 6) for name, value in result.items()}
 
 
 def _occurring(p: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The columns of codes that occur, and the codes renumbered: cleanlab wants no gaps."""
-    known, renumbered = np.unique(codes, return_inverse=True)
-    kept = p[:, known]
+    """The columns of codes that occur, and the codes renumbered without gaps, for cleanlab."""
+    occurring, renumbered = np.unique(codes, return_inverse=True)
+    kept = p[:, occurring]
     return kept / kept.sum(axis=1, keepdims=True), renumbered
 
 
 def _confident(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """int [N]: the code that is confidently the truth, -1 where none is."""
+    """int [N]: the confident code, -1 where there is none."""
     bounds = np.array([p[codes == k, k].mean() for k in range(p.shape[1])])
     above = np.where(p >= bounds - 1e-6, p, -1.0)
     return np.where(above.max(axis=1) > 0, above.argmax(axis=1), -1)
 
 
-def _rate(joints: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """[B] off-diagonal shares of confident joints [B, K, K], each row scaled to the labels that it is of."""
+def _rate(joints: np.ndarray, given_counts: np.ndarray) -> np.ndarray:
+    """[B] off-diagonal shares of confident joints [B, K, K], each row scaled to its count of given labels."""
     rows = np.maximum(joints.sum(axis=2), 1e-12)
     right = np.diagonal(joints, axis1=1, axis2=2) / rows
-    return 1 - (right * said).sum(axis=1) / said.sum(axis=1)
+    return 1 - (right * given_counts).sum(axis=1) / given_counts.sum(axis=1)

@@ -1,4 +1,4 @@
-"""The face, cut tightly out of a composed picture: turned upright by its landmarks where there are any."""
+"""The face, cut tightly out of a composed picture: turned upright by its landmarks if there are any."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 # where eyes, nose and mouth corners are placed, as shares of the side: the face fills the picture
-PLACES = np.array([[0.34, 0.40], [0.66, 0.40], [0.50, 0.60], [0.36, 0.78], [0.64, 0.78]])
+LANDMARK_POSITIONS = np.array([[0.34, 0.40], [0.66, 0.40], [0.50, 0.60], [0.36, 0.78], [0.64, 0.78]])
 
 
 def face_matrix(
     box: Sequence[float], landmarks: Sequence[float], square: Sequence[float], scale: float, size: int
 ) -> np.ndarray:
-    """float64 [2, 3]: the affine map from a composed picture's pixels to those of the cut.
+    """float64 [2, 3]: the affine map from a composed picture's pixels to those of the cut-out face.
 
     Args:
         box: `xyxy`, pixels of the upright photo.
@@ -24,9 +24,9 @@ def face_matrix(
         size: side of the cut, pixels.
     """
     corner = np.array(square[:2], dtype=np.float64)
-    if len(landmarks) == 2 * len(PLACES):
+    if len(landmarks) == 2 * len(LANDMARK_POSITIONS):
         points = (np.array(landmarks, dtype=np.float64).reshape(-1, 2) - corner) * scale
-        return _similarity(points, PLACES * size)
+        return _similarity(points, LANDMARK_POSITIONS * size)
     low = (np.array(box[:2], dtype=np.float64) - corner) * scale
     high = (np.array(box[2:], dtype=np.float64) - corner) * scale
     factor = size / max(float((high - low).max()), 1.0)
@@ -36,10 +36,10 @@ def face_matrix(
 
 def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The turn, scale and shift that take `points` [K, 2] nearest to `targets` in least squares."""
-    here, there = points - points.mean(axis=0), targets - targets.mean(axis=0)
-    power = max(float((here**2).sum()), 1e-9)
-    a = float((here * there).sum()) / power
-    b = float((here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]).sum()) / power
+    source, target = points - points.mean(axis=0), targets - targets.mean(axis=0)
+    power = max(float((source**2).sum()), 1e-9)
+    a = float((source * target).sum()) / power
+    b = float((source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum()) / power
     turn = np.array([[a, -b], [b, a]])
     return np.column_stack([turn, targets.mean(axis=0) - turn @ points.mean(axis=0)])
 

@@ -1,4 +1,4 @@
-"""The pass over composed pictures: faces as numbers, by descriptors and, if asked for, a network."""
+"""Features of the faces in composed pictures, from descriptors and, optionally, a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.params.schema import Audit
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel
 
-GRID = 2  # the coarse map of the last layer but one is pooled to 2 × 2
+POOLED_SIDE = 2  # the map of the last layer but one is pooled to 2 × 2
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,33 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Described:
+class Result:
     """A row per picture: `features` float32 [N, D], `hashes` uint64 [N, 4]."""
 
     features: np.ndarray
     hashes: np.ndarray
 
 
-def describe(pictures: ImageStore, orders: Sequence[Task], audit: Audit, workers: int | None) -> Described:
+def describe(pictures: ImageStore, tasks: Sequence[Task], audit: Audit, workers: int | None) -> Result:
     """Describes every picture; the numbers do not depend on the number of workers."""
-    found = run_parallel(
-        partial(_describer, pictures, audit), orders, workers=workers, name=lambda order: order.picture
+    results = run_parallel(
+        partial(_make_describer, pictures, audit), tasks, workers=workers, name=lambda task: task.picture
     )
-    rows = list(track(found, len(orders), "audit"))
+    rows = list(track(results, len(tasks), "audit"))
     features = np.stack([features for features, _ in rows])
-    return Described(features, np.stack([hashed for _, hashed in rows]))
+    return Result(features, np.stack([hashed for _, hashed in rows]))
 
 
-def _describer(pictures: ImageStore, audit: Audit) -> Callable[[Task], tuple[np.ndarray, np.ndarray]]:
+def _make_describer(pictures: ImageStore, audit: Audit) -> Callable[[Task], tuple[np.ndarray, np.ndarray]]:
     cv2.setNumThreads(1)
     return partial(_describe_one, pictures, audit.size, _network(audit) if audit.model else None)
 
 
 def _describe_one(
-    pictures: ImageStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, order: Task
+    pictures: ImageStore, size: int, network: Callable[[np.ndarray], np.ndarray] | None, task: Task
 ) -> tuple[np.ndarray, np.ndarray]:
-    picture = pictures.photo(order.picture)
-    face = cut_face(picture, order.matrix, size)
+    picture = pictures.photo(task.picture)
+    face = cut_face(picture, task.matrix, size)
     parts = [gradients(face), colours(face)]
     if network:
         parts.append(network(face))
@@ -80,17 +80,17 @@ def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
         size=audit.size,
         device="cpu",
     )
-    made: Any = backbone_maker(params, weights=True)(1000)
-    model = made.eval().to(memory_format=torch.channels_last)
+    backbone: Any = backbone_maker(params, weights=True)(1000)
+    model = backbone.eval().to(memory_format=torch.channels_last)
     config = resolve_config(params)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (config.mean, config.std))
 
-    def look(face: np.ndarray) -> np.ndarray:
+    def embed(face: np.ndarray) -> np.ndarray:
         image = torch.from_numpy(face).permute(2, 0, 1)[None].float().div(255)
         with torch.inference_mode():
             last, maps = model.forward_intermediates((image - mean) / std, indices=2)
-            coarse = functional.adaptive_avg_pool2d(maps[0], GRID).flatten(1)
+            coarse = functional.adaptive_avg_pool2d(maps[0], POOLED_SIDE).flatten(1)
             whole = model.forward_head(last, pre_logits=True).flatten(1)
         return torch.cat([coarse, whole], dim=1)[0].numpy()
 
-    return look
+    return embed

@@ -1,4 +1,4 @@
-"""The list of suspects: what the model doubts and what rules find, most certain first."""
+"""The list of suspects from the model and the rules, by falling confidence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.io.spelling import nfc
 from pipeline.labels import TASKS
 
 COLUMNS = ("rank", "person", "image", "field", "old", "proposed", "confidence", "why")
-NEAR = 1  # years from a bound that are next to it
+NEAR_YEARS = 1  # years from a bound
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What the model says about one task.
+class Predictions:
+    """Out-of-fold predictions for one task.
 
     Args:
         task: mask, gender or age.
@@ -42,7 +42,7 @@ class Answers:
         codes: int [N], the given labels.
         people: N names.
         images: N keys, or "" for all of a person's photos.
-        said: N values as the tables have them (an age is in years).
+        given: N values in the tables' spelling (an age is in years).
     """
 
     task: str
@@ -50,63 +50,64 @@ class Answers:
     codes: np.ndarray
     people: Sequence[str]
     images: Sequence[str]
-    said: Sequence[str]
+    given: Sequence[str]
 
 
-def doubted(answers: Answers, least: float) -> list[Suspect]:
-    """Labels that the model thinks wrong with at least `least`: one minus cleanlab's label quality."""
-    quality = get_label_quality_scores(answers.codes, answers.p, method="self_confidence")
-    guess = np.where(np.arange(answers.p.shape[1]) == answers.codes[:, None], -1, answers.p).argmax(axis=1)
-    words = TASKS[answers.task].values  # noqa: PD011
-    found: list[Suspect] = []
-    for row in np.flatnonzero(1 - quality >= least).tolist():
-        said, proposed = answers.said[row], words[guess[row]]
-        why = f"looks {proposed}: probability {answers.p[row, guess[row]]:.2f}, said {said}"
-        if answers.task == "age":
-            why += bound_note(int(said), int(guess[row]))
-        found.append(
+def find_label_issues(predictions: Predictions, min_confidence: float) -> list[Suspect]:
+    """Labels that are wrong with at least `min_confidence`: one minus cleanlab's label quality."""
+    quality = get_label_quality_scores(predictions.codes, predictions.p, method="self_confidence")
+    is_given = np.arange(predictions.p.shape[1]) == predictions.codes[:, None]
+    proposed_codes = np.where(is_given, -1, predictions.p).argmax(axis=1)
+    values = TASKS[predictions.task].values  # noqa: PD011
+    issues: list[Suspect] = []
+    for row in np.flatnonzero(1 - quality >= min_confidence).tolist():
+        given, proposed = predictions.given[row], values[proposed_codes[row]]
+        why = f"looks {proposed}: probability {predictions.p[row, proposed_codes[row]]:.2f}, said {given}"
+        if predictions.task == "age":
+            why += bound_note(int(given), int(proposed_codes[row]))
+        issues.append(
             Suspect(
-                answers.people[row],
-                answers.images[row],
-                answers.task,
-                said,
+                predictions.people[row],
+                predictions.images[row],
+                predictions.task,
+                given,
                 proposed,
                 float(1 - quality[row]),
                 why,
             )
         )
-    return found
+    return issues
 
 
 def bound_note(age: int, group: int) -> str:
-    """Says so where `age` lies next to the bound to `group`."""
+    """A note if `age` is next to the bound to `group`, else ""."""
     for bound, below, above in ((labels.MIDDLE_FROM, 0, 1), (labels.OLD_FROM, 1, 2)):
-        own = labels.age_group(age)
-        if {own, group} == {below, above} and bound - 1 - NEAR < age <= bound + NEAR:
+        given_group = labels.age_group(age)
+        if {given_group, group} == {below, above} and bound - 1 - NEAR_YEARS < age <= bound + NEAR_YEARS:
             return f"; {age} is next to the bound at {bound}"
     return ""
 
 
 def without_kept(suspects: Iterable[Suspect], kept: Sequence[ReviewedLabel]) -> list[Suspect]:
-    """Those that nobody has looked at and found right."""
+    """Suspects that no reviewer has confirmed as right."""
     by_person: dict[tuple[str, str], list[ReviewedLabel]] = {}
     for row in kept:
         by_person.setdefault((nfc(row.person), row.field), []).append(row)
 
-    def settled(s: Suspect) -> bool:
+    def is_confirmed(s: Suspect) -> bool:
         return any(
             (row.value == s.old or s.field == "drop")
             and (not row.image or (bool(s.image) and names_photo(s.image, row.image)))
             for row in by_person.get((nfc(s.person), s.field), [])
         )
 
-    return [s for s in suspects if not settled(s)]
+    return [s for s in suspects if not is_confirmed(s)]
 
 
 def ranked(suspects: Iterable[Suspect]) -> pd.DataFrame:
-    """The table of COLUMNS: one row per label, of the surest where several doubt it, the surest first.
+    """The table of COLUMNS: one row per label with its most confident suspicion, by falling confidence.
 
-    Rows of equal confidence, such as the two of a swap, stand by person and image.
+    Rows of equal confidence, such as the two of a mislabelled pair, are sorted by person and image.
     """
     best: dict[tuple[str, str, str], Suspect] = {}
     for s in suspects:

@@ -1,4 +1,4 @@
-"""How many people and photos have which label."""
+"""Counts of people and photos by label."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pandas as pd
 
 from pipeline import labels
 
-WINDOW = 3  # years on either side of a bound
+WINDOW_YEARS = 3  # on either side of a bound
 
 
-def counted(photos: pd.DataFrame) -> dict[str, object]:
+def count_labels(photos: pd.DataFrame) -> dict[str, object]:
     """Counts by class, mask, gender, age group and age; photos, and people where a label is a person's.
 
     Args:
@@ -31,7 +31,7 @@ def counted(photos: pd.DataFrame) -> dict[str, object]:
         "around_bounds": {
             str(bound): {
                 str(age): int((people["age"] == age).sum())
-                for age in range(bound - WINDOW, bound + WINDOW + 1)
+                for age in range(bound - WINDOW_YEARS, bound + WINDOW_YEARS + 1)
             }
             for bound in (labels.MIDDLE_FROM, labels.OLD_FROM)
         },
@@ -41,9 +41,9 @@ def counted(photos: pd.DataFrame) -> dict[str, object]:
 def summary(values: np.ndarray) -> dict[str, float]:
     """Least, median, largest value, and the 5 % and 95 % quantiles, rounded to 4 digits behind the point."""
     names = ("least", "q05", "median", "q95", "most")
-    found = np.quantile(values, [0, 0.05, 0.5, 0.95, 1])
-    return {name: round(float(v), 4) for name, v in zip(names, found, strict=True)}
+    quantiles = np.quantile(values, [0, 0.05, 0.5, 0.95, 1])
+    return {name: round(float(v), 4) for name, v in zip(names, quantiles, strict=True)}
 
 
-def _counts(words: Sequence[str], known: Sequence[str]) -> dict[str, int]:
-    return {word: words.count(word) for word in known}
+def _counts(values: Sequence[str], allowed: Sequence[str]) -> dict[str, int]:
+    return {value: values.count(value) for value in allowed}

@@ -1,4 +1,4 @@
-"""The pass over raw photos: brightness, sharpness, a hash, and what the background looks like."""
+"""Statistics of raw photos: brightness, sharpness, a hash, features of photo and background."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Task:
     """A photo's key, and whether it has a matte."""
 
     image: str
-    matted: bool
+    has_matte: bool
 
 
 @dataclass(frozen=True)
@@ -49,30 +49,30 @@ class PhotoStats:
 
 @dataclass(frozen=True)
 class Config:
-    """Where photos and mattes are; `colour`: RGB behind transparent pixels."""
+    """Where photos and mattes are; `background_rgb`: RGB behind transparent pixels."""
 
     root: Path
     mattes: ImageStore
-    colour: tuple[int, int, int]
+    background_rgb: tuple[int, int, int]
 
 
-def look_at(orders: Sequence[Task], sight: Config, workers: int | None) -> PhotoStats:
-    """PhotoStats at every photo."""
-    found = run_parallel(partial(_looker, sight), orders, workers=workers, name=lambda o: o.image)
-    rows = list(track(found, len(orders), "explore"))
+def compute_photo_stats(tasks: Sequence[Task], config: Config, workers: int | None) -> PhotoStats:
+    """The statistics of every photo, in order."""
+    results = run_parallel(partial(_make_worker, config), tasks, workers=workers, name=lambda o: o.image)
+    rows = list(track(results, len(tasks), "explore"))
     columns = [np.stack([row[k] for row in rows]) for k in range(6)]
     return PhotoStats(*columns)
 
 
-def _looker(sight: Config) -> Callable[[Task], tuple[np.ndarray, ...]]:
+def _make_worker(config: Config) -> Callable[[Task], tuple[np.ndarray, ...]]:
     cv2.setNumThreads(1)
-    return partial(_look, sight)
+    return partial(_stats_of, config)
 
 
-def _look(sight: Config, order: Task) -> tuple[np.ndarray, ...]:
-    photo = read_photo(sight.root / order.image, sight.colour)
-    if order.matted:
-        alpha = resize_alpha(sight.mattes.matte(order.image), *photo.shape[:2])
+def _stats_of(config: Config, task: Task) -> tuple[np.ndarray, ...]:
+    photo = read_photo(config.root / task.image, config.background_rgb)
+    if task.has_matte:
+        alpha = resize_alpha(config.mattes.matte(task.image), *photo.shape[:2])
         share = coverage(alpha)
     else:
         alpha, share = np.full(photo.shape[:2], 255, np.uint8), np.nan

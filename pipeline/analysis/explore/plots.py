@@ -46,7 +46,7 @@ def draw_labels(counts: dict[str, Any], path: Path) -> None:
 
 
 def draw_ages(counts: dict[str, Any], path: Path) -> None:
-    """People of each age, the official bounds drawn in; who stands next to a bound is easily mislabelled."""
+    """People of each age, with the official bounds; people next to a bound are easily mislabelled."""
     ages = {int(age): n for age, n in counts["age_people"].items()}
     near = {age for b in (labels.MIDDLE_FROM, labels.OLD_FROM) for age in (b - 1, b)}
     figure, axis = plt.subplots(figsize=(10, 3.5))
@@ -67,29 +67,29 @@ def draw_quality(columns: dict[str, np.ndarray], path: Path) -> None:
     save(figure, path)
 
 
-def draw_background(found: dict[str, Any], path: Path) -> None:
-    """How well the background alone tells each task, with 95 % intervals, over what chance reaches.
+def draw_background(report: dict[str, Any], path: Path) -> None:
+    """Balanced accuracy of each task from the background alone, with 95 % intervals, and chance.
 
     Args:
-        found: `probes` by task; where there are none, `note` says why.
-        path: where to; there is always a picture, since DVC misses one that it was promised.
+        report: `probes` by task; where there are none, `note` says why.
+        path: always written, since DVC expects it.
     """
     figure, axis = plt.subplots(figsize=(6, 3.5))
-    if not found["probes"]:
+    if not report["probes"]:
         axis.axis("off")
-        axis.text(0.5, 0.5, found["note"], ha="center", va="center", wrap=True)
-    for place, (name, probe) in enumerate(found["probes"].items()):
-        score, said = probe["balanced_accuracy"], "told" if probe["told"] else "cannot tell"
+        axis.text(0.5, 0.5, report["note"], ha="center", va="center", wrap=True)
+    for place, (name, probe) in enumerate(report["probes"].items()):
+        score, verdict = probe["balanced_accuracy"], "told" if probe["told"] else "cannot tell"
         spread = np.array([[score["value"] - score["low"]], [score["high"] - score["value"]]])
-        label = f"{name}: {said}"
+        label = f"{name}: {verdict}"
         axis.bar(label, score["value"], color=ORANGE if probe["told"] else BLUE, width=0.6)
         axis.errorbar(label, score["value"], yerr=np.maximum(spread, 0), color="black", capsize=5)
         axis.hlines(probe["chance"], place - 0.4, place + 0.4, color="black", linestyle="--")
         axis.hlines(probe["by_chance"], place - 0.4, place + 0.4, color=GRAY)
         axis.text(place + 0.41, probe["chance"], "chance", fontsize=7, va="top", color=GRAY)
         axis.text(place + 0.41, probe["by_chance"], "luck", fontsize=7, va="bottom", color=GRAY)
-    if found["probes"]:
-        axis.set(ylim=(0, 1), xlim=(-0.5, len(found["probes"]) - 0.25), ylabel="balanced accuracy")
+    if report["probes"]:
+        axis.set(ylim=(0, 1), xlim=(-0.5, len(report["probes"]) - 0.25), ylabel="balanced accuracy")
         axis.set_title("told from the background (95 % of shuffled labels stay below luck)", fontsize=9)
     save(figure, path)
 

@@ -1,7 +1,4 @@
-"""The same person on another background, composed as `compose` composes.
-
-Only the background differs from the original picture: crop, matte, fill and padding are the same.
-"""
+"""The same person on another background, with the crop, matte, fill and padding of `compose`."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ class Fill(Protocol):
 
 
 def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Generator) -> np.ndarray:
-    """The person in front of `plate`, then filled and compressed as the composed picture was.
+    """The person on `plate`, then filled and compressed like the composed picture.
 
     Args:
         plate: uint8 [S, S, 3] RGB, the other background.
-        fill: with `black`, `mean` and `noise` nothing of any background is left, so nothing changes.
+        fill: `black`, `mean` and `noise` leave nothing of any background, so nothing changes.
         rng: of the fill; seeded as `compose` seeds it.
 
     Returns:
@@ -43,14 +40,14 @@ def swapped(person: CutOut, plate: np.ndarray, fill: Fill, rng: np.random.Genera
     picture = composite(person.crop, person.matte, plate, person.valid)
     if fill.NEEDS_MATTE:
         old_background = cv2.bitwise_and(person.valid, cv2.inRange(clamped(person.matte), 0, 0))
-        filling = fill.background(picture, old_background, rng)
-        picture = composite(person.crop, person.matte, filling, person.valid)
+        new_background = fill.background(picture, old_background, rng)
+        picture = composite(person.crop, person.matte, new_background, person.valid)
     return decode_photo(encode_jpeg(picture))
 
 
 def own_plate(person: CutOut, rng: np.random.Generator) -> np.ndarray:
-    """uint8 [S, S, 3]: the person's own background with the person painted out.
+    """uint8 [S, S, 3]: the person's own background, with the person inpainted.
 
-    Put back behind the person it changes nothing but what cutting out changes: the control of a swap.
+    The control of a background swap: with it, only cutting out and compositing change the picture.
     """
     return inpaint(person.crop, inpaint_mask(person.matte), rng)

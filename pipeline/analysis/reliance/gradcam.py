@@ -1,9 +1,9 @@
-"""Grad-CAM: which parts of a picture speak for the answer (Selvaraju et al. 2017, arXiv:1610.02391).
+"""Grad-CAM: which parts of a picture support the prediction (Selvaraju et al. 2017, arXiv:1610.02391).
 
 The deep feature maps A of a convolutional network are weighted with the mean gradient of the answer's
 score, `cam = relu(sum_c mean_xy(d score / d A_c) A_c)`, and brought to the picture's size. The score is the
 log odds of the answer, `log p − log(sum of the others)`: unlike p itself its gradient does not vanish where
-the network is sure, and it is there for every kind of heads.
+the network is sure, and it exists for all heads.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.network import Classifier
 
-LEAST_CELLS = 6  # a side
-TINY = 1e-30  # below it a float32 probability has no logarithm worth having
+MIN_CELLS = 6  # a side
+MIN_PROBABILITY = 1e-30  # so that logarithms stay finite
 
 
 def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, torch.Tensor] | None:
-    """A map per task for the answer that the model gives.
+    """A Grad-CAM map per task for the model's prediction.
 
     Args:
         model: in evaluation mode; its weights get no gradient.
@@ -35,7 +35,7 @@ def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, to
         params: the `train` section that the model was trained with.
 
     Returns:
-        task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros where no region supports the answer.
+        task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros if no region supports it.
         None for a network without feature maps (a vision transformer).
     """
     heads: Any = load_plugin("objective.heads", params.heads)
@@ -45,23 +45,23 @@ def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, to
         p = heads.probabilities(model(images).float(), params)
         if len(features) != len(model.backbones()) or any(f.ndim != 4 for f in features):
             return None
-        answers = p.detach().argmax(dim=1).cpu().numpy()
-        found: dict[str, torch.Tensor] = {}
+        predicted = p.detach().argmax(dim=1).cpu().numpy()
+        maps_by_task: dict[str, torch.Tensor] = {}
         for name, task in TASKS.items():
-            codes = torch.from_numpy(task.code_of(answers)).to(p.device)
+            codes = torch.from_numpy(task.code_of(predicted)).to(p.device)
             odds = log_odds(p @ torch.from_numpy(task.membership()).to(p), codes)
-            slopes = torch.autograd.grad(odds.sum(), features, retain_graph=True, allow_unused=True)
+            gradients = torch.autograd.grad(odds.sum(), features, retain_graph=True, allow_unused=True)
             maps = [
                 weighted(maps_first(f.detach(), stage.channels), maps_first(g, stage.channels))
-                for f, g, stage in zip(features, slopes, stages, strict=True)
+                for f, g, stage in zip(features, gradients, stages, strict=True)
                 if g is not None
             ]
             size = list(images.shape[2:])
-            grown = [
+            upsampled = [
                 functional.interpolate(m[:, None], size, mode="bilinear", align_corners=False) for m in maps
             ]
-            found[name] = torch.stack(grown).sum(dim=0)[:, 0].cpu()
-    return found
+            maps_by_task[name] = torch.stack(upsampled).sum(dim=0)[:, 0].cpu()
+    return maps_by_task
 
 
 class Stage(NamedTuple):
@@ -72,16 +72,16 @@ class Stage(NamedTuple):
 
 
 def last_maps(net: nn.Module, size: int) -> Stage | None:
-    """The deepest feature maps with at least LEAST_CELLS cells a side, for pictures of `size` pixels.
+    """The deepest feature maps with at least MIN_CELLS cells a side, for pictures of `size` pixels.
 
     At 224 pixels that is the last stage of nearly every network (7 × 7), as in the paper; the 2 × 2 cells
-    that a picture of 64 pixels leaves there could not say where anything is. None for a network without
+    of a picture of 64 pixels locate nothing. None for a network without
     such maps.
     """
     stages: list[dict[str, Any]] = list(cast(Any, getattr(net, "feature_info", [])))
     if not stages:
         return None
-    fine = [s for s in stages if size / s["reduction"] >= LEAST_CELLS]
+    fine = [s for s in stages if size / s["reduction"] >= MIN_CELLS]
     stage = fine[-1] if fine else stages[0]
     try:
         return Stage(net.get_submodule(stage["module"]), int(stage["num_chs"]))
@@ -91,29 +91,29 @@ def last_maps(net: nn.Module, size: int) -> Stage | None:
 
 @contextmanager
 def captured(stages: Sequence[Stage], into: list[torch.Tensor]) -> Iterator[None]:
-    """While it lasts each stage leaves its maps in `into`, where they can be asked for their gradient."""
+    """In this context each stage appends its maps, with gradients enabled, to `into`."""
 
-    def hook(module: nn.Module, given: Any, made: Any) -> Any:
-        del module, given
-        if not isinstance(made, torch.Tensor):
-            return made
-        into.append(made.detach().requires_grad_(True))
-        return into[-1].clone()  # what follows may work in place
+    def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
+        del module, inputs
+        if not isinstance(output, torch.Tensor):
+            return output
+        into.append(output.detach().requires_grad_(True))
+        return into[-1].clone()  # later layers may work in place
 
-    hooks = [stage.module.register_forward_hook(hook) for stage in stages]
+    handles = [stage.module.register_forward_hook(hook) for stage in stages]
     try:
         yield
     finally:
-        for added in hooks:
-            added.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def log_odds(p: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """float32 [B]: log of p [B, C] at `codes` [B], minus log of the rest."""
     chosen = functional.one_hot(codes, p.shape[1]).bool()
     own = (p * chosen).sum(dim=1)
-    rest = p.masked_fill(chosen, 0).sum(dim=1)  # not 1 - p, whose gradient is lost where p rounds to 1
-    return own.clamp_min(TINY).log() - rest.clamp_min(TINY).log()
+    rest = p.masked_fill(chosen, 0).sum(dim=1)  # not 1 - p: its gradient vanishes where p rounds to 1
+    return own.clamp_min(MIN_PROBABILITY).log() - rest.clamp_min(MIN_PROBABILITY).log()
 
 
 def maps_first(features: torch.Tensor, channels: int) -> torch.Tensor:
@@ -122,20 +122,20 @@ def maps_first(features: torch.Tensor, channels: int) -> torch.Tensor:
     return features.permute(0, 3, 1, 2) if last else features
 
 
-def weighted(features: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+def weighted(features: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """float32 [B, h, w] from features and gradients [B, C, h, w]."""
-    weights = slopes.mean(dim=(2, 3), keepdim=True)
+    weights = gradients.mean(dim=(2, 3), keepdim=True)
     return (weights * features).sum(dim=1).clamp_min(0).float()
 
 
-def outside(cam: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """float64 [B]: the share of each map's energy that lies outside the person; NaN for an empty map.
+def outside_share(cam: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """float64 [B]: the share of each map's energy that lies outside_share the person; NaN for an empty map.
 
     Args:
         cam: float [B, S, S], ≥ 0.
         alpha: uint8 [B, S, S], 0 = background, 255 = person.
     """
     energy = cam.astype(np.float64)
-    whole = energy.sum(axis=(1, 2))
+    total = energy.sum(axis=(1, 2))
     beyond = (energy * (1 - alpha / 255.0)).sum(axis=(1, 2))
-    return np.divide(beyond, whole, out=np.full(len(cam), np.nan), where=whole > 0)
+    return np.divide(beyond, total, out=np.full(len(cam), np.nan), where=total > 0)

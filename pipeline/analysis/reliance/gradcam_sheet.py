@@ -12,7 +12,7 @@ OUTLINE = (255, 255, 255)
 
 
 def overlaid(picture: np.ndarray, cam: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """The picture under its map, blue (nothing) to red (most), with the person's outline in white.
+    """The picture under its map, blue (nothing) to red (peak), with the person's outline in white.
 
     Args:
         picture: uint8 [H, W, 3] RGB.
@@ -24,12 +24,12 @@ def overlaid(picture: np.ndarray, cam: np.ndarray, alpha: np.ndarray | None) -> 
     """
     size = (CELL, CELL)  # drawn as large as it is shown: the outline stays thin
     picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-    most = float(cam.max())
-    level = cv2.resize(np.asarray(cam, np.float32) / max(most, 1e-12), size, interpolation=cv2.INTER_LINEAR)
+    peak = float(cam.max())
+    level = cv2.resize(np.asarray(cam, np.float32) / max(peak, 1e-12), size, interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(np.rint(level.clip(0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
     out = cv2.addWeighted(picture, 1 - STRENGTH, colours[:, :, ::-1], STRENGTH, 0)
     if alpha is not None:
-        solid = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
-        edges, _ = cv2.findContours(cv2.inRange(solid, 128, 255), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        matte = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR)
+        edges, _ = cv2.findContours(cv2.inRange(matte, 128, 255), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         out = cv2.drawContours(np.ascontiguousarray(out), edges, -1, OUTLINE, max(1, size[0] // 160))
     return out

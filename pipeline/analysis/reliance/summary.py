@@ -1,4 +1,4 @@
-"""How much a model relies on the background: per photo shares in, means with intervals over people out."""
+"""How much a model relies on the background: means over photos, with intervals over people."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluate.bootstrap import draws_of_people, interval
+from pipeline.evaluate.bootstrap import interval, resample_counts
 from pipeline.labels import TASKS, age_group_of
 from pipeline.seeds import seed_of
 
 MEASURES = ("flip_rate", "same_background", "cam_outside")
 
 
-def changed(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
-    """Per task the share of the swaps that changed a photo's answer.
+def flip_rates(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+    """Per task the share of background swaps that change a photo's prediction.
 
     Args:
         before: int [N], class 0-17 of each photo as it is.
@@ -31,32 +31,32 @@ def changed(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def mean_with_interval(
-    values: np.ndarray, people: np.ndarray, draws: int, seed: int
+    values: np.ndarray, people: np.ndarray, resamples: int, seed: int
 ) -> dict[str, float] | None:
     """The mean over photos, with the 95 % interval of a bootstrap over people.
 
     Args:
-        values: float [N]; NaN = nothing to say about this photo.
-        people: [N], whose photo it is.
+        values: float [N]; NaN = not measured.
+        people: [N], the person of each photo.
 
     Returns:
         value, low, high; None where no photo has a value.
     """
-    there = ~np.isnan(values)
-    if not there.any():
+    has_value = ~np.isnan(values)
+    if not has_value.any():
         return None
-    _, who = np.unique(np.asarray(people, dtype=str), return_inverse=True)
-    sums = np.bincount(who, np.where(there, values, 0.0))
-    counts = np.bincount(who, there.astype(np.float64))
-    taken = draws_of_people(len(sums), draws, seed).astype(np.float64)
-    photos = taken @ counts
-    means = np.divide(taken @ sums, photos, out=np.full(draws, np.nan), where=photos > 0)
+    _, person_ids = np.unique(np.asarray(people, dtype=str), return_inverse=True)
+    sums = np.bincount(person_ids, np.where(has_value, values, 0.0))
+    counts = np.bincount(person_ids, has_value.astype(np.float64))
+    weights = resample_counts(len(sums), resamples, seed).astype(np.float64)
+    photos = weights @ counts
+    means = np.divide(weights @ sums, photos, out=np.full(resamples, np.nan), where=photos > 0)
     low, high = interval(means)
-    return {"value": float(values[there].mean()), "low": low, "high": high}
+    return {"value": float(values[has_value].mean()), "low": low, "high": high}
 
 
-def summary(rows: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
-    """What goes into reliance.json.
+def summary(rows: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    """The content of reliance.json.
 
     Args:
         rows: a photo each: `person`, `MEASURE_TASK` for each measure and task, `background` (share of the
@@ -64,44 +64,48 @@ def summary(rows: pd.DataFrame, draws: int, seed: int) -> dict[str, Any]:
 
     Returns:
         measure → value, low, high of the class and the same per task below `mask`, `gender`, `age`, or None;
-        `background_area`, what `cam_outside` would be if the maps were even.
+        `background_area`, the `cam_outside` of uniform maps.
     """
     people = rows["person"].to_numpy()
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for measure in MEASURES:
         per_task = {
-            t: mean_with_interval(rows[f"{measure}_{t}"].to_numpy(), people, draws, seed) for t in TASKS
+            t: mean_with_interval(rows[f"{measure}_{t}"].to_numpy(), people, resamples, seed) for t in TASKS
         }
         whole = per_task.pop("class")
-        found[measure] = None if whole is None else {**whole, **per_task}
+        result[measure] = None if whole is None else {**whole, **per_task}
     area = rows["background"].to_numpy(dtype=np.float64)
-    found["background_area"] = float(np.nanmean(area)) if (~np.isnan(area)).any() else None
-    return found
+    result["background_area"] = float(np.nanmean(area)) if (~np.isnan(area)).any() else None
+    return result
 
 
-def young_to_old(rows: pd.DataFrame, most: int, seed: int) -> list[str]:
-    """Which photos the sheet shows: right and wrong in equal parts, one person once, spread over the ages.
+def young_to_old(rows: pd.DataFrame, max_photos: int, seed: int) -> list[str]:
+    """Photos for the sheet: half right, half wrong, one per person, spread over the ages.
 
     Args:
         rows: `image, person, age, true_class, predicted`; age in years.
-        most: photos in all.
+        max_photos: photos in all.
 
     Returns:
         Images, right ones first, each part from young to old.
     """
     order = [seed_of(seed, "gradcam", image) for image in rows["image"]]
     # among photos of one age, those whose age group is wrong come first: the hardest of the tasks
-    own = rows.assign(
+    sorted_rows = rows.assign(
         order=order,
         right=rows["true_class"] == rows["predicted"],
         old=age_group_of(rows["true_class"].to_numpy()) == age_group_of(rows["predicted"].to_numpy()),
     ).sort_values(["age", "old", "order"])
     chosen: list[str] = []
-    seen: set[str] = set()
+    used_people: set[str] = set()
     for right in (True, False):
-        part = own[(own["right"] == right) & ~own["person"].isin(sorted(seen))].drop_duplicates("person")
-        places = np.unique(np.linspace(0, len(part) - 1, most // 2).round().astype(int)) if len(part) else []
-        picked = part.iloc[list(places)]
-        chosen += list(picked["image"])
-        seen |= set(picked["person"])
+        part = sorted_rows[
+            (sorted_rows["right"] == right) & ~sorted_rows["person"].isin(sorted(used_people))
+        ].drop_duplicates("person")
+        places = (
+            np.unique(np.linspace(0, len(part) - 1, max_photos // 2).round().astype(int)) if len(part) else []
+        )
+        selected = part.iloc[list(places)]
+        chosen += list(selected["image"])
+        used_people |= set(selected["person"])
     return chosen

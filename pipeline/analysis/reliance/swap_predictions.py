@@ -1,4 +1,4 @@
-"""What a model says about the views of a few photos, and where it looks."""
+"""Predictions and Grad-CAM maps for the views of a few photos."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.analysis.reliance.gradcam import cams, outside
-from pipeline.analysis.reliance.summary import changed
-from pipeline.analysis.reliance.swap_views import Views
+from pipeline.analysis.reliance.gradcam import cams, outside_share
+from pipeline.analysis.reliance.summary import flip_rates
+from pipeline.analysis.reliance.swap_views import Result
 from pipeline.labels import TASKS
 from pipeline.train.config import TrainConfig
 from pipeline.train.data import Pictures
@@ -19,36 +19,36 @@ from pipeline.train.network import Classifier, to_images
 
 
 def predict_views(
-    model: Classifier, config: TrainConfig, batch: Sequence[Views]
+    model: Classifier, config: TrainConfig, batch: Sequence[Result]
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray] | None]:
-    """Asks about all views of a batch at once.
+    """Predicts all views of a batch at once.
 
     Returns:
         A row per photo: `image, predicted, background` (share of the picture that is background) and for each
-        task `flip_rate_TASK`, `same_background_TASK`, `cam_outside_TASK`, NaN where there is nothing to say;
+        task `flip_rate_TASK`, `same_background_TASK`, `cam_outside_TASK`, NaN where not measured;
         and the Grad-CAM maps of the pictures as they are, task → float32 [N, S, S], or None (see
         `pipeline.analysis.reliance.gradcam`).
     """
     pictures = np.concatenate([v.pictures for v in batch])
-    answers = predict_probabilities(model, Pictures((pictures,)), config).argmax(axis=1)
-    of_photo = np.split(answers, np.cumsum([len(v.pictures) for v in batch])[:-1])
+    predicted = predict_probabilities(model, Pictures((pictures,)), config).argmax(axis=1)
+    by_photo = np.split(predicted, np.cumsum([len(v.pictures) for v in batch])[:-1])
     rows: dict[str, object] = {
         "image": [v.image for v in batch],
-        "predicted": np.array([int(a[0]) for a in of_photo], np.int64),
+        "predicted": np.array([int(a[0]) for a in by_photo], np.int64),
         "background": [np.nan if v.alpha is None else 1 - float(v.alpha.mean()) / 255 for v in batch],
     }
     for measure, views in (("flip_rate", slice(2, None)), ("same_background", slice(1, 2))):
-        shares = [changed(a[:1], a[None, views]) if len(a[views]) else None for a in of_photo]
+        shares = [flip_rates(a[:1], a[None, views]) if len(a[views]) else None for a in by_photo]
         for task in TASKS:
             rows[f"{measure}_{task}"] = [np.nan if s is None else float(s[task][0]) for s in shares]
     originals = torch.from_numpy(np.stack([v.pictures[0] for v in batch]))
-    found = cams(model, to_images(originals, config.device), config.train)
-    maps = None if found is None else {task: cam.numpy() for task, cam in found.items()}
+    cams_by_task = cams(model, to_images(originals, config.device), config.train)
+    maps = None if cams_by_task is None else {task: cam.numpy() for task, cam in cams_by_task.items()}
     for task in TASKS:
         rows[f"cam_outside_{task}"] = [
             np.nan
             if maps is None or view.alpha is None
-            else float(outside(maps[task][at : at + 1], view.alpha[None])[0])
-            for at, view in enumerate(batch)
+            else float(outside_share(maps[task][i : i + 1], view.alpha[None])[0])
+            for i, view in enumerate(batch)
         ]
     return pd.DataFrame(rows), maps

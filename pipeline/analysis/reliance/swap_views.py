@@ -1,4 +1,4 @@
-"""Every view of a photo that a model is asked about: as it is, and on other backgrounds."""
+"""Views of a photo for the model: as it is, and on other backgrounds."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pipeline.seeds import generator
 
 @dataclass(frozen=True)
 class Config:
-    """What is the same for all photos.
+    """Settings common to all photos.
 
     Args:
         sources: of backgrounds; also where raw photos and mattes are.
         images: composed pictures.
         backgrounds, fill: names of files of these kinds.
-        size: of composed pictures; `seen`: of what the network is given; pixels a side.
+        size: of composed pictures; `network_size`: of the network's input; pixels a side.
         fill_seed: of `compose`; `seed`: of the backgrounds.
     """
 
@@ -36,21 +36,21 @@ class Config:
     backgrounds: str
     fill: str
     size: int
-    seen: int
+    network_size: int
     fill_seed: int
     seed: int
 
 
 class Task(NamedTuple):
-    """One photo; `donors`: a background each, None = there are no mattes to swap with."""
+    """One photo; `donors`: one per other background, None = without mattes."""
 
     image: str
     square: tuple[int, int, int, int]
     donors: list[str] | None
 
 
-class Views(NamedTuple):
-    """A photo as the network is given it.
+class Result(NamedTuple):
+    """The network's inputs for one photo.
 
     `pictures`: uint8 [2 + K, S, S, 3] RGB: as composed, its own background put back, K others; [1, …] without
     a matte that shows a person, and `alpha` (uint8 [S, S]) is None then.
@@ -61,31 +61,31 @@ class Views(NamedTuple):
     alpha: np.ndarray | None
 
 
-def viewer(setting: Config) -> Callable[[Task], Views]:
+def make_viewer(config: Config) -> Callable[[Task], Result]:
     """Makes the function that draws all views of one photo."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    backgrounds: Any = load_plugin("compose.backgrounds", setting.backgrounds)
-    fill: Any = load_plugin("compose.fills", setting.fill)
-    sources, size = setting.sources, setting.size
+    backgrounds: Any = load_plugin("compose.backgrounds", config.backgrounds)
+    fill: Any = load_plugin("compose.fills", config.fill)
+    sources, size = config.sources, config.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.background_rgb)
 
-    def views(job: Task) -> Views:
-        whole = at_network_size(setting.images.photo(composed_name(job.image)), setting.seen)
-        if job.donors is None:
-            return Views(job.image, whole[None], None)
-        person = cutter.cut_out(job.image, Square(*job.square))
+    def draw_views(task: Task) -> Result:
+        original = at_network_size(config.images.photo(composed_name(task.image)), config.network_size)
+        if task.donors is None:
+            return Result(task.image, original[None], None)
+        person = cutter.cut_out(task.image, Square(*task.square))
         if not shows_person(person.matte):
-            return Views(job.image, whole[None], None)
-        plates = [own_plate(person, generator(setting.seed, "own plate", job.image))]
-        for k, donor in enumerate(job.donors):
-            rng = generator(setting.seed, "swapped background", job.image, k)
+            return Result(task.image, original[None], None)
+        plates = [own_plate(person, generator(config.seed, "own plate", task.image))]
+        for k, donor in enumerate(task.donors):
+            rng = generator(config.seed, "swapped background", task.image, k)
             plates.append(backgrounds.picture(sources, donor, size, rng))
-        pictures = [whole]
+        pictures = [original]
         for plate in plates:
-            rng = generator(
-                setting.fill_seed, "compose", job.image
-            )  # as compose drew it, e.g. the same noise
-            pictures.append(at_network_size(swapped(person, plate, fill, rng), setting.seen))
-        return Views(job.image, np.stack(pictures), at_network_size(clamped(person.matte), setting.seen))
+            # the seed of compose: e.g. the same noise
+            rng = generator(config.fill_seed, "compose", task.image)
+            pictures.append(at_network_size(swapped(person, plate, fill, rng), config.network_size))
+        alpha = at_network_size(clamped(person.matte), config.network_size)
+        return Result(task.image, np.stack(pictures), alpha)
 
-    return views
+    return draw_views

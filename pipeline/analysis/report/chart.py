@@ -1,4 +1,4 @@
-"""Charts as inline SVG: they take the page's colours (light, dark, print) and need no script."""
+"""Charts as inline SVG: they follow the page's colours (light, dark, print) and need no script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lines(
     """Curves over one axis, each named at its end in a legend below.
 
     Args:
-        title: what a screen reader says of the chart.
+        title: for screen readers.
         y_range: edges of the y axis; None = from 0 to the largest value.
     """
     xs = [x for curve in curves for x in curve.x]
@@ -67,7 +67,7 @@ def lines(
 def reliability(
     confidence: Sequence[float], accuracy: Sequence[float], photos: Sequence[int], title: str
 ) -> Markup:
-    """How often answers of some confidence were right; on the diagonal a model is as sure as it should be.
+    """Accuracy by confidence; a calibrated model is on the diagonal.
 
     Args:
         confidence, accuracy: of each bin, in [0, 1].
@@ -82,13 +82,13 @@ def reliability(
         "{:.1f},{:.1f}".format(*frame.at(c, a)) for c, a in zip(confidence, accuracy, strict=True)
     )
     body += Markup('<polyline class="line s0" points="{}"/>').format(points)
-    most = max(photos, default=1)
+    max_photos = max(photos, default=1)
     for c, a, n in zip(confidence, accuracy, photos, strict=True):
         x, y = frame.at(c, a)
         body += Markup(
             '<circle class="dot s0" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{} photos: sure to {:.0%}, '
             "right in {:.0%}</title></circle>"
-        ).format(x, y, 2.5 + 6 * (n / most) ** 0.5, n, c, a)
+        ).format(x, y, 2.5 + 6 * (n / max_photos) ** 0.5, n, c, a)
     return _svg(title, _axes(frame, [0, 0.5, 1], "how sure") + body)
 
 

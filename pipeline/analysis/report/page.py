@@ -1,4 +1,4 @@
-"""Renders the page: autoescaped, one file, nothing loaded from anywhere."""
+"""Renders the page: autoescaped, one file, no external resources."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HERE = Path(__file__).parent
 THUMBNAIL, QUALITY = 176, 85  # pixels a side, JPEG
 
 
-def render(facts: Mapping[str, Any]) -> str:
-    """The page. `facts` are the names that report.html.j2 uses; a missing one is an error."""
+def render(context: Mapping[str, Any]) -> str:
+    """The page. `context`: the variables of report.html.j2; a missing one is an error."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -28,9 +28,9 @@ def render(facts: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "places": places, "thousands": thousands}
+    environment.filters |= {"percent": percent, "places": decimals, "thousands": thousands}
     style = Markup((HERE / "report.css").read_text(encoding="utf-8"))  # our own text, none of the user's
-    return environment.get_template("report.html.j2").render(style=style, **facts)
+    return environment.get_template("report.html.j2").render(style=style, **context)
 
 
 def percent(share: float) -> str:
@@ -38,7 +38,7 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f}\u00a0%"
 
 
-def places(value: float) -> str:
+def decimals(value: float) -> str:
     """`0.123`."""
     return f"{value:.3f}"
 

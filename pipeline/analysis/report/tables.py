@@ -1,4 +1,4 @@
-"""What the report says about the data: what came in, what was set aside, what changed."""
+"""Tables on the data for the report: photos, quarantine, label changes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-MOST = 40  # rows that a table of the report shows
-ALIKE = ["field", "before", "after", "reason"]
+MAX_ROWS = 40  # of a table in the report
+GROUP_KEYS = ["field", "before", "after", "reason"]
 
 
-def came_in(index: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
-    """Photos and people per split, what was set aside, and a fingerprint of everything that was used."""
+def summarize_data(index: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
+    """Photos and people per split, the quarantine, and a fingerprint of all photos in use."""
     splits = []
     for split in ("train", "eval"):
         rows = index[index["split"] == split]
@@ -26,7 +26,7 @@ def came_in(index: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
         "splits": splits,
         "usable": len(index),
         "quarantined": len(quarantine),
-        "quarantine": quarantine.head(MOST).to_dict("records"),
+        "quarantine": quarantine.head(MAX_ROWS).to_dict("records"),
         "fingerprint": digest.hexdigest(),
     }
 
@@ -39,16 +39,20 @@ def sizes(rows: pd.DataFrame) -> str:
 
 
 def changes(relabel: pd.DataFrame) -> dict[str, Any]:
-    """Label changes, those alike together, the most frequent first.
+    """Label changes, grouped, the most frequent first.
 
     Args:
         relabel: `image, person, field, before, after, reason, source`, text.
     """
-    grouped = relabel.groupby(ALIKE, sort=True).agg(photos=("image", "nunique"), people=("person", "nunique"))
-    ordered = grouped.reset_index().sort_values(["photos", *ALIKE], ascending=[False] + [True] * len(ALIKE))
+    grouped = relabel.groupby(GROUP_KEYS, sort=True).agg(
+        photos=("image", "nunique"), people=("person", "nunique")
+    )
+    ordered = grouped.reset_index().sort_values(
+        ["photos", *GROUP_KEYS], ascending=[False] + [True] * len(GROUP_KEYS)
+    )
     return {
         "rows": len(relabel),
         "people": int(relabel["person"].nunique()),
-        "kinds": len(ordered),
-        "groups": ordered.head(MOST).to_dict("records"),
+        "group_count": len(ordered),
+        "groups": ordered.head(MAX_ROWS).to_dict("records"),
     }

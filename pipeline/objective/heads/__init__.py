@@ -1,4 +1,4 @@
-"""One file = one way to ask for the 18 classes = one name for `train.heads`.
+"""Heads of the classifier: one file = one value of `train.heads`.
 
 Each offers
     build(backbone)                        -> Module to outputs [B, K]; backbone(n) makes a timm net

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.objective.target import Backbone, LossOf, Target, joined
+from pipeline.objective.target import Backbone, LossOf, Target, joint_from_tasks
 from pipeline.params.schema import Train
 
 MEAN_YEARS = 40.0  # the output is (years - 40) / 20, so that an untrained 0 is a plausible age
 YEARS_PER_UNIT = 20.0
-BLUR_YEARS = 3.0  # how far from a bound an answer stops being sure
+BLUR_YEARS = 3.0  # scale of the logistic curve at a bound
 
 
 def build(backbone: Backbone) -> nn.Module:
@@ -23,17 +23,17 @@ def loss(outputs: torch.Tensor, target: Target, params: Train, loss_of: LossOf) 
     """The mean of mask's and gender's chosen loss and age's smooth L1 distance in units of 20 years."""
     del params
     mask, gender, age = outputs.split([3, 2, 1], dim=1)
-    wanted = (target.years - MEAN_YEARS) / YEARS_PER_UNIT
+    target_years = (target.years - MEAN_YEARS) / YEARS_PER_UNIT
     losses = [
         loss_of("mask", mask, target.of("mask")),
         loss_of("gender", gender, target.of("gender")),
-        functional.smooth_l1_loss(age[:, 0], wanted, beta=0.25),
+        functional.smooth_l1_loss(age[:, 0], target_years, beta=0.25),
     ]
     return torch.stack(losses).mean()
 
 
 def years(outputs: torch.Tensor) -> torch.Tensor:
-    """float32 [B]: the age in years that outputs [B, 6] say."""
+    """float32 [B]: the age in years, from outputs [B, 6]."""
     return outputs[:, 5].float() * YEARS_PER_UNIT + MEAN_YEARS
 
 
@@ -47,4 +47,4 @@ def probabilities(outputs: torch.Tensor, params: Train) -> torch.Tensor:
     at_least_old = torch.sigmoid((years(outputs) - old_from) / BLUR_YEARS)
     age = torch.stack([1 - at_least_middle, at_least_middle - at_least_old, at_least_old], dim=1)
     mask, gender = outputs[:, :3].float().softmax(dim=1), outputs[:, 3:5].float().softmax(dim=1)
-    return joined(mask, gender, age)
+    return joint_from_tasks(mask, gender, age)

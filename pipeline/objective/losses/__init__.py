@@ -1,1 +1,1 @@
-"""One file = one loss = one name for `train.loss`; it offers `loss(logits, target, weight, task, params)`."""
+"""Losses: one file = one value of `train.loss`; it offers `loss(logits, target, weight, task, params)`."""

@@ -1,4 +1,4 @@
-"""Cross-entropy against targets that know that ages are ordered: middle-aged is nearly young."""
+"""Cross-entropy with soft targets for the ordered age groups: middle-aged is nearly young."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def loss(
 
 
 def softening(task: Task, rows: np.ndarray) -> np.ndarray:
-    """float32 [C, C]: what a sure target of each code becomes. Rows [3, 3]: young, middle, old."""
+    """float32 [C, C]: the soft target of each code. Rows [3, 3]: young, middle, old."""
     if task.name == "age":
         return rows
     if task.name != "class":

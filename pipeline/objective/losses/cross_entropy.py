@@ -18,7 +18,7 @@ def loss(
         logits: float32 [B, C], one row a photo.
         target: float32 [B, C], distributions over the task's codes (one-hot, or a mixture after mixup).
         weight: float32 [C] of `class_weights`, all ones for none.
-        task: which question the logits answer.
+        task: the task of the logits.
         params: the `train` section.
 
     Returns:

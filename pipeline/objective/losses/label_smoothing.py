@@ -1,4 +1,4 @@
-"""Cross-entropy against targets that are not quite sure (Szegedy et al. 2016, arXiv:1512.00567)."""
+"""Cross-entropy with smoothed targets (Szegedy et al. 2016, arXiv:1512.00567)."""
 
 from __future__ import annotations
 
