@@ -100,7 +100,7 @@ def test_two_tabs(page: Page) -> None:
     page.keyboard.press("a")
     wait_for("corrections", 1)
     other.keyboard.press("k")  # has not seen the other tab's decision
-    expect(other.locator("#banner")).to_contain_text("somebody decided about " + ANNA)
+    expect(other.locator("#banner")).to_contain_text("somebody else decided about " + ANNA)
     expect(other.locator("#banner")).to_contain_text("data/corrections.csv line 2 says gender male")
     asked(other, ANNA)
     expect(other.locator("#decided")).to_contain_text("gender is male")

@@ -119,7 +119,7 @@ def test_command_says_agreement_expectation_and_interval(project: Path) -> None:
     assert cleanplate(project, "score", "known.csv", "new.csv", *options, "--json").stdout == done.stdout
     only = cleanplate(project, "score", "known.csv", "new.csv", "--macro-f1", str(macro))
     assert "expected macro-F1: 0." in only.stdout
-    assert "the middle is a guess" in only.stdout
+    assert "the mean is a guess" in only.stdout
 
     person, t = people_and_truth(50, 7, 0)
     for name, answered in (

@@ -89,9 +89,9 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variants": {"a": {"segment.method": "none", "compose.fill": "black"}}}, "needs mattes"),
         ({"variant": {}}, "did you mean `variants`?"),
         ({"pairs": {"p": {"with": {}}}}, "a pair has two sides"),
-        ({"variants": ["a"]}, "a mapping is wanted"),
-        ({"stages": ["--force"]}, "a list of stages is wanted"),
-        ({"stages": "evaluate"}, "a list of stages is wanted"),
+        ({"variants": ["a"]}, "expected a mapping"),
+        ({"stages": ["--force"]}, "expected a list of stages"),
+        ({"stages": "evaluate"}, "expected a list of stages"),
         ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
     ],
 )

@@ -140,8 +140,8 @@ def test_what_does_not_fit_together_is_listed(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["a.csv"], "two or more different voters"),
-        (["a.csv", "a.csv"], "two or more different voters"),
+        (["a.csv"], "at least two different voters"),
+        (["a.csv", "a.csv"], "at least two different voters"),
         (["a.csv", "b.csv", "--soft"], "a soft vote needs probabilities"),
         (["a.csv", "b.csv", "--weights", "1"], "allowed: 2 numbers > 0"),
         (["a.csv", "b.csv", "--weights", "1,x"], "allowed: 2 numbers > 0"),

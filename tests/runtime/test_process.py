@@ -144,7 +144,7 @@ def test_two_runs_of_one_stage_do_not_write_together(tmp_path: Path) -> None:
         )
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert other.returncode != 0
-        assert "another run of stage `detect`" in other.stderr
+        assert "already running of stage `detect`" in other.stderr
     with stage_lock(tmp_path, "detect"):
         pass
 
@@ -152,7 +152,7 @@ def test_two_runs_of_one_stage_do_not_write_together(tmp_path: Path) -> None:
 def test_the_lock_is_not_reentrant_by_accident(tmp_path: Path) -> None:
     with (
         stage_lock(tmp_path, "detect"),
-        pytest.raises(UserError, match="another run"),
+        pytest.raises(UserError, match="already running"),
         stage_lock(tmp_path, "detect"),
     ):
         pass
