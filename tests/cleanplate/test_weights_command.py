@@ -64,6 +64,7 @@ def test_every_row_with_its_state(server: Server, tmp_path: Path) -> None:
     }.items():
         assert all(word in lines[name] for word in words), lines[name]
     assert "2 no checksum yet: refused until `cleanplate weights pin NAME`" in said
+    assert "1 missing: the package that holds them is not installed: `make setup`" in said
     assert server.requests == 0
     code, said = run("fetch", "known.pt")
     assert (code, said.splitlines()[-1]) == (0, ".cache/weights/known.pt")
@@ -177,7 +178,10 @@ def test_what_is_no_table_of_tensors_is_said_and_never_run(server: Server, tmp_p
     trace, packed = tmp_path / "ran", io.BytesIO()
     torch.save({"state_dict": {"conv.weight": Harm(trace)}}, packed)
     server.content = packed.getvalue()
-    assert "cannot be read without running what the file says" in run("pin", "new.pt")[1]
+    said = run("pin", "new.pt")[1]
+    assert "  holds    torch file or zip; not a checkpoint of tensors alone" in said
+    assert "cannot be read without running what the file says" in said
+    assert "Trust this file" in said
     assert not trace.exists()
     server.content = b"<!DOCTYPE html><html>log in first</html>"
     assert "begins like HTML" in run("pin", "new.pt")[1]

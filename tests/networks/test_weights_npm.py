@@ -19,7 +19,7 @@ from pipeline.runtime.errors import UserError
 from tests.fixtures.weights_server import CONTENT, Server, digest, files_below, row, serving
 
 NAME = "@some/net"
-SCRIPT = "touch ran"
+SCRIPT = 'touch "$npm_config_cache/../ran"'
 
 
 def tarball(content: bytes) -> bytes:

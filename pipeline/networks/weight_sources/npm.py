@@ -39,14 +39,7 @@ def write(name: str, entry: NpmEntry, place: Path) -> None:
 
 def _packed(entry: NpmEntry, folder: Path) -> Path:
     """The package's tarball in `folder`, which npm has compared with the registry's checksum."""
-    options = [
-        "--ignore-scripts",
-        "--prefer-offline",
-        "--pack-destination",
-        str(folder),
-        "--loglevel",
-        "error",
-    ]
+    options = ["--ignore-scripts", "--prefer-offline", "--loglevel=error", f"--pack-destination={folder}"]
     command = [*_npm(), "pack", *options, f"{entry.npm}@{entry.version}"]
     try:
         done = subprocess.run(
