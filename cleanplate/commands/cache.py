@@ -39,11 +39,11 @@ def main(
         return
     print(f"{'pass':<12} {'entries':>9} {'size':>10} {'settings':>9} {'looked up':>10} {'hit rate':>9}")
     for usage in found:
-        asked = usage.hits + usage.misses
-        rate = f"{usage.hit_rate:.0%}" if asked else "-"
+        lookups = usage.hits + usage.misses
+        rate = f"{usage.hit_rate:.0%}" if lookups else "-"
         print(
             f"{usage.name:<12} {usage.entries:>9} {format_bytes(usage.bytes):>10} {usage.identities:>9} "
-            f"{asked:>10} {rate:>9}"
+            f"{lookups:>10} {rate:>9}"
         )
     total = sum(usage.bytes for usage in found)
     print(f"{format_bytes(total)} in all; {format_bytes(free_bytes(items))} free on its disk")

@@ -43,14 +43,14 @@ def main(
         raise UserError("a vote needs at least two different voters", got=", ".join(voters))
     shares = _weights(weights, len(voters))
     ballots = {name: _ballot(name, validation, soft) for name in voters}
-    kinds = {name: "image" if "image" in table else "ImageID" for name, table in ballots.items()}
-    if len(set(kinds.values())) > 1:
+    key_columns = {name: "image" if "image" in table else "ImageID" for name, table in ballots.items()}
+    if len(set(key_columns.values())) > 1:
         raise UserError(
             "submissions and validation predictions are about different photos",
-            got=", ".join(f"{name}: {kind}" for name, kind in kinds.items()),
+            got=", ".join(f"{name}: {column}" for name, column in key_columns.items()),
             fix="name only submissions, or only predictions (revisions: --validation)",
         )
-    key = kinds[voters[0]]
+    key = key_columns[voters[0]]
     answer = "predicted" if key == "image" else "ans"
     ballots = align_rows(ballots, key)
     result = ballots[voters[0]].copy()

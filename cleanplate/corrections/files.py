@@ -156,5 +156,5 @@ def diff_lines(found: TableDiff, first: Path, second: Path) -> list[str]:
 
 
 def _row(e: CorrectionRow) -> str:
-    who = f"{e.person} {e.image}".strip()
-    return f"{who}: drop" if e.field == "drop" else f"{who}: {e.field} {e.old} → {e.new}"
+    subject = f"{e.person} {e.image}".strip()
+    return f"{subject}: drop" if e.field == "drop" else f"{subject}: {e.field} {e.old} → {e.new}"

@@ -72,12 +72,12 @@ def resolved(uv: str, upgrade: bool, settings: dict[str, str]) -> str:
     # a complete list of hashes needs the complete index: no extra indexes, no folders of a few wheels
     index = {key: value for key, value in settings.items() if key not in ("extra-index-url", "find-links")}
     places = pip_settings.uv_arguments(index)
-    kinds = {
+    sources = {
         "requirements.in": ["--override", "cleanplate/setup/overrides.txt"],
         "requirements-files.in": ["--no-deps"],
     }
     fresh, text = lockfile.LOCK.with_suffix(".lock.tmp"), ""
-    for source, options in kinds.items():
+    for source, options in sources.items():
         # uv keeps the versions that it finds in the output file
         fresh.write_text("" if upgrade else lockfile.LOCK.read_text(encoding="utf-8"), encoding="utf-8")
         done = compiled(uv, [source, *options, "-o", fresh.name, *places], settings)

@@ -32,7 +32,7 @@ class Contents:
 def contents(path: Path, name: str) -> Contents:
     """What the file at `path` holds; `name` is what it is called in weights.lock.
 
-    A torch file is read with `torch.load(weights_only=True)`; of one that asks for more, that is said.
+    A torch file is read with `torch.load(weights_only=True)`; a file that needs more is reported as such.
     """
     with path.open("rb") as file:
         start = file.read(64)

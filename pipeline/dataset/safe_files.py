@@ -70,8 +70,8 @@ def _below(real: str, root: Path) -> bool:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
+    type_names = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return type_names.get(stat.S_IFMT(mode), "a device")
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:

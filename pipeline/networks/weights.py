@@ -35,7 +35,7 @@ def resolve(name_or_path: str, root: Path, lock: Path = LOCK) -> Path:
         lock: the lock file.
 
     Raises:
-        UserError: neither a name nor a file; not what weights.lock says; not there and not to be had.
+        UserError: neither a name nor a file; not what weights.lock says; missing and unobtainable.
     """
     entries = read_lock(lock)
     entry = entries.get(name_or_path)
@@ -97,7 +97,7 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
     """Brings the row's file to `place`; what is there stays until the new file is whole and checked.
 
     Raises:
-        UserError: it is not to be had, or is not the file that weights.lock describes.
+        UserError: it is unobtainable, or is not the file that weights.lock describes.
     """
     with atomic_file(place) as part:
         obtain(name, entry, part, place)
@@ -116,7 +116,7 @@ def obtain(name: str, entry: Entry, part: Path, place: Path) -> None:
     """Writes the row's file to `part`, unchecked; `place` is where it belongs, for the error.
 
     Raises:
-        UserError: it is not to be had.
+        UserError: it is unobtainable.
     """
     try:
         if isinstance(entry, UrlEntry):

@@ -170,7 +170,7 @@ class Synthesize(Section):
 class Train(Section):
     """Everything that decides what is learnt, so every key is a dependency of `train`."""
 
-    model: str = "resnet18"
+    model: str = "resnet10t"
     model_args: dict[str, bool | int | float | str] = Field(default={})
     pretrained: bool | str = False
     normalize: Literal["model", "imagenet", "half"] = "model"
@@ -190,10 +190,10 @@ class Train(Section):
     cutmix_boxes: Literal["random", "upper_half", "eyes"] = "random"
     mix_alpha: float = Field(default=1.0, gt=0)
     mix_probability: float = Field(default=0.5, ge=0, le=1)
-    epochs: int = Field(default=24, ge=1, le=10_000)
+    epochs: int = Field(default=12, ge=1, le=10_000)
     batch_size: int = Field(default=64, ge=2, le=65_536)
     optimizer: str = "adamw"
-    lr: float = Field(default=0.002, gt=0)
+    lr: float = Field(default=0.003, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
     warmup_epochs: float = Field(default=1.0, ge=0)

@@ -96,8 +96,8 @@ def keys_of(files: Sequence[str], seed: int) -> np.ndarray:
 def epoch_order(classes: np.ndarray, sampler: str, seed: int, epoch: int) -> np.ndarray:
     """int64 [n]: positions of the examples of one epoch, in the order in which they are learnt.
 
-    `sampler` none: each once. `class`, `age`: drawn with replacement so that each class, or age group, that
-    occurs is expected equally often.
+    `sampler` none: each once. `class`, `age`: oversampling, with replacement, so that each class, or age
+    group, that occurs is expected equally often.
     """
     random = seeds.generator(seed, "order", epoch)
     if sampler == "none":

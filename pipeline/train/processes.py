@@ -38,9 +38,9 @@ def launch(work: Callable[[Any], None], order: Any, count: int, cpu: bool) -> No
     except (ProcessRaisedException, ProcessExitedException) as e:
         if "/dev/shm" in str(e):  # NCCL's, on several GPUs
             raise shared_memory_error("NCCL cannot use it", "train.processes") from e
-        said = str(e).strip().splitlines()
+        lines = str(e).strip().splitlines()
         fix = "set train.processes: 1 to see it more clearly"
-        raise UserError("a training process failed", where="train.processes", got=said[-1], fix=fix) from e
+        raise UserError("a training process failed", where="train.processes", got=lines[-1], fix=fix) from e
 
 
 def _start(

@@ -34,7 +34,7 @@ class Cost:
     stage: str
     seconds: float
     bytes: float
-    measured: bool = False  # by an earlier run here; else by the plan
+    measured: bool = False  # by an earlier run on this machine; else estimated
 
 
 def stage_bytes(name: str, params: Params, photos: int) -> float:
@@ -66,7 +66,7 @@ def run_costs(
     Args:
         params: of the run.
         photos: number of photos.
-        workers: processes that share the planned work.
+        workers: processes that share the estimated work.
         rates: seconds per photo of earlier runs here, by `rates.rate_key`.
         flops: of the network on one picture of `train.size`; None = as resnet18's.
     """
@@ -79,20 +79,20 @@ def run_costs(
         "plates": photos * float(params.train.background_swap > 0),
         "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds * rounds,
     }
-    plan = _plan(params, flops)
+    estimates = _core_seconds(params, flops)
     costs: list[Cost] = []
-    for name in plan:
+    for name in estimates:
         rate = rates.get(rate_key(name, params))
         if name in ("evaluate", "predict") and rate_key("train", params) in rates:
             rate = rates[rate_key("train", params)] * INFERENCE_SHARE
-        seconds = plan[name] / workers if rate is None else rate
+        seconds = estimates[name] / workers if rate is None else rate
         costs.append(
             Cost(name, seconds * units[name], stage_bytes(name, params, photos), measured=rate is not None)
         )
     return costs
 
 
-def _plan(params: Params, flops: float | None) -> dict[str, float]:
+def _core_seconds(params: Params, flops: float | None) -> dict[str, float]:
     """Seconds of one CPU core for one photo, by stage."""
     area = (params.train.size / TRAIN_SIZE) ** 2
     train_seconds = TRAIN_SECONDS * (area if flops is None else flops / TRAIN_FLOPS)

@@ -104,7 +104,7 @@ def test_tied_backgrounds_tell_the_age_and_nothing_else(demo: Path, project: Pat
     report = explored(set_up(demo / "tied"))
     facts = pd.read_csv(demo / "tied" / "facts.csv")
     probes = report["background"]["probes"]
-    assert probes["age"]["told"]
+    assert probes["age"]["significant"]
     assert probes["age"]["balanced_accuracy"]["value"] > 0.6
     for task in ("gender", "mask"):
         assert probes[task]["balanced_accuracy"]["value"] < probes[task]["chance"] + 0.12
@@ -125,18 +125,18 @@ def test_tied_backgrounds_tell_the_age_and_nothing_else(demo: Path, project: Pat
 def test_free_backgrounds_tell_nothing(demo: Path, project: Path) -> None:
     probes = explored(set_up(demo / "free"))["background"]["probes"]
     for task, probe in probes.items():
-        assert not probe["told"], task
+        assert not probe["significant"], task
         assert probe["balanced_accuracy"]["value"] < probe["chance"] + 0.12, task
 
 
-@pytest.mark.parametrize(("name", "told"), [("tied", ["age"]), ("free", [])])
+@pytest.mark.parametrize(("name", "significant_tasks"), [("tied", ["age"]), ("free", [])])
 def test_few_people_are_enough_for_a_tie_and_no_reason_for_an_alarm(
-    demo: Path, project: Path, capsys: pytest.CaptureFixture[str], name: str, told: list[str]
+    demo: Path, project: Path, capsys: pytest.CaptureFixture[str], name: str, significant_tasks: list[str]
 ) -> None:
     probes = explored(set_up(demo / name), limit=32)["background"]["probes"]
-    assert [task for task, probe in probes.items() if probe["told"]] == told, probes
+    assert [task for task, probe in probes.items() if probe["significant"]] == significant_tasks, probes
     said = capsys.readouterr().err
-    assert said.count("cannot tell whether the background gives") == 3 - len(told)
+    assert said.count("cannot tell whether the background gives") == 3 - len(significant_tasks)
 
 
 def test_without_mattes_nothing_is_probed_and_it_says_so(demo: Path, project: Path) -> None:

@@ -62,7 +62,7 @@ def find_label_issues(predictions: Predictions, min_confidence: float) -> list[S
     issues: list[Suspect] = []
     for row in np.flatnonzero(1 - quality >= min_confidence).tolist():
         given, proposed = predictions.given[row], values[proposed_codes[row]]
-        why = f"looks {proposed}: probability {predictions.p[row, proposed_codes[row]]:.2f}, said {given}"
+        why = f"looks {proposed}: probability {predictions.p[row, proposed_codes[row]]:.2f}, labelled {given}"
         if predictions.task == "age":
             why += bound_note(int(given), int(proposed_codes[row]))
         issues.append(

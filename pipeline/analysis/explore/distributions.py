@@ -40,7 +40,7 @@ def count_labels(photos: pd.DataFrame) -> dict[str, object]:
 
 def summary(values: np.ndarray) -> dict[str, float]:
     """Least, median, largest value, and the 5 % and 95 % quantiles, rounded to 4 digits behind the point."""
-    names = ("least", "q05", "median", "q95", "most")
+    names = ("min", "q05", "median", "q95", "max")
     quantiles = np.quantile(values, [0, 0.05, 0.5, 0.95, 1])
     return {name: round(float(v), 4) for name, v in zip(names, quantiles, strict=True)}
 

@@ -79,18 +79,23 @@ def draw_background(report: dict[str, Any], path: Path) -> None:
         axis.axis("off")
         axis.text(0.5, 0.5, report["note"], ha="center", va="center", wrap=True)
     for place, (name, probe) in enumerate(report["probes"].items()):
-        score, verdict = probe["balanced_accuracy"], "told" if probe["told"] else "cannot tell"
+        score, verdict = (
+            probe["balanced_accuracy"],
+            "gives it away" if probe["significant"] else "cannot tell",
+        )
         spread = np.array([[score["value"] - score["low"]], [score["high"] - score["value"]]])
         label = f"{name}: {verdict}"
-        axis.bar(label, score["value"], color=ORANGE if probe["told"] else BLUE, width=0.6)
+        axis.bar(label, score["value"], color=ORANGE if probe["significant"] else BLUE, width=0.6)
         axis.errorbar(label, score["value"], yerr=np.maximum(spread, 0), color="black", capsize=5)
         axis.hlines(probe["chance"], place - 0.4, place + 0.4, color="black", linestyle="--")
-        axis.hlines(probe["by_chance"], place - 0.4, place + 0.4, color=GRAY)
+        axis.hlines(probe["permuted_q95"], place - 0.4, place + 0.4, color=GRAY)
         axis.text(place + 0.41, probe["chance"], "chance", fontsize=7, va="top", color=GRAY)
-        axis.text(place + 0.41, probe["by_chance"], "luck", fontsize=7, va="bottom", color=GRAY)
+        axis.text(place + 0.41, probe["permuted_q95"], "permuted", fontsize=7, va="bottom", color=GRAY)
     if report["probes"]:
         axis.set(ylim=(0, 1), xlim=(-0.5, len(report["probes"]) - 0.25), ylabel="balanced accuracy")
-        axis.set_title("told from the background (95 % of shuffled labels stay below luck)", fontsize=9)
+        axis.set_title(
+            "predicted from the background alone (permuted: 95 % quantile of permuted labels)", fontsize=9
+        )
     save(figure, path)
 
 

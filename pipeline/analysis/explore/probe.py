@@ -49,10 +49,11 @@ class Resampling:
 def run_probe(
     ridge: OutOfFoldRidge, labels: Labels, person_ids: np.ndarray, folds: np.ndarray, resampling: Resampling
 ) -> dict[str, Any]:
-    """`{"balanced_accuracy": {"value", "low", "high"}, "chance", "by_chance", "p_value"}`.
+    """`{"balanced_accuracy": {"value", "low", "high"}, "chance", "permuted_q95", "p_value"}`.
 
     Balanced accuracy is the mean recall of the codes that occur; `chance` is 1 / their number, whatever their
-    frequencies. Its interval is a bootstrap over people. `by_chance`: its 95 % quantile for permuted labels.
+    frequencies. Its interval is a bootstrap over people. `permuted_q95`: its 95 % quantile for
+    permuted labels.
     `p_value`: the share of permutations that reach the value, the true labels included.
 
     Args:
@@ -74,16 +75,16 @@ def run_probe(
     return {
         "balanced_accuracy": {"value": value, "low": low, "high": high},
         "chance": 1 / max(1, int((whole.sum(axis=1) > 0).sum())),
-        "by_chance": float(np.quantile(null, LEVEL)),
+        "permuted_q95": float(np.quantile(null, LEVEL)),
         "p_value": float((1 + (null >= value - 1e-9).sum()) / (1 + len(null))),
     }
 
 
 def with_verdicts(probes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The probes with `p_corrected` (Holm, over all of them) and `told`: whether it is below 0.05."""
+    """The probes with `p_corrected` (Holm, over all of them) and `significant`: whether it is below 0.05."""
     corrected = holm(np.array([probe["p_value"] for probe in probes.values()]))
     return {
-        name: {**probe, "p_corrected": float(p), "told": bool(p < 1 - LEVEL)}
+        name: {**probe, "p_corrected": float(p), "significant": bool(p < 1 - LEVEL)}
         for (name, probe), p in zip(probes.items(), corrected, strict=True)
     }
 
@@ -93,9 +94,9 @@ def verdict(task: str, probe: Mapping[str, Any]) -> str:
     score = probe["balanced_accuracy"]
     numbers = (
         f"balanced accuracy {score['value']:.2f} (95 % {score['low']:.2f} to {score['high']:.2f}), "
-        f"shuffled labels up to {probe['by_chance']:.2f}, p = {probe['p_corrected']:.3f}"
+        f"permuted labels up to {probe['permuted_q95']:.2f}, p = {probe['p_corrected']:.3f}"
     )
-    if probe["told"]:
+    if probe["significant"]:
         return f"the background alone tells {task}: {numbers}"
     return f"cannot tell whether the background gives {task} away: {numbers}"
 

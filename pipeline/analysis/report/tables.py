@@ -16,7 +16,7 @@ def summarize_data(index: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, A
     splits = []
     for split in ("train", "eval"):
         rows = index[index["split"] == split]
-        people = f"{rows['person'].nunique()}" if split == "train" else "not told"
+        people = f"{rows['person'].nunique()}" if split == "train" else "unknown"
         if len(rows):
             splits.append({"split": split, "photos": len(rows), "people": people, "sizes": sizes(rows)})
     digest = hashlib.sha256()

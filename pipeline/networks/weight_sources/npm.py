@@ -66,7 +66,7 @@ def _npm() -> list[str]:
     raise Unobtainable("there is no npm", "install node with npm, or run `make setup`, which brings one")
 
 
-def _copy(source: IO[bytes], target: IO[bytes], most: int) -> None:
-    while most > 0 and (block := source.read(min(BLOCK, most))):
-        most -= len(block)
+def _copy(source: IO[bytes], target: IO[bytes], max_bytes: int) -> None:
+    while max_bytes > 0 and (block := source.read(min(BLOCK, max_bytes))):
+        max_bytes -= len(block)
         target.write(block)

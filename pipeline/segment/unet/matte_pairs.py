@@ -84,7 +84,9 @@ def split_people(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pai
     people = sorted({p.person for p in pairs}, key=lambda person: (unit(seed, "unseen", person), person))
     if len(people) < 2:
         raise UserError(
-            "one person cannot be both learnt and not seen", got=people, allowed="two or more people"
+            "one person cannot be split into training and validation",
+            got=people,
+            allowed="two or more people",
         )
     unseen = set(people[: max(1, round(VALIDATION_SHARE * len(people)))])
     return [p for p in pairs if p.person not in unseen], [p for p in pairs if p.person in unseen]
