@@ -99,7 +99,7 @@ def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     costs = run_costs(params, photos, workers, read_rates(_main_root() / ".cache"), flops)
     print(f"a run over {photos} photos with nothing cached, roughly:")
     for cost in costs:
-        source = "as measured here" if cost.measured else f"plan, {workers} CPU cores"
+        source = "as measured here" if cost.measured else f"estimate, {workers} CPU cores"
         print(f"  {cost.stage:<11} {_time(cost.seconds):>9} {format_bytes(cost.bytes):>10}  {source}")
     seconds, needed = sum(c.seconds for c in costs), sum(c.bytes for c in costs)
     print(f"  {'in all':<11} {_time(seconds):>9} {format_bytes(needed):>10}")
