@@ -6,7 +6,6 @@ cleanplate cache --prune 5      removes the least recently used entries until 5 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,15 +17,14 @@ def main(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    import os
     from json import dumps
 
     from pipeline.networks.cache_usage import as_json, stats
     from pipeline.networks.cache_usage import prune as make_room
-    from pipeline.runtime.disk import format_bytes, free_bytes
+    from pipeline.runtime.disk import format_bytes, free_bytes, main_root
     from pipeline.runtime.progress import say
 
-    items = Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
+    items = main_root() / ".cache" / "items"
     if prune is not None:
         removed = make_room(items, prune)
         say(f"cache: removed {format_bytes(removed)}")

@@ -42,10 +42,11 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     from cleanplate.preflight import checks as _checks
     from cleanplate.preflight import networks as _networks
     from pipeline.dataset.data_root import refuse_overlap
+    from pipeline.runtime.disk import main_root
     from pipeline.runtime.progress import say
 
     root = Path()
-    problems, notes = _checks.weight_problems(params, _main_root(), root / "weights.lock")
+    problems, notes = _checks.weight_problems(params, main_root(), root / "weights.lock")
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
     if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
@@ -81,22 +82,16 @@ def _absent_output_notes() -> list[str]:
         return [f"{str(e).splitlines()[0]}; `cleanplate doctor` says more"]
 
 
-def _main_root() -> Path:
-    import os
-
-    return Path(os.environ.get("DVC_ROOT", "."))
-
-
 def _estimate(params: Params, photos: int, flops: float | None) -> list[str]:
     """Prints the cost of a run without any cache; returns problems with disk space."""
-    from pipeline.runtime.disk import format_bytes, free_bytes, same_disk
+    from pipeline.runtime.disk import format_bytes, free_bytes, main_root, same_disk
     from pipeline.runtime.process import worker_count
     from stages.shared.costs import run_costs
     from stages.shared.dvc_cache import cache_folder
     from stages.shared.rates import read_rates
 
     workers = worker_count(params.machine.workers)
-    costs = run_costs(params, photos, workers, read_rates(_main_root() / ".cache"), flops)
+    costs = run_costs(params, photos, workers, read_rates(main_root() / ".cache"), flops)
     print(f"a run over {photos} photos with nothing cached, roughly:")
     for cost in costs:
         source = "as measured here" if cost.measured else f"estimate, {workers} CPU cores"

@@ -26,10 +26,11 @@ def table(
 
     from cleanplate.weights.table import advice, as_json, lines, states
     from pipeline.networks.weights_lock import read_lock
+    from pipeline.runtime.disk import main_root
     from pipeline.runtime.progress import say
 
     entries = read_lock(LOCK)
-    found = states(entries, _root())
+    found = states(entries, main_root())
     if json:
         print(dumps(as_json(entries, found), indent=2, ensure_ascii=False))
         return
@@ -44,12 +45,13 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Rows of weights.lock.
     """Brings files to .cache/weights and checks them; prints where each is."""
     from pipeline.networks.weights import resolve
     from pipeline.networks.weights_lock import read_lock, row
+    from pipeline.runtime.disk import main_root
 
     entries = read_lock(LOCK)
     for name in names:
         row(entries, name, LOCK)
     for name in names:
-        print(resolve(name, _root(), LOCK))
+        print(resolve(name, main_root(), LOCK))
 
 
 @app.command()
@@ -59,20 +61,14 @@ def pin(
 ) -> None:
     """Fetches a file that has no published checksum, shows what it is, writes its sha256 after a yes."""
     from cleanplate.weights.pinning import pin as write_after_a_yes
+    from pipeline.runtime.disk import main_root
     from pipeline.runtime.progress import say
 
     def agree(description: str) -> bool:
         print(description, flush=True)
         return yes or typer.confirm("Trust this file, and write its sha256 and size into weights.lock?")
 
-    if not write_after_a_yes(name, _root(), LOCK, agree):
+    if not write_after_a_yes(name, main_root(), LOCK, agree):
         say("weights.lock is as it was")
         raise typer.Exit(1)
     say(f"weights.lock: {name} is pinned, and checked from now on; commit it, so that others need no yes")
-
-
-def _root() -> Path:
-    """The main repository's folder, also in an experiment of DVC's."""
-    import os
-
-    return Path(os.environ.get("DVC_ROOT", "."))

@@ -18,6 +18,11 @@ SHARED_MEMORY = Path("/dev/shm")  # Linux keeps semaphores between processes her
 MIN_FREE_BYTES = 1 << 16  # below this, a full disk explains any write error
 
 
+def main_root() -> Path:
+    """The main repository, also in a temporary experiment: DVC_ROOT names it."""
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
 def nearest_existing(path: Path) -> Path:
     """`path`, or its nearest existing parent."""
     path = path.absolute()

@@ -85,7 +85,7 @@ def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]
 
     def make(outputs: int) -> nn.Module:
         try:
-            if use is True:
+            if use is True and train.model not in pretrained.PACKAGED:
                 return pretrained.from_timm(name, outputs, arguments)
             model = timm.create_model(name, num_classes=outputs, **cast(Any, arguments))
         except (TypeError, AssertionError, ValueError, KeyError) as e:
@@ -95,7 +95,9 @@ def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]
                 got=first_line(e),
                 fix="remove the argument, or take a size that the model can use",
             ) from e
-        if isinstance(use, str):
+        if use is True:
+            pretrained.load_packaged(model, train.model)
+        elif use:
             pretrained.load_local(model, use)
         return model
 

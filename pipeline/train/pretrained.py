@@ -1,17 +1,37 @@
-"""Weights to start from: timm's, or a local checkpoint."""
+"""Weights to start from: an installed package's, timm's, or a local checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 from torch import nn
 
 from pipeline.networks.state_dict import fitted, read_state_dict
+from pipeline.networks.weights import resolve
+from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import Problems, UserError, first_line
 from pipeline.runtime.progress import say
 
 PROBE_SECONDS = 5.0
+# Model without a tag → row of weights.lock that a package holds. torchvision's tensors are timm's in order.
+PACKAGED = {"mobilenetv2_100": "mobilenet_v2-b0353104.pth"}
+
+
+def load_packaged(model: nn.Module, name: str) -> None:
+    """Loads the packaged ImageNet weights of the timm model `name`, a key of PACKAGED, into `model` in place.
+
+    They need no network. The 1,000 ImageNet classes of the head go, unless `model` has as many outputs.
+
+    Raises:
+        UserError: the package is not installed, or its file is not the one in weights.lock.
+    """
+    path = resolve(PACKAGED[name], main_root())
+    own = model.state_dict()
+    renamed = dict(zip(own, read_state_dict(path).values(), strict=True))
+    head = set(_head_keys(model, own)) if any(own[k].shape != renamed[k].shape for k in own) else set[str]()
+    model.load_state_dict({k: v for k, v in renamed.items() if k not in head}, strict=False)
 
 
 def from_timm(name: str, outputs: int, arguments: dict[str, Any]) -> nn.Module:
@@ -56,8 +76,7 @@ def load_local(model: nn.Module, path: str) -> None:
         raise UserError("there is no such checkpoint", where="train.pretrained", got=path)
     own = model.state_dict()
     state = fitted(read_state_dict(Path(path)), own, Path(path))
-    heads = _head_names(model)
-    in_head = {k for k in {*own, *state} if any(k == h or k.startswith(f"{h}.") for h in heads)}
+    in_head = set(_head_keys(model, {*own, *state}))
     misfit = {k for k in in_head if k not in state or k not in own or state[k].shape != own[k].shape}
     problems = [f"unexpected {k}" for k in state if k not in own and k not in misfit]
     problems += [
@@ -75,6 +94,12 @@ def load_local(model: nn.Module, path: str) -> None:
             f"train: the head of {Path(path).name} is not this one and starts afresh ({rows or 'none there'})"
         )
     model.load_state_dict({k: v for k, v in state.items() if k not in misfit}, strict=False)
+
+
+def _head_keys(model: nn.Module, keys: Iterable[str]) -> list[str]:
+    """Those of `keys` that belong to the head."""
+    heads = _head_names(model)
+    return [k for k in keys if any(k == h or k.startswith(f"{h}.") for h in heads)]
 
 
 def _head_names(model: nn.Module) -> tuple[str, ...]:

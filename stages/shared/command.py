@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 import sys
 import time
@@ -18,7 +17,7 @@ import typer
 
 from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.params import Params, load_params
-from pipeline.runtime.disk import require_room, same_disk
+from pipeline.runtime.disk import main_root, require_room, same_disk
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_dvc, stage_lock
 from pipeline.runtime.progress import say
@@ -72,7 +71,7 @@ class Stage:
         needed = stage_bytes(self.name, self.params, min(photos, self.limit or photos))
         out = Path("build")
         require_room(out, needed, f"what `{self.name}` writes")
-        cache = cache_folder(Path(os.environ.get("DVC_ROOT", ".")))
+        cache = cache_folder(main_root())
         if self.limit is None and not same_disk(cache, out):
             require_room(cache, needed, f"what DVC keeps of `{self.name}`")
 
@@ -82,8 +81,8 @@ class Stage:
 
     @property
     def result_cache(self) -> Path:
-        """The result cache, shared by all workspaces: DVC_ROOT names the main repository."""
-        return Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "items"
+        """The result cache, shared by all workspaces."""
+        return main_root() / ".cache" / "items"
 
 
 @dataclass(frozen=True)

@@ -75,3 +75,26 @@ def test_weights_that_cannot_be_fetched_are_said_quickly(monkeypatch: pytest.Mon
     with pytest.raises(UserError, match="cannot be fetched"):
         trained(small_params(model="resnet18", pretrained=True))
     assert time.monotonic() - start < 20
+
+
+def test_packaged_imagenet_weights_need_no_network_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchvision's network answers with the same file, so does timm's with the renamed tensors."""
+    import torchvision
+    from huggingface_hub import constants
+
+    from pipeline.networks.weights import resolve
+    from pipeline.train.network import backbone_maker
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "nothing-here")
+    train = Train(model="mobilenetv2_100", pretrained=True, size=64)
+    net = backbone_maker(train, weights=True)(1000).eval()
+    reference = torchvision.models.mobilenet_v2().eval()
+    path = resolve("mobilenet_v2-b0353104.pth", Path())
+    reference.load_state_dict(torch.load(path, weights_only=True))
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(net(images), reference(images), atol=1e-5, rtol=1e-5)
+    eight = backbone_maker(train, weights=True)(8).state_dict()
+    assert eight["classifier.weight"].shape[0] == 8
+    assert torch.equal(eight["conv_stem.weight"], net.state_dict()["conv_stem.weight"])
