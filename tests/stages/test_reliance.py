@@ -183,7 +183,7 @@ def test_a_network_without_maps_is_said_on_the_sheet() -> None:
     view = Views("a.jpg", np.zeros((1, 32, 32, 3), np.uint8), None)
     row = reliance.sheet_row(view, facts, 5, None)
     assert row.cells[1:] == ["no maps here"] * 4
-    assert "said worn female >=60" in row.caption
+    assert "predicted worn female >=60" in row.caption
 
 
 def test_limit_writes_below_quick(project: Path) -> None:
