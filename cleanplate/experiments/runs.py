@@ -91,10 +91,10 @@ class ExperimentRunner:
                 conflicts,
                 fix="--replace removes them and runs them again; or rename the sweep file",
             )
-        for name, params in done.items():
+        for name, experiment in done.items():
             say(
                 f"{name} exists already"
-                + ("" if params == name else f": experiment {params} has the same params")
+                + ("" if experiment == name else f": experiment {experiment} has the same params")
             )
         return todo, done
 

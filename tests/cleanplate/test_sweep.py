@@ -101,7 +101,7 @@ def test_mistakes_are_refused_before_anything_runs(document: dict[str, Any], say
 
 
 def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
-    from dvc.utils.hydra import apply_overrides
+    from dvc.utils.hydra import apply_overrides as apply_dvc_overrides
 
     path = tmp_path / "params.yaml"
     path.write_text("train:\n  loss: a\n  lr: 0.1\nrelabel:\n  age_rules: []\n")
@@ -116,7 +116,7 @@ def test_overrides_say_the_same_to_dvc(tmp_path: Path) -> None:
         "train.augment": ["flip", "1.0", "null"],
         "train.age_bounds": (30, 58),
     }
-    apply_overrides(path, set_options(params, overrides))
+    apply_dvc_overrides(path, set_options(params, overrides))
     expected = apply_overrides(params, overrides | {"train.age_bounds": [30, 58]})
     assert parse_yaml(path.read_text()) == expected
     assert to_hydra("mtcnn") == "mtcnn"

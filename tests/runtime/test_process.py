@@ -144,7 +144,7 @@ def test_two_runs_of_one_stage_do_not_write_together(tmp_path: Path) -> None:
         )
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert other.returncode != 0
-        assert "already running of stage `detect`" in other.stderr
+        assert "stage `detect` is already running" in other.stderr
     with stage_lock(tmp_path, "detect"):
         pass
 
