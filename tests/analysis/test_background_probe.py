@@ -44,12 +44,12 @@ def predict(features: np.ndarray, codes: np.ndarray, who: np.ndarray, of_people:
 
 def test_alarms_without_a_tie_are_as_rare_as_promised_on_32_people() -> None:
     """One home per person: by chance some rooms go with a label."""
-    alarms = sum(predict(*rooms(seed, 32, tie=0))["told"] for seed in range(SETS))
+    alarms = sum(predict(*rooms(seed, 32, tie=0))["significant"] for seed in range(SETS))
     assert alarms <= 5  # 2 expected; 6 or more: 1.4 % of the time
 
 
 def test_a_tie_is_found_on_32_people() -> None:
-    told = [predict(*rooms(seed, 32, tie=0.95))["told"] for seed in range(10)]
+    told = [predict(*rooms(seed, 32, tie=0.95))["significant"] for seed in range(10)]
     assert sum(told) >= 8
 
 
@@ -59,9 +59,9 @@ def test_photos_own_labels_are_shuffled_within_people() -> None:
     who = np.repeat(np.arange(32), 4)
     codes = np.tile([0, 0, 1, 2], 32)
     noise = random.normal(size=(128, 8))
-    assert not predict(noise, codes, who, of_people=False)["told"]
+    assert not predict(noise, codes, who, of_people=False)["significant"]
     found = predict(noise + 2 * np.eye(8)[codes], codes, who, of_people=False)
-    assert found["told"]
+    assert found["significant"]
     assert found["p_value"] == pytest.approx(1 / 200)
     labels = Labels(codes, 3, of_people=False)
     dealt = permuted(labels, who, who % 5, random)
@@ -97,13 +97,13 @@ def test_ridge_answers_as_the_normal_equations_do_and_never_for_people_it_learnt
 
 
 def test_words_say_cannot_tell_where_luck_does_as_well() -> None:
-    probe = {"balanced_accuracy": {"value": 0.67, "low": 0.56, "high": 0.78}, "by_chance": 0.69}
-    assert verdict("gender", {**probe, "p_corrected": 0.21, "told": False}).startswith("cannot tell whether")
-    assert verdict("gender", {**probe, "p_corrected": 0.01, "told": True}).startswith(
+    probe = {"balanced_accuracy": {"value": 0.67, "low": 0.56, "high": 0.78}, "permuted_q95": 0.69}
+    assert verdict("gender", {**probe, "p_corrected": 0.21, "significant": False}).startswith("cannot tell whether")
+    assert verdict("gender", {**probe, "p_corrected": 0.01, "significant": True}).startswith(
         "the background alone tells"
     )
     three = with_verdicts({name: {"p_value": p} for name, p in (("a", 0.02), ("b", 0.03), ("c", 0.5))})
-    assert [p["told"] for p in three.values()] == [False, False, False]  # each alone would pass but for Holm
+    assert [p["significant"] for p in three.values()] == [False, False, False]  # each alone would pass but for Holm
 
 
 def test_the_interval_is_a_bootstrap_over_people() -> None:

@@ -47,7 +47,7 @@ def test_it_says_what_the_stages_found(done: Params) -> None:
     assert f"{metrics['macro_f1']['value']:.3f}" in text
     assert f"{metrics['age']['macro_f1']['low']:.3f}" in text
     assert "25.0\u00a0%" in text  # flips
-    assert "1 files were set aside" in text
+    assert "1 files were quarantined" in text
     assert "3 changes of 1 people" in text
     assert "dvc exp run report" in text
     assert "-S train.model=test_resnet" in text
