@@ -2,6 +2,7 @@
 
 For your own mattes, set `fit_segmenter.photos` and `fit_segmenter.mattes` to two folders with the same
 relative names (mattes are .png, white = person), then `segment.unet.weights: demo` uses the trained network.
+With any other segmenter, nothing is trained.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.networks.weights import sha256_of
-from pipeline.params.schema import FitSegmenter
+from pipeline.params.schema import FitSegmenter, Segment
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 
 def run(stage: Stage) -> None:
+    segment = stage.params.segment
+    if segment.method != "unet" or segment.unet.weights != "demo":
+        skip(stage, segment)
+        return
     params, background = stage.params.fit_segmenter, stage.params.ingest.transparent_rgb
     pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
     train, unseen = split_people(pairs, params.seed)
@@ -61,6 +66,15 @@ def run(stage: Stage) -> None:
         write_config(out / CONFIG, config.model_copy(update=facts))
     write_json(stage.out("reports/fit_segmenter.json"), report)
     say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of held-out people")
+
+
+def skip(stage: Stage, segment: Segment) -> None:
+    """Writes outputs that say so where no stage would read a network that was fitted here."""
+    other = segment.unet.weights if segment.method == "unet" else segment.method
+    say(f"fit_segmenter: not needed, mattes come from `{other}`")
+    with atomic_folder(stage.out(SEGMENTER)) as out:
+        write_json(out / "not_needed.json", {"mattes_from": other})
+    write_json(stage.out("reports/fit_segmenter.json"), {})
 
 
 def read_samples(pairs: Sequence[Pair], size: int, background: Background) -> dict[str, Sample]:

@@ -98,12 +98,18 @@ def test_ridge_answers_as_the_normal_equations_do_and_never_for_people_it_learnt
 
 def test_words_say_cannot_tell_where_luck_does_as_well() -> None:
     probe = {"balanced_accuracy": {"value": 0.67, "low": 0.56, "high": 0.78}, "permuted_q95": 0.69}
-    assert verdict("gender", {**probe, "p_corrected": 0.21, "significant": False}).startswith("cannot tell whether")
+    assert verdict("gender", {**probe, "p_corrected": 0.21, "significant": False}).startswith(
+        "cannot tell whether"
+    )
     assert verdict("gender", {**probe, "p_corrected": 0.01, "significant": True}).startswith(
         "the background alone tells"
     )
     three = with_verdicts({name: {"p_value": p} for name, p in (("a", 0.02), ("b", 0.03), ("c", 0.5))})
-    assert [p["significant"] for p in three.values()] == [False, False, False]  # each alone would pass but for Holm
+    assert [p["significant"] for p in three.values()] == [
+        False,
+        False,
+        False,
+    ]  # each alone would pass but for Holm
 
 
 def test_the_interval_is_a_bootstrap_over_people() -> None:

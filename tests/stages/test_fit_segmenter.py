@@ -67,6 +67,17 @@ def report() -> dict[str, Any]:
     return json.loads(Path("reports/fit_segmenter.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("segment", [{"method": "none"}, {"unet": {"weights": "people-unet-b3"}}])
+def test_nothing_is_fitted_that_no_stage_would_read(
+    project: Path, capsys: pytest.CaptureFixture[str], segment: dict[str, object]
+) -> None:
+    params = {"data": {"root": "photos"}, "segment": segment}
+    (project / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
+    assert "not needed, mattes come from `" in capsys.readouterr().err
+    assert not list(Path("build/segmenter").rglob("*.safetensors"))
+
+
 def test_it_learns_people_that_it_did_not_see_and_does_so_twice_alike(
     fit: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
