@@ -71,7 +71,7 @@ def report() -> dict[str, Any]:
 def test_nothing_is_fitted_that_no_stage_would_read(
     project: Path, capsys: pytest.CaptureFixture[str], segment: dict[str, object]
 ) -> None:
-    params = {"data": {"root": "photos"}, "segment": segment}
+    params = {"data": {"root": "photos"}, "segment": segment, "synthesize": {"copies": 0}}
     (project / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
     assert "not needed, mattes come from `" in capsys.readouterr().err
