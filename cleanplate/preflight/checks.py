@@ -37,6 +37,8 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
         wanted["detect.yolov8.weights"] = params.detect.yolov8.weights
     if params.segment.method == "unet" and params.segment.unet.weights != "demo":
         wanted["segment.unet.weights"] = params.segment.unet.weights
+    if params.segment.method == "selfie":
+        wanted["segment.selfie.weights"] = params.segment.selfie.weights
     problems: list[str] = []
     notes: list[str] = []
     entries = read_lock(lock)

@@ -27,18 +27,22 @@ def combination_problems(params: Params) -> list[str]:
         if params.compose.fill != "keep":
             problems.append(
                 f"compose.fill: {params.compose.fill} needs mattes, but segment.method is none; "
-                "set compose.fill: keep or segment.method: unet"
+                "set compose.fill: keep or segment.method: selfie or unet"
             )
         if params.synthesize.copies > 0:
             problems.append(
                 f"synthesize.copies: {params.synthesize.copies:g} needs mattes, but segment.method is none; "
-                "set synthesize.copies: 0 or segment.method: unet"
+                "set synthesize.copies: 0 or segment.method: selfie or unet"
             )
         if params.train.background_swap > 0:
             problems.append(
                 f"train.background_swap: {params.train.background_swap:g} needs mattes, but segment.method "
-                "is none; set train.background_swap: 0 or segment.method: unet"
+                "is none; set train.background_swap: 0 or segment.method: selfie or unet"
             )
+    if params.segment.method == "selfie" and params.segment.backend == "torch":
+        problems.append(
+            "segment.backend: torch has no selfie network, which runs on OpenVINO; set segment.backend: auto"
+        )
     if params.train.background_swap > 0 and params.compose.fill != "keep":
         problems.append(
             f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "

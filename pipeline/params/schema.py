@@ -146,10 +146,16 @@ class UnetParams(Section):
     precision: Literal["auto", "f32", "bf16"] = "f32"
 
 
+class SelfieParams(Section):
+    weights: str = "selfie_segmentation.tflite"
+    precision: Literal["auto", "f32", "bf16"] = "f32"
+
+
 class Segment(Section):
     method: str = "unet"  # a file in pipeline/segment/methods/
     backend: Backend = "auto"
     unet: UnetParams = UnetParams()
+    selfie: SelfieParams = SelfieParams()
 
 
 class Compose(Section):

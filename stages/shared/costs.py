@@ -15,7 +15,7 @@ from stages.shared.rates import rate_key
 PHOTO_PIXELS = 384 * 512
 SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
 DETECT_SECONDS = {"mtcnn": 0.025, "yolov8": 0.055, "none": 0.0}
-SEGMENT_SECONDS = {"demo": 0.02, "people-unet-b3": 0.23}
+SEGMENT_SECONDS = {"selfie": 0.02, "demo": 0.02, "people-unet-b3": 0.23}  # by network
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
 TRAIN_SIZE = 224
 TRAIN_FLOPS = 3.627e9  # of that, forwards
@@ -95,11 +95,12 @@ def run_costs(
 def _core_seconds(params: Params, flops: float | None) -> dict[str, float]:
     """Seconds of one CPU core for one photo, by stage."""
     area = (params.train.size / TRAIN_SIZE) ** 2
+    segmenter = "selfie" if params.segment.method == "selfie" else params.segment.unet.weights
     train_seconds = TRAIN_SECONDS * (area if flops is None else flops / TRAIN_FLOPS)
     return {
         "ingest": SECONDS["ingest"],
         "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
-        "segment": SEGMENT_SECONDS.get(params.segment.unet.weights, SEGMENT_SECONDS["people-unet-b3"]),
+        "segment": SEGMENT_SECONDS.get(segmenter, SEGMENT_SECONDS["people-unet-b3"]),
         "compose": SECONDS["compose"],
         "synthesize": SECONDS["synthesize"],
         "plates": SECONDS["synthesize"],

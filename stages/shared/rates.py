@@ -21,14 +21,17 @@ def rate_key(stage: str, params: Params) -> str:
     """The stage and the params that determine its speed, e.g. `train resnet18 joint 224 auto auto, 2
     workers`."""
     detect, unet, train = params.detect, params.segment.unet, params.train
+    segmenters = {
+        "unet": f"{unet.weights} {unet.size or 'as fitted'} {unet.precision} {params.segment.backend}",
+        "selfie": f"selfie {params.segment.selfie.precision}",
+    }
     detectors = {
         "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
-    size = unet.size or "as fitted"
     known = {
         "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
-        "segment": f"segment {unet.weights} {size} {unet.precision} {params.segment.backend}",
+        "segment": f"segment {segmenters.get(params.segment.method, params.segment.method)}",
         "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
         **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},
     }

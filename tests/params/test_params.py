@@ -46,6 +46,7 @@ def test_the_committed_file_is_valid(project: Path) -> None:
         ("detect.method", "yolov9", "yolov8"),
         ("compose.fill", "blak", "black"),
         ("segment.method", "unett", "unet"),
+        ("segment.method", "selfy", "selfie"),
         ("synthesize.backgrounds", "other", "others"),
         ("train.epochs", "many", "train.epochs"),
         ("train.epochs", 0, "greater than or equal to 1"),

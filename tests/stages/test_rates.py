@@ -85,6 +85,8 @@ def with_param(params: Params, key: str, value: object) -> Params:
         ("detect", "detect.mtcnn.adaptive", False),
         ("detect", "detect.yolov8.precision", "bf16"),
         ("segment", "segment.unet.precision", "bf16"),
+        ("segment", "segment.method", "selfie"),
+        ("segment", "segment.selfie.precision", "bf16"),
         ("compose", "machine.workers", 2),
     ],
 )
@@ -93,6 +95,8 @@ def test_what_makes_a_stage_slower_has_a_rate_of_its_own(
 ) -> None:
     if key.startswith("detect.yolov8"):
         params = with_param(params, "detect.method", "yolov8")
+    if key.startswith("segment.selfie"):
+        params = with_param(params, "segment.method", "selfie")
     changed = with_param(params, key, value)
     measured = {rate_key(stage, params): 0.5}
     assert {c.stage: c.measured for c in run_costs(params, 100, 1, measured)}[stage]

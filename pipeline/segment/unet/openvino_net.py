@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.networks.backends import Precision, openvino_properties
+from pipeline.networks.compiled_graph import ensure_graph
 from pipeline.segment.unet.config import UnetConfig, fingerprint
 from pipeline.segment.unet.frame import STRIDE, fit, frame_of, restore
 
@@ -59,29 +58,8 @@ def ensure_converted(weights: Path, config: UnetConfig, root: Path) -> Path:
     Raises:
         UserError: the weights cannot be read, or belong to another network.
     """
-    import openvino
-
-    version = openvino.__version__.split("-")[0]
-    folder = root / ".cache" / "compiled"
-    target = folder / f"unet-{fingerprint(weights, config)[:32]}-{CONVERSION}-openvino-{version}"
-    if not target.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
-        try:
-            _convert(weights, config, part / "net.xml")
-            part.chmod(0o755)  # mkdtemp makes it private
-            _publish(part, target)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    return target / "net.xml"
-
-
-def _publish(part: Path, target: Path) -> None:
-    try:
-        part.rename(target)
-    except OSError:
-        if not target.is_dir():  # else another process was first, with the same content
-            raise
+    name = f"unet-{fingerprint(weights, config)[:32]}-{CONVERSION}"
+    return ensure_graph(name, root, lambda graph: _convert(weights, config, graph))
 
 
 def _convert(weights: Path, config: UnetConfig, graph: Path) -> None:
