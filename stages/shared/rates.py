@@ -23,6 +23,7 @@ def rate_key(stage: str, params: Params) -> str:
     detect, unet, train = params.detect, params.segment.unet, params.train
     detectors = {
         "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
+        "retinaface": f" {detect.retinaface.weights} {detect.retinaface.max_side}",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
     size = unet.size or "as fitted"
