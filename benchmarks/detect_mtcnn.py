@@ -156,7 +156,7 @@ def _compiled_like_nms() -> None:
     import torch
     import torchvision.ops.boxes as torchvision_boxes
 
-    from pipeline.detect.mtcnn.nms import nms
+    from pipeline.detect.nms import nms
 
     if torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::nms", "CPU"):
         return

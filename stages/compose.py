@@ -31,7 +31,7 @@ from pipeline.workers import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
-BOXED = ("found", "person_median")  # statuses with a real box, not the whole frame
+BOXED = ("found", "implausible", "person_median", "set_median")  # statuses with a box, not the whole frame
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.detect.boxes import FOUND, NOT_RUN, STATUSES, Detection, with_fallback_boxes
+from pipeline.detect.boxes import FOUND, IMPLAUSIBLE, NOT_RUN, STATUSES, Detection, with_fallback_boxes
+from pipeline.detect.plausible import implausible
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_report
 from pipeline.networks.indexed_photo import IndexedPhoto
@@ -16,6 +17,8 @@ from pipeline.networks.result_cache import prune
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command
+
+EXAMPLES = 10  # of photos with an implausible box, named in the report
 
 
 def run(stage: Stage) -> None:
@@ -35,20 +38,39 @@ def run(stage: Stage) -> None:
         prune(stage.result_cache, machine.cache_gb)
         if result.hits == 0:
             stage.measured(result.seconds, len(indexed))
-    table = box_table(photos, detections, result.ran)
+    table = box_table(photos, detections, result.ran, detect.reject_implausible)
     BOXES.write(stage.out(BOXES.path), table)
     details = count_statuses(table["status"], photos["split"])
+    doubted = table["image"][(table["status"] == IMPLAUSIBLE).to_numpy()].tolist()
+    details["implausible_examples"] = doubted[:EXAMPLES]
+    if doubted:
+        say(
+            f"detect: {len(doubted)} boxes contradict the other photos or their own landmarks, as in {doubted[0]}; "
+            "a median box stands in"
+        )
     write_report(
         stage.out("reports/detect.json"), {"without_box": count_without_box(table["status"])}, details
     )
 
 
-def box_table(photos: pd.DataFrame, detections: list[Detection | None], was_run: bool) -> pd.DataFrame:
-    """build/boxes.parquet, in the order of `photos`; see docs/contracts.md."""
+def box_table(
+    photos: pd.DataFrame, detections: list[Detection | None], was_run: bool, reject: bool
+) -> pd.DataFrame:
+    """build/boxes.parquet, in the order of `photos`; see docs/contracts.md.
+
+    Args:
+        photos: build/photos.parquet.
+        detections: of each photo.
+        was_run: whether there is a detector.
+        reject: detect.reject_implausible.
+    """
     sizes = photos[["width", "height"]].to_numpy(dtype=np.int64)
     boxes = np.array([f.box if f else np.zeros(4) for f in detections], dtype=np.float32).reshape(-1, 4)
     is_found = np.array([f is not None for f in detections], dtype=bool)
-    boxes, statuses = with_fallback_boxes(boxes, sizes, list(photos["person"]), is_found)
+    people = photos["person"].tolist()
+    doubted = implausible(boxes, sizes, people, is_found, points_of(detections)) if reject else None
+    boxes, statuses = with_fallback_boxes(boxes, sizes, people, is_found, doubted)
+    detections = [f if status == FOUND else None for f, status in zip(detections, statuses, strict=True)]
     marks = [[] if f is None or f.landmarks is None else f.landmarks.ravel().tolist() for f in detections]
     table = pd.DataFrame({"image": photos["image"].to_numpy()})
     for n, name in enumerate(("x1", "y1", "x2", "y2")):
@@ -58,6 +80,15 @@ def box_table(photos: pd.DataFrame, detections: list[Detection | None], was_run:
     # typed, or a table without any landmarks would get a column of type null
     table["landmarks"] = pd.Series(marks, dtype=pd.ArrowDtype(pa.list_(pa.float32())))
     return table
+
+
+def points_of(detections: list[Detection | None]) -> np.ndarray:
+    """Landmarks, float32 [N, 5, 2] in pixels, NaN where there are none."""
+    points = np.full((len(detections), 5, 2), np.nan, dtype=np.float32)
+    for i, detection in enumerate(detections):
+        if detection is not None and detection.landmarks is not None:
+            points[i] = detection.landmarks
+    return points
 
 
 def count_statuses(statuses: pd.Series, splits: pd.Series) -> dict[str, object]:

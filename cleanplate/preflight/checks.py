@@ -33,6 +33,8 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
     from pipeline.networks.weights import State, read_lock, state_of, weights_folder
 
     wanted: dict[str, str] = {}
+    if params.detect.method == "retinaface":
+        wanted["detect.retinaface.weights"] = params.detect.retinaface.weights
     if params.detect.method == "yolov8":
         wanted["detect.yolov8.weights"] = params.detect.yolov8.weights
     if params.segment.method == "unet" and params.segment.unet.weights != "demo":

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 FOUND = "found"
+IMPLAUSIBLE = "implausible"  # something was found that cannot be it; a median box stands in
 PERSON_MEDIAN = "person_median"
+SET_MEDIAN = "set_median"
 WHOLE_FRAME = "whole_frame"
 NOT_RUN = "not_run"
-STATUSES = (FOUND, PERSON_MEDIAN, WHOLE_FRAME, NOT_RUN)
+STATUSES = (FOUND, IMPLAUSIBLE, PERSON_MEDIAN, SET_MEDIAN, WHOLE_FRAME, NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -56,36 +58,47 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def with_fallback_boxes(
-    boxes: np.ndarray, sizes: np.ndarray, people: Sequence[str], detected: np.ndarray
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+    people: Sequence[str],
+    found: np.ndarray,
+    implausible: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[str]]:
-    """A box for every photo: the detected one, else the person's median box, else the whole photo.
+    """A box for every photo: the found one, else the person's median box, else the set's, else the whole photo.
 
-    The median is taken edge by edge over the boxes detected in the person's other photos, relative to width
-    and height, since photos of one person may differ in size.
+    Medians are taken edge by edge over the plausible boxes, relative to width and height, since photos differ in
+    size. The rule is the same for photos to train on and to predict, so that both are framed alike.
 
     Args:
-        boxes: float32 [N, 4] xyxy pixels; rows that are not `detected` are ignored.
+        boxes: float32 [N, 4] xyxy pixels; rows that are not `found` are ignored.
         sizes: width and height of each photo, int [N, 2].
         people: the person of each photo; "" = unknown (photos to predict).
-        detected: bool [N].
+        found: bool [N].
+        implausible: bool [N], which found boxes are not used; None = none.
 
     Returns:
-        float32 [N, 4], clipped to the photo, and each row's status.
+        float32 [N, 4], clipped to the photo, and each row's status. Whoever has an implausible box gets the
+        status IMPLAUSIBLE with a median box, and WHOLE_FRAME where there is none.
     """
+    doubted = np.zeros(len(found), dtype=bool) if implausible is None else found & implausible
+    plausible = found & ~doubted
     scale = np.concatenate([sizes, sizes], axis=1).astype(np.float64)
     relative: dict[str, list[np.ndarray]] = {}
-    for i in np.flatnonzero(detected).tolist():
+    for i in np.flatnonzero(plausible).tolist():
         relative.setdefault(people[i], []).append(boxes[i] / scale[i])
-    relative.pop("", None)
+    medians = {person: np.median(np.stack(rows), axis=0) for person, rows in relative.items() if person}
+    of_set = np.median(boxes[plausible] / scale[plausible], axis=0) if plausible.any() else None
     out = np.zeros((len(people), 4), dtype=np.float32)
     statuses: list[str] = []
     for i, person in enumerate(people):
-        if detected[i]:
+        if plausible[i]:
             box, status = boxes[i], FOUND
-        elif person in relative:
-            box, status = np.median(np.stack(relative[person]), axis=0) * scale[i], PERSON_MEDIAN
+        elif person in medians:
+            box, status = medians[person] * scale[i], PERSON_MEDIAN
+        elif of_set is not None:
+            box, status = of_set * scale[i], SET_MEDIAN
         else:
             box, status = np.concatenate([[0, 0], sizes[i]]), WHOLE_FRAME
         out[i] = clip(box, int(sizes[i][0]), int(sizes[i][1]))
-        statuses.append(status)
+        statuses.append(IMPLAUSIBLE if doubted[i] and status != WHOLE_FRAME else status)
     return out, statuses

@@ -50,10 +50,15 @@ def combination_problems(params: Params) -> list[str]:
         )
     problems += _prior_problems(params)
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
-    if pasted and params.detect.method != "mtcnn":
+    if pasted and params.detect.method not in ("mtcnn", "retinaface"):
         problems.append(
-            f"train.cutmix_boxes: eyes are found by detect.method mtcnn, not by {params.detect.method}; "
-            "set detect.method: mtcnn or train.cutmix_boxes: random"
+            f"train.cutmix_boxes: eyes are found by detect.method mtcnn or retinaface, not by "
+            f"{params.detect.method}; set detect.method: mtcnn or train.cutmix_boxes: random"
+        )
+    if params.detect.method == "retinaface" and params.detect.backend == "torch":
+        problems.append(
+            "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only, with a GPU too; set "
+            "detect.backend: auto"
         )
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(

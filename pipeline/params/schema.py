@@ -119,10 +119,18 @@ class Yolov8Params(Section):
     precision: Literal["auto", "f32", "bf16"] = "f32"
 
 
+class RetinafaceParams(Section):
+    weights: str = "retinaface_mv1_0.25.onnx"
+    score: float = Field(default=0.5, gt=0, lt=1)
+    max_side: int = Field(default=640, ge=64, le=4096)
+
+
 class Detect(Section):
     method: str = "mtcnn"  # a file in pipeline/detect/methods/
     backend: Backend = "auto"
+    reject_implausible: bool = True
     mtcnn: MtcnnParams = MtcnnParams()
+    retinaface: RetinafaceParams = RetinafaceParams()
     yolov8: Yolov8Params = Yolov8Params()
 
 

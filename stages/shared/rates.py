@@ -27,6 +27,7 @@ def rate_key(stage: str, params: Params) -> str:
     }
     detectors = {
         "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
+        "retinaface": f" {detect.retinaface.weights} {detect.retinaface.max_side}",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
     known = {

@@ -96,10 +96,10 @@ def test_faces_are_looked_for_where_no_compiled_code_can_be_kept(tmp_path: Path)
     shutil.copytree(
         REPO / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__", "unet", "yolo")
     )
-    for name in (".cache", "pipeline/detect/mtcnn/__pycache__"):  # files where folders would have to be
+    for name in (".cache", "pipeline/detect/__pycache__"):  # files where folders would have to be
         (tmp_path / name).touch()
     code = (
-        "import numpy as np, sys; from pipeline.detect.mtcnn.nms import nms;"
+        "import numpy as np, sys; from pipeline.detect.nms import nms;"
         "sys.exit(len(nms(np.array([[0, 0, 4, 4], [0, 0, 4, 5]], 'f4'), np.ones(2), 0.5)) != 1)"
     )
     nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "PYTHONPATH": str(tmp_path)}

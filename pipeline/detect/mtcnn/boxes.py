@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.detect.mtcnn.compiled import compiled
+from pipeline.detect.compiled import compiled
 
 STRIDE, CELL_SIDE = 2, 12  # PNet covers 12 x 12 pixels of a level, every 2 pixels
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pipeline.detect.mtcnn.compiled import compiled
+from pipeline.detect.compiled import compiled
 
 
 @njit(error_model="numpy", fastmath={"contract"}, inline="always")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.detect.mtcnn.compiled import compiled
+from pipeline.detect.compiled import compiled
 
 INT32_PIXELS = (2**31 - 1) // 255
 

@@ -33,8 +33,8 @@ def compiled(*signatures: str, **options: Any) -> Callable[[Function], Function]
 
 def _cache_folder() -> Path:
     """The cache folder, named by the hash of the sources, so that outdated code is never used."""
-    sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py"))))
-    return HERE.parents[2] / ".cache" / "numba" / sources.hexdigest()[:16]
+    sources = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.py"))))
+    return HERE.parents[1] / ".cache" / "numba" / sources.hexdigest()[:16]
 
 
 settings: Any = config

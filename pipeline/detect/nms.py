@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.detect.mtcnn.compiled import compiled
+from pipeline.detect.compiled import compiled
 
 
 def nms(

@@ -1,0 +1,50 @@
+"""All faces of a photo: frame, network, decoding, non-maximum suppression."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.detect.nms import nms
+from pipeline.detect.retinaface.frame import fill_frame, frame_of
+from pipeline.detect.retinaface.network import Network
+from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
+
+NMS_IOU = 0.4  # as in biubug6/Pytorch_Retinaface, detect.py
+
+
+class Faces(NamedTuple):
+    """N faces by falling score; N may be 0.
+
+    Attributes:
+        boxes: float32 [N, 4], `xyxy`, pixels of the photo; may reach outside.
+        scores: float32 [N], 0 to 1.
+        landmarks: float32 [N, 5, 2], x and y in pixels of left eye, right eye, nose, left and right corner of
+            the mouth; left is the viewer's left.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+
+def find_faces(network: Network, photo: np.ndarray, min_score: float, max_side: int) -> Faces:
+    """All faces with a score of at least `min_score`.
+
+    Args:
+        network: RetinaFace.
+        photo: uint8 [H, W, 3] RGB, upright, of any size.
+        min_score: 0 to 1.
+        max_side: pixels; a photo with a longer side is scaled down to it.
+    """
+    frame = frame_of(photo.shape[1], photo.shape[0], max_side)
+    output = network(fill_frame(photo, frame))
+    (rows,) = np.nonzero(output.scores >= min_score)
+    priors = prior_boxes(frame.height, frame.width)[rows]
+    boxes = decode_boxes(output.offsets[rows], priors)
+    scores = output.scores[rows]
+    kept = nms(boxes, scores, NMS_IOU)
+    marks = decode_landmarks(output.landmarks[rows[kept]], priors[kept])
+    corners = frame.to_photo(boxes[kept].reshape(-1, 2, 2)).reshape(-1, 4)
+    return Faces(corners, scores[kept], frame.to_photo(marks))
