@@ -1,8 +1,8 @@
-"""The networks' weights: what weights.lock names, what of it is there, and a checksum for what has none.
+"""Lists the networks' weights, fetches them, and pins a checksum where none is published.
 
-cleanplate weights               every row: size, state, licence, origin
-cleanplate weights fetch NAME    brings it now, so that a run needs no network
-cleanplate weights pin NAME      for a row without a sha256: fetches once, shows, writes it after a yes
+cleanplate weights               lists every row of weights.lock: size, state, licence, origin
+cleanplate weights fetch NAME    fetches it now, so that a run needs no network
+cleanplate weights pin NAME      fetches a row without a sha256, shows what it is, writes the sha256 after a yes
 """
 
 from __future__ import annotations
