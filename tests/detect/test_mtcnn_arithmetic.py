@@ -11,7 +11,6 @@ import pytest
 from pipeline.detect.mtcnn import weights
 from pipeline.detect.mtcnn.conv1 import conv1_block
 from pipeline.detect.mtcnn.nets import PNET, folded_weights
-from pipeline.detect.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.weights import (
     NETWORKS,
@@ -20,6 +19,7 @@ from pipeline.detect.mtcnn.weights import (
     weights_file,
     weights_sha256,
 )
+from pipeline.detect.nms import nms, nms_contained
 from pipeline.runtime.errors import UserError
 from tests.conftest import ROOT
 

@@ -84,6 +84,7 @@ def with_param(params: Params, key: str, value: object) -> Params:
         ("train", "train.precision", "bf16"),
         ("detect", "detect.mtcnn.adaptive", False),
         ("detect", "detect.yolov8.precision", "bf16"),
+        ("detect", "detect.retinaface.max_side", 320),
         ("segment", "segment.unet.precision", "bf16"),
         ("compose", "machine.workers", 2),
     ],
@@ -91,8 +92,8 @@ def with_param(params: Params, key: str, value: object) -> Params:
 def test_what_makes_a_stage_slower_has_a_rate_of_its_own(
     params: Params, stage: str, key: str, value: object
 ) -> None:
-    if key.startswith("detect.yolov8"):
-        params = with_param(params, "detect.method", "yolov8")
+    if key.startswith(("detect.yolov8", "detect.retinaface")):
+        params = with_param(params, "detect.method", key.split(".")[1])
     changed = with_param(params, key, value)
     measured = {rate_key(stage, params): 0.5}
     assert {c.stage: c.measured for c in run_costs(params, 100, 1, measured)}[stage]

@@ -16,9 +16,9 @@ import numpy as np
 from pipeline.detect.mtcnn.boxes import candidates, passing_cells
 from pipeline.detect.mtcnn.coroutine import Cascade, Face, Faces, Request, run_cascade, run_cascades
 from pipeline.detect.mtcnn.nets import ONET, PNET, RNET, Backend, Nets, folded_weights
-from pipeline.detect.nms import nms
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.mtcnn.refinement import Refinement
+from pipeline.detect.nms import nms
 
 MAX_BATCH_PIXELS = 32 * 2**20  # of the photos in a batch; an integral image takes 12 to 24 bytes each
 FINE_LEVELS = 3

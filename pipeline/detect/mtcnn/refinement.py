@@ -6,12 +6,12 @@ from collections.abc import Generator
 
 import numpy as np
 
-from pipeline.detect.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.detect.compiled import compiled
+from pipeline.detect.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.detect.mtcnn.coroutine import Cascade, Faces, Request
 from pipeline.detect.mtcnn.nets import ONET_SIDE, RNET_SIDE
-from pipeline.detect.nms import nms, nms_contained
 from pipeline.detect.mtcnn.pyramid import Pyramid
+from pipeline.detect.nms import nms, nms_contained
 
 BATCH = 48  # candidates per call until a face is found: smaller batches cost more
 MIN_RIVAL_SIDE = 0.6  # of a face's side: smaller candidates do not grow larger than the face
