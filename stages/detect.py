@@ -45,8 +45,8 @@ def run(stage: Stage) -> None:
     details["implausible_examples"] = doubted[:EXAMPLES]
     if doubted:
         say(
-            f"detect: {len(doubted)} boxes contradict the other photos or their own landmarks, as in {doubted[0]}; "
-            "a median box stands in"
+            f"detect: {len(doubted)} boxes contradict the other photos or their own landmarks, as in "
+            f"{doubted[0]}; a median box stands in"
         )
     write_report(
         stage.out("reports/detect.json"), {"without_box": count_without_box(table["status"])}, details

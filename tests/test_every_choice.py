@@ -54,6 +54,7 @@ def parts(folder: str, param: str) -> list[dict[str, Any]]:
 CHOICES: list[dict[str, Any]] = [
     *parts("**/fills", "compose.fill"),
     {"detect.method": "none", "compose.fill": "black"},
+    {"detect.method": "retinaface", "detect.reject_implausible": False},
     {"detect.method": "yolov8", "compose.fill": "mean", "compose.margin": 0.0},
     NO_MATTES,
     NO_MATTES | {"detect.method": "none"},

@@ -64,10 +64,10 @@ def with_fallback_boxes(
     found: np.ndarray,
     implausible: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[str]]:
-    """A box for every photo: the found one, else the person's median box, else the set's, else the whole photo.
+    """A box for every photo: the found one, else the person's median, else the set's, else the whole photo.
 
-    Medians are taken edge by edge over the plausible boxes, relative to width and height, since photos differ in
-    size. The rule is the same for photos to train on and to predict, so that both are framed alike.
+    Medians are taken edge by edge over the plausible boxes, relative to width and height, since photos
+    differ in size. The rule is the same for photos to train on and to predict, so that both are framed alike.
 
     Args:
         boxes: float32 [N, 4] xyxy pixels; rows that are not `found` are ignored.

@@ -7,14 +7,14 @@ import numpy as np
 from pipeline.detect.boxes import area
 
 SIGMA = 0.35
-"""Shares of the photo's sides at which a box weighs exp(-1/2) = .61 of one in the centre; a corner weighs .13."""
+"""Shares of the photo's sides at which a box weighs exp(-1/2) = .61 of one in the centre; in a corner .13."""
 
 
 def worth(boxes: np.ndarray, scores: np.ndarray, width: int, height: int) -> np.ndarray:
     """How likely each box is the one that the photo was taken for: large x sure x central.
 
-    area / photo's area x score x exp(-(dx² + dy²) / (2 SIGMA²)), where dx and dy are the distances of the box's
-    centre from the photo's, in shares of width and height.
+    area / photo's area x score x exp(-(dx² + dy²) / (2 SIGMA²)), where dx and dy are the distances of the
+    box's centre from the photo's, in shares of width and height.
 
     Args:
         boxes: float [N, 4], `xyxy`, pixels of the photo, clipped to it.

@@ -2,9 +2,9 @@
 
 A box is judged against a group: the found boxes of the same person, or, where these are fewer than
 `PERSON_BOXES` or do not agree, all found boxes of the set. A group agrees when both spreads (robust standard
-deviations, 1.4826 x median absolute deviation) are at most `MAX_SPREAD`: of the centre in sides of the group's
-median box, and of the logarithm of the side. Where not even the set agrees, as with photos framed freely, no box
-is judged but by its own landmarks.
+deviations, 1.4826 x median absolute deviation) are at most `MAX_SPREAD`: of the centre in sides of the
+group's median box, and of the logarithm of the side. Where not even the set agrees, as with photos framed
+freely, no box is judged but by its own landmarks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def implausible(
         bool [N]; False where nothing was found.
     """
     out = found & contradicted(boxes, landmarks)
-    rows = np.flatnonzero(found & ~out & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    rows = np.flatnonzero(found & ~out)
     shape = shape_of(boxes[rows], sizes[rows])
     by_person: dict[str, list[int]] = {}
     for position, row in enumerate(rows.tolist()):
@@ -77,10 +77,10 @@ def implausible(
 def contradicted(boxes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Boxes [N, 4] whose landmarks [N, 5, 2] (args of `implausible`) cannot be theirs; bool [N].
 
-    The middle of the eyes or of the mouth lies outside the box, or the mouth is above the eyes.
+    The middle of the eyes or of the mouth lies outside the box, the mouth is above the eyes, or it is empty.
     """
     eyes, mouth = landmarks[:, :2].mean(axis=1), landmarks[:, 3:].mean(axis=1)
-    outside = np.zeros(len(boxes), dtype=bool)
+    outside = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
     for point in (eyes, mouth):
         outside |= ((point < boxes[:, :2]) | (point > boxes[:, 2:])).any(axis=1)
     return outside | (mouth[:, 1] < eyes[:, 1])  # comparisons with NaN are False

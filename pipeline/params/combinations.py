@@ -57,8 +57,8 @@ def combination_problems(params: Params) -> list[str]:
         )
     if params.detect.method == "retinaface" and params.detect.backend == "torch":
         problems.append(
-            "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only, with a GPU too; set "
-            "detect.backend: auto"
+            "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only; "
+            "set detect.backend: auto"
         )
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(

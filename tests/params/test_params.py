@@ -217,6 +217,14 @@ def test_problems_are_a_user_error() -> None:
 def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
     text = refused(project, {"train.mix": "cutmix", "train.cutmix_boxes": "eyes", "detect.method": "yolov8"})
     assert "train.cutmix_boxes" in text
+    eyes = {"train.mix": "cutmix", "train.cutmix_boxes": "eyes", "detect.method": "retinaface"}
+    assert load_params(edited(project, eyes)).detect.method == "retinaface"
+
+
+def test_retinaface_is_not_asked_to_run_on_torch(project: Path) -> None:
+    text = refused(project, {"detect.method": "retinaface", "detect.backend": "torch"})
+    assert "detect.backend" in text
+    assert "auto" in text
 
 
 @pytest.mark.parametrize(

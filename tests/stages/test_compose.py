@@ -68,7 +68,9 @@ def test_no_box_is_the_whole_photo_padded_without_margin(project: Path, status: 
 
 
 def test_a_median_box_is_a_box(project: Path) -> None:
-    make_project(project, people=2, photos=2, statuses=("found", "person_median"))
+    make_project(
+        project, people=2, photos=2, statuses=("found", "person_median", "set_median", "implausible")
+    )
     compose.run(stage("compose"))
     table = pd.read_parquet(IMAGES / "images.parquet")
     assert ((table["x2"] - table["x1"]) < WIDTH).all()

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.detect.boxes import Detection
 from pipeline.io.photo import decode_photo, encode_jpeg
 from pipeline.io.tables import read_table, write_table
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
-from stages.detect import run
+from stages.detect import box_table, count_statuses, run
 from stages.shared.command import run_stage
 from tests.conftest import ROOT
 
@@ -169,6 +170,29 @@ def test_an_indexed_photo_that_cannot_be_read_is_named(
     assert detect(capsys) == 0, "what was found before the error is kept"
 
 
+def test_an_implausible_box_is_replaced_counted_and_has_no_landmarks() -> None:
+    face = Detection(np.array([30, 20, 70, 60], np.float32), 0.9, np.full((5, 2), 40, np.float32))
+    eye = Detection(np.array([35, 30, 45, 40], np.float32), 0.99, np.full((5, 2), 38, np.float32))
+    people = ["a", "a", "a", "a", *[f"p{i}" for i in range(20)], "", ""]
+    found = [face, face, face, eye, *[face] * 20, eye, None]
+    photos = pd.DataFrame({"person": people, "width": 100, "height": 100})
+    photos["image"] = [f"{i}.jpg" for i in range(len(photos))]
+    photos["split"] = ["train" if person else "eval" for person in people]
+    table = box_table(photos, found, was_run=True, reject=True)
+    doubted = table.iloc[[3, 24]]
+    assert doubted["status"].tolist() == ["implausible"] * 2
+    assert doubted["score"].isna().all()
+    assert all(len(marks) == 0 for marks in doubted["landmarks"])
+    np.testing.assert_allclose(table[["x1", "y1", "x2", "y2"]], [[30, 20, 70, 60]] * 26, rtol=1e-5)
+    assert table["status"].iloc[25] == "set_median", "photos to predict are framed as the others"
+    report = count_statuses(table["status"], photos["split"])
+    assert (report["implausible"], report["found"], report["set_median"]) == (2, 23, 1)
+    assert report["eval"]["implausible"] == 1  # type: ignore[index]
+    kept = box_table(photos, found, was_run=True, reject=False)
+    assert kept["status"].tolist() == ["found"] * 25 + ["set_median"]
+    assert kept.loc[3, "score"] == pytest.approx(0.99)
+
+
 def test_help_is_quick_and_imports_no_torch() -> None:
     code = (
         "import sys; sys.argv = ['detect', '--help']\n"
@@ -203,6 +227,7 @@ def test_real_photos(
     assert all(len(marks) == 10 for marks in found["landmarks"])
     blank = table.loc[f"train/images/{people[0].name}/blank.jpg"]
     assert str(blank["status"]) == "person_median"
+    assert "whole_frame" not in set(table["status"]), "nor any photo to predict"
     own = found[found.index.str.startswith(f"train/images/{people[0].name}/")][["x1", "y1", "x2", "y2"]]
     np.testing.assert_allclose(blank[["x1", "y1", "x2", "y2"]].astype(float), own.median(), rtol=1e-5)
 

@@ -84,6 +84,7 @@ def with_param(params: Params, key: str, value: object) -> Params:
         ("train", "train.precision", "bf16"),
         ("detect", "detect.mtcnn.adaptive", False),
         ("detect", "detect.yolov8.precision", "bf16"),
+        ("detect", "detect.retinaface.max_side", 320),
         ("segment", "segment.unet.precision", "bf16"),
         ("segment", "segment.method", "selfie"),
         ("segment", "segment.selfie.precision", "bf16"),
@@ -93,8 +94,8 @@ def with_param(params: Params, key: str, value: object) -> Params:
 def test_what_makes_a_stage_slower_has_a_rate_of_its_own(
     params: Params, stage: str, key: str, value: object
 ) -> None:
-    if key.startswith("detect.yolov8"):
-        params = with_param(params, "detect.method", "yolov8")
+    if key.startswith(("detect.yolov8", "detect.retinaface")):
+        params = with_param(params, "detect.method", key.split(".")[1])
     if key.startswith("segment.selfie"):
         params = with_param(params, "segment.method", "selfie")
     changed = with_param(params, key, value)

@@ -75,7 +75,9 @@ def test_pictures_keep_their_shape() -> None:
     assert len(columns) == CELL // 4
 
 
-@pytest.mark.parametrize(("status", "colour"), [("found", BOX), ("person_median", FALLBACK)])
+@pytest.mark.parametrize(
+    ("status", "colour"), [("found", BOX), ("set_median", FALLBACK), ("implausible", FALLBACK)]
+)
 def test_a_box_tells_by_its_colour_whether_it_was_found(status: str, colour: tuple[int, int, int]) -> None:
     photo = np.zeros((200, 200, 3), np.uint8)
     out = draw_boxes(photo, (50, 60, 120, 150), (-20, 40, 230, 290), status, [80.0, 90.0])

@@ -1,4 +1,4 @@
-"""detect.method yolov8: the person box with the highest YOLOv8 score."""
+"""detect.method yolov8: the person that the photo is about, by YOLOv8."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detect.boxes import Detection, area, clip, iou
+from pipeline.detect.boxes import Detection, clip, iou
+from pipeline.detect.choice import choose, worth
 from pipeline.detect.methods import DetectFn
 from pipeline.detect.yolo import engines
 from pipeline.detect.yolo.engines import Engine, NetOutput, OpenvinoEngine, TorchEngine
@@ -17,15 +18,18 @@ from pipeline.networks import weights
 from pipeline.networks.backends import Precision, engine_of, precision_of
 from pipeline.params.schema import Detect
 
-VERSION = f"1.{engines.VERSION}"
+VERSION = f"2.{engines.VERSION}"
 PRECISION = "detect.yolov8.precision"
+
+NMS_IOU = 0.7  # ultralytics' default
+MAX_ANCHORS = 128  # of those that pass the threshold, the surest
 
 # Within these margins float32 decides instead of bf16: 9 % of photos. Of 290 real photos bf16 alone got 8
 # wrong, by at most 0.02 between two boxes and 0.21 at the threshold (logits); with these margins none.
 RIVAL_MARGIN = 0.1  # logit below the best box, within which another box is a rival
+RIVAL_WORTH = 0.8  # of the best person's worth, from which another person is a rival
 SAME_BOX_IOU = 0.95  # IoU from which two boxes count as one
 THRESHOLD_MARGIN = 0.25  # logit, distance of the best box from the threshold
-MAX_RIVALS = 16
 
 
 def identity(detect: Detect, root: Path) -> dict[str, Any]:
@@ -63,10 +67,9 @@ def create(detect: Detect, root: Path) -> DetectFn:
 
 
 class PersonDetector:
-    """The best person box of each photo.
+    """The person that each photo is about, by `pipeline.detect.choice`, of those left by suppression.
 
-    It needs no non-maximum suppression, which never drops the box with the highest score. Unlike
-    ultralytics' `predict`, an anchor counts as a person even where another class scores higher still.
+    Unlike in ultralytics' `predict`, an anchor counts as a person even where another class scores higher.
 
     Args:
         engine: runs the network.
@@ -75,6 +78,9 @@ class PersonDetector:
     """
 
     def __init__(self, engine: Engine, confidence: float, precise: PersonDetector | None = None) -> None:
+        from pipeline.detect.nms import nms  # late: numba takes 2 s
+
+        self.suppress = nms
         self.engine = engine
         self.min_logit = float(np.log(confidence / (1 - confidence)))  # before the sigmoid
         self.precise = precise
@@ -104,14 +110,33 @@ class PersonDetector:
             return self.precise([photo])[0]
         if highest < self.min_logit:
             return None
-        margin = RIVAL_MARGIN if self.precise else 0.0
-        rivals = np.flatnonzero(logits >= highest - margin)
-        rivals = rivals[np.argsort(-logits[rivals], kind="stable")][:MAX_RIVALS]
-        boxes = clip(self._boxes(output, n, rivals, frame), photo.shape[1], photo.shape[0])
-        best = max(range(len(boxes)), key=lambda k: (logits[rivals[k]], area(boxes[k])))
-        if self.precise and iou(boxes, boxes[best][None]).min() < SAME_BOX_IOU:
+        anchors = np.flatnonzero(logits >= self.min_logit)
+        anchors = anchors[np.argsort(-logits[anchors], kind="stable")][:MAX_ANCHORS]
+        height, width = photo.shape[:2]
+        boxes = clip(self._boxes(output, n, anchors, frame), width, height)
+        people = self.suppress(boxes, logits[anchors], NMS_IOU)
+        scores = 1 / (1 + np.exp(-logits[anchors].astype(np.float64)))
+        best = choose(boxes[people], scores[people], width, height)
+        if self.precise and self._is_close(boxes, logits[anchors], people, best, scores, photo):
             return self.precise([photo])[0]
-        return Detection(boxes[best], float(1 / (1 + np.exp(-highest))))
+        return Detection(boxes[people[best]], float(scores[people[best]]))
+
+    def _is_close(
+        self,
+        boxes: np.ndarray,
+        logits: np.ndarray,
+        people: np.ndarray,
+        best: int,
+        scores: np.ndarray,
+        photo: np.ndarray,
+    ) -> bool:
+        """Whether another person, or another box of the best one, nearly won."""
+        worths = worth(boxes[people], scores[people], photo.shape[1], photo.shape[0])
+        if (np.delete(worths, best) >= RIVAL_WORTH * worths[best]).any():
+            return True
+        overlaps = iou(boxes, boxes[people[best]][None])
+        own = (overlaps > NMS_IOU / 2) & (logits >= logits[people[best]] - RIVAL_MARGIN)
+        return bool(overlaps[own].min() < SAME_BOX_IOU)
 
     def _boxes(self, output: NetOutput, n: int, anchors: np.ndarray, frame: Letterbox) -> np.ndarray:
         """Boxes of some anchors in pixels of the photo, float32 [K, 4], not clipped."""

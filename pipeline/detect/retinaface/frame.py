@@ -44,7 +44,7 @@ def frame_of(width: int, height: int, max_side: int) -> Frame:
 
 
 def fill_frame(photo: np.ndarray, frame: Frame) -> np.ndarray:
-    """uint8 [height, width, 3] RGB: the photo (uint8 [H, W, 3] RGB) in its frame, the mean colour beside it."""
+    """uint8 [height, width, 3] RGB: the photo (uint8 [H, W, 3] RGB) in its frame, on the mean colour."""
     if (photo.shape[1], photo.shape[0]) != frame.scaled:
         photo = cv2.resize(photo, frame.scaled, interpolation=cv2.INTER_AREA)
     if frame.scaled == (frame.width, frame.height):

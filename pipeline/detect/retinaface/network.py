@@ -49,7 +49,7 @@ class Network:
         self.requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def __call__(self, picture: np.ndarray) -> Output:
-        """`picture`: uint8 [H, W, 3] RGB; H and W multiples of 32. The output is valid until the next call."""
+        """`picture`: uint8 [H, W, 3] RGB; H and W multiples of 32. The output lasts until the next call."""
         import openvino
 
         request = self._request(picture.shape)

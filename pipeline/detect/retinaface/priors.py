@@ -38,7 +38,7 @@ def prior_boxes(height: int, width: int) -> np.ndarray:
 def decode_boxes(offsets: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """Boxes of offsets dx, dy, dw, dh, float32 [N, 4], from their priors [N, 3].
 
-    The centre is the prior's, moved by .1 dx sides; the width is the side times exp(.2 dw); y and height alike.
+    The centre is the prior's, moved by .1 dx sides; the width is the side times exp(.2 dw); y, height alike.
 
     Returns:
         float32 [N, 4], `xyxy`, pixels of the network's input; may reach outside.
@@ -53,7 +53,7 @@ def decode_landmarks(offsets: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """Landmarks of offsets float32 [N, 10] (x, y of five points), from their priors [N, 3].
 
     Returns:
-        float32 [N, 5, 2]: x and y in pixels of the network's input of left eye, right eye, nose, left and right
+        float32 [N, 5, 2]: x and y in pixels of the network's input: left eye, right eye, nose, left and right
         corner of the mouth; left is the viewer's left.
     """
     moved = offsets.reshape(-1, 5, 2) * CENTRE_VARIANCE * priors[:, None, 2:]
