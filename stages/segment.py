@@ -6,6 +6,7 @@ that the network has seen before, under any name.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.atomic import write_report
-from pipeline.io.image_store import ImageWriter, atomic_images
+from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import ResultCache, prune
 from pipeline.params.schema import Segment
+from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
+from pipeline.segment.agreement import MIN_IOU, POOR_IOU, Agreement, agree, is_fitted_to
 from pipeline.segment.mattes import MIN_COVERAGE
 from pipeline.segment.run import SegmentationResult, matte_photos
 from pipeline.segment.unet.config import CONFIG, read_config
@@ -34,8 +37,9 @@ def run(stage: Stage) -> None:
         say(f"segment: {segment.method} for {len(photos)} photos")
     with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
         result = SegmentationResult() if segment.method == "none" else _segment_photos(stage, photos, writer)
+    agreement = _compare_with_selfie(stage, photos)
     empty = [image for image, share in result.coverage.items() if share < MIN_COVERAGE]
-    report = build_report(photos, result, segment.method)
+    report = build_report(photos, result, segment.method) | {"agreement": agreement and asdict(agreement)}
     metrics = {"empty_mattes": None if segment.method == "none" else len(empty), "iou": fitted_iou(segment)}
     write_report(stage.out("reports/segment.json"), metrics, report)
     if segment.method != "none":
@@ -63,9 +67,6 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     root = stage.result_cache.parent.parent
     chosen = (segment, root, SEGMENTER)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
-    data = Path(stage.params.data.root)
-    facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
-    indexed = [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
 
     def prepare() -> int:
         plan = module.prepare(*chosen)
@@ -74,9 +75,41 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create, workers = partial(module.create, *chosen), stage.params.machine.workers
-    result = matte_photos(indexed, prepare, create, cache, writer, background, workers)
+    result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, workers)
     prune(stage.result_cache, stage.params.machine.cache_gb)
     return result
+
+
+def _indexed(stage: Stage, photos: pd.DataFrame) -> list[IndexedPhoto]:
+    data = Path(stage.params.data.root)
+    facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
+    return [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
+
+
+def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None:
+    """Warns if the U-Net was fitted to other photos, and its mattes of these are unlike the selfie network's.
+
+    None where it was fitted to these, for other networks, and where there is nothing to compare with.
+    """
+    segment, fitted, data = stage.params.segment, stage.params.fit_segmenter.photos, stage.params.data.root
+    fitted_here = segment.method == "unet" and segment.unet.weights == "demo"
+    if not fitted_here or is_fitted_to(Path(fitted), Path(data)):
+        return None
+    mattes, root = ImageStore.opened(stage.out(MATTES.path)), stage.result_cache.parent.parent
+    other = f"segment: warning: this U-Net was fitted to {fitted}, not to {data}"
+    try:
+        found = agree(_indexed(stage, photos), mattes, segment, root, stage.params.ingest.transparent_rgb)
+    except UserError as e:
+        name = segment.selfie.weights
+        say(f"{other}; the selfie network ({name}), to compare it with, is not there: {first_line(e)}")
+        return None
+    if found and found.iou < MIN_IOU:
+        say(
+            f"{other}: on {found.photos} photos its mattes and the selfie network's have an IoU of "
+            f"{found.iou:.2f} (less than {MIN_IOU}), {found.poor} of them below {POOR_IOU}"
+        )
+        say("segment: for photographs: dvc exp run -S segment.method=selfie")
+    return found
 
 
 def build_report(photos: pd.DataFrame, result: SegmentationResult, method: str) -> dict[str, object]:

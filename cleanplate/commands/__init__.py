@@ -6,6 +6,7 @@ HELP = {  # the first paragraph of each command's docstring
     "compare": "Did it help? Compares experiments, tags, commits or the workspace with the first one named.",
     "corrections": "Checks, imports, exports and compares tables of corrections.",
     "doctor": "Finds what killed runs, full disks and bit flips left behind; --mend repairs it.",
+    "init": "Sets params.yaml for your photos: `cleanplate init photos --data FOLDER`, then `dvc repro`.",
     "review": "Opens a browser page for reviewing the labels that the audit suspects.",
     "score": "What will this submission score? Estimates it from the agreement with a scored one.",
     "sweep": "Runs a file of variants as DVC experiments and compares them, e.g. examples/sweeps/teams.yaml.",

@@ -49,6 +49,7 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     problems, notes = _checks.weight_problems(params, main_root(), root / "weights.lock")
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
+    notes += _checks.segmenter_notes(params)
     if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
         return problems + overlap, notes, 0
     if not Path(params.data.root).exists() and _checks.is_stage_output(root, params.data.root):

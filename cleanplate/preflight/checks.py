@@ -149,6 +149,21 @@ def segmenter_problems(params: Params, root: Path) -> list[str]:
     ]
 
 
+def segmenter_notes(params: Params) -> list[str]:
+    """That the U-Net of fit_segmenter was fitted to other photos than those of the run."""
+    from pipeline.segment.agreement import is_fitted_to
+
+    fitted, data = params.fit_segmenter.photos, params.data.root
+    if params.segment.method != "unet" or params.segment.unet.weights != "demo" or "\0" in fitted + data:
+        return []
+    if is_fitted_to(Path(fitted), Path(data)):
+        return []
+    return [
+        f"segment.unet.weights: demo is a U-Net fitted to {fitted}, not to {data}; for photographs, take the "
+        "selfie network: dvc exp run -S segment.method=selfie"
+    ]
+
+
 def background_problems(params: Params) -> list[str]:
     """A missing folder of backgrounds."""
     synthesize = params.synthesize

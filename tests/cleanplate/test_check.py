@@ -225,3 +225,24 @@ def test_the_command_exits_with_1_and_no_traceback(ready: Path) -> None:
     assert done.returncode == 1
     assert "resnet81" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_unet_fitted_to_other_photos_is_noted(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("fitted", "mattes"):
+        (ready / folder).mkdir()
+    change(segment={"method": "unet"}, fit_segmenter={"photos": "fitted", "mattes": "mattes"})
+    check.main(Path("params.yaml"))
+    said = capsys.readouterr().err
+    assert "demo is a U-Net fitted to fitted, not to photos" in said
+    assert "dvc exp run -S segment.method=selfie" in said
+    change(fit_segmenter={"photos": "photos"})
+    check.main(Path("params.yaml"))
+    assert "U-Net" not in capsys.readouterr().err
+
+
+def test_the_selfie_network_is_looked_for(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(segment={"method": "selfie"})
+    check.main(Path("params.yaml"))
+    assert "no problems" in capsys.readouterr().err
+    change(segment={"method": "selfie", "selfie": {"weights": "gone.tflite"}})
+    assert "segment.selfie.weights: 'gone.tflite' is neither" in problems()

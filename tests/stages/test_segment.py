@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -225,3 +226,72 @@ def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
         store = ImageStore.opened(Path("build/mattes"))
         assert {name: store.read(name) for name in files} == files
         assert report() == told
+
+
+COMMAND = "dvc exp run -S segment.method=selfie"
+
+
+def test_a_unet_fitted_to_other_photos_is_compared_with_the_selfie_network(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment() == 0
+    told = capsys.readouterr().err
+    assert "fitted to demo/data, not to photos: on 4 photos" in told
+    assert COMMAND in told
+    found = report()["agreement"]
+    assert found["photos"] == 4
+    assert found["iou"] < 0.8
+    assert f"IoU of {found['iou']:.2f}" in told
+    assert segment() == 0
+    assert report()["agreement"] == found
+
+
+@pytest.mark.parametrize("line", ["  photos: photos", "  photos: photos/train/images", "  method: selfie"])
+def test_nothing_is_compared_where_nothing_need_be(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    change({"photos": "  photos: demo/data", "method": "  method: unet "}[line.split(":")[0].strip()], line)
+    assert segment() == 0
+    assert report()["agreement"] is None
+    assert COMMAND not in capsys.readouterr().err
+
+
+def test_a_unet_that_agrees_is_not_warned_of(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither network sees anybody in a wall."""
+    shutil.rmtree("photos/train")
+    for n in range(25):
+        wall = np.full((48, 48, 3), 10 * n, np.uint8)
+        Path(f"photos/eval/images/{n}.jpg").write_bytes(encode_jpeg(wall))
+    Path("photos/eval/images/x.jpg").unlink()
+    index(Path("photos"))
+    write_tiny(Path("build/segmenter"), bias=-20.0)
+    assert segment() == 0
+    assert report()["agreement"] == {"photos": 20, "iou": 1.0, "poor": 0}
+    assert COMMAND not in capsys.readouterr().err
+
+
+def test_without_the_selfie_network_it_says_so_and_goes_on(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("selfie_segmentation.tflite", "gone.tflite")
+    assert segment() == 0
+    told = capsys.readouterr().err
+    assert "fitted to demo/data, not to photos" in told
+    assert "the selfie network (gone.tflite), to compare it with, is not there" in told
+    assert report()["agreement"] is None
+    assert len(mattes()) == 4
+
+
+def test_the_selfie_network_gives_every_photo_a_matte(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("  method: unet ", "  method: selfie ")
+    shutil.rmtree("build/segmenter")  # it needs no U-Net
+    for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
+        assert segment() == 0
+        assert said in capsys.readouterr().err
+    for image, size in PHOTOS.items():
+        assert read_matte(Path("build/mattes") / Path(image).with_suffix(".png")).shape == size
+    assert report()["method"] == "selfie"
