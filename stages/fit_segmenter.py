@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.networks.weights import sha256_of
-from pipeline.params.schema import FitSegmenter, Segment
+from pipeline.params.schema import FitSegmenter
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def run(stage: Stage) -> None:
-    segment = stage.params.segment
-    if segment.method != "unet" or segment.unet.weights != "demo":
-        skip(stage, segment)
+    method, weights = stage.params.segment.method, stage.params.segment.unet.weights
+    if method != "unet" or weights != "demo":
+        skip(stage, weights if method == "unet" else method)
         return
     params, background = stage.params.fit_segmenter, stage.params.ingest.transparent_rgb
     pairs = find_pairs(Path(params.photos), Path(params.mattes))[: stage.limit]
@@ -68,12 +68,11 @@ def run(stage: Stage) -> None:
     say(f"fit_segmenter: IoU {report['iou']:.4f} on {len(unseen)} photos of held-out people")
 
 
-def skip(stage: Stage, segment: Segment) -> None:
-    """Writes outputs that say so where no stage would read a network that was fitted here."""
-    other = segment.unet.weights if segment.method == "unet" else segment.method
-    say(f"fit_segmenter: not needed, mattes come from `{other}`")
+def skip(stage: Stage, mattes_from: str) -> None:
+    """Writes outputs that say so, since no stage would read a network that was trained here."""
+    say(f"fit_segmenter: not needed, mattes come from `{mattes_from}`")
     with atomic_folder(stage.out(SEGMENTER)) as out:
-        write_json(out / "not_needed.json", {"mattes_from": other})
+        write_json(out / "not_needed.json", {"mattes_from": mattes_from})
     write_json(stage.out("reports/fit_segmenter.json"), {})
 
 

@@ -2,7 +2,7 @@
 
 cleanplate weights               lists every row of weights.lock: size, state, licence, origin
 cleanplate weights fetch NAME    fetches it now, so that a run needs no network
-cleanplate weights pin NAME      fetches a row without a sha256, shows what it is, writes the sha256 after a yes
+cleanplate weights pin NAME      fetches a row without a sha256, shows it, writes the sha256 after a yes
 """
 
 from __future__ import annotations
