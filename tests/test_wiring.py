@@ -97,8 +97,13 @@ def test_neutral_rooms_import_nothing_that_could_change_a_result() -> None:
                 assert allowed or room == "pipeline/params", f"{path} imports {file}"
 
 
+def fields_of(field: Any) -> dict[str, Any]:
+    """The fields of a section of the params; {} of a value."""
+    return getattr(field.annotation, "model_fields", {})
+
+
 def params_read(path: Path) -> set[str]:
-    """`section` or `section.key` of every param that a script reads as `….params.section.key`."""
+    """`section`, `section.key` or deeper of every param that a script reads as `….params.section.key`."""
     found: set[str] = set()
     parents: dict[ast.AST, ast.AST] = {}
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -110,13 +115,12 @@ def params_read(path: Path) -> set[str]:
             source = node.value
             name = source.attr if isinstance(source, ast.Attribute) else getattr(source, "id", "")
             if name == "params":
-                outer = parents[node]
-                field = Params.model_fields[node.attr].annotation
-                known = getattr(field, "model_fields", {})
-                deeper = isinstance(outer, ast.Attribute) and outer.attr in known
-                found.add(
-                    f"{node.attr}.{outer.attr}" if deeper and isinstance(outer, ast.Attribute) else node.attr
-                )
+                names, outer = [node.attr], parents[node]
+                known = fields_of(Params.model_fields[node.attr])
+                while isinstance(outer, ast.Attribute) and outer.attr in known:
+                    names.append(outer.attr)
+                    known, outer = fields_of(known[outer.attr]), parents[outer]
+                found.add(".".join(names))
     return {f for f in found if f.split(".")[0] != "machine"}
 
 
@@ -124,7 +128,7 @@ def params_read(path: Path) -> set[str]:
 def test_params_are_those_that_the_stage_reads(name: str) -> None:
     listed = {p for p in STAGES[name].get("params", []) if isinstance(p, str)}
     read = params_read(ROOT / "stages" / f"{name}.py")
-    unlisted = {r for r in read if r not in listed and r.split(".")[0] not in listed}
+    unlisted = {r for r in read if not any(r == p or r.startswith(f"{p}.") for p in listed)}
     assert not unlisted, f"{name} reads {sorted(unlisted)}; add them to its params in dvc.yaml"
     unread = {
         p for p in listed if not any(r == p or r.startswith(p + ".") or p.startswith(r + ".") for r in read)

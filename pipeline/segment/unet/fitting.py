@@ -47,7 +47,8 @@ def set_seed(seed: int) -> None:
     """Makes torch deterministic in this process; call it before a network is built."""
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
-    deterministic.fill_uninitialized_memory = False  # nothing reads it, and filling takes 6 % of a step
+    # nothing reads it, and filling takes 6 % of a step
+    deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     torch.manual_seed(seed_of(seed, "fit_segmenter"))
     cv2.setNumThreads(1)
 
