@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -201,3 +202,43 @@ def test_a_damaged_conversion_is_made_again(root: Path, weights: Path, photos: l
     network.write_bytes(network.read_bytes()[:1000])
     module.prepare(detect, root)
     assert any(module.create(detect, root)(photos[:3]))
+
+
+def test_yolov8_takes_the_person_that_the_photo_is_about(
+    photos: list[np.ndarray], weights: Path, root: Path, request: pytest.FixtureRequest
+) -> None:
+    module = load_plugin("detect.methods", "yolov8")
+    detect = section("yolov8", request, backend="openvino")
+    module.prepare(detect, root)
+    look = module.create(detect, root)
+    alone = next(photo for photo in photos if (found := look([photo])[0]) and found.score > 0.8)
+    height, width = alone.shape[:2]
+    small = cv2.resize(alone, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    both = np.full((height, width * 2, 3), 128, dtype=np.uint8)
+    both[:, width // 2 : width // 2 + width] = alone
+    both[height // 2 : height // 2 + height // 2, : width // 2] = small[:, : width // 2]
+    (found,) = look([both])
+    assert found is not None
+    assert (found.box[0] + found.box[2]) / 2 == pytest.approx(width, abs=width / 4)
+
+
+def test_a_coarse_yolov8_asks_the_precise_one_where_two_nearly_tie(
+    photos: list[np.ndarray], weights: Path, root: Path
+) -> None:
+    from pipeline.detect.methods.yolov8 import PersonDetector
+    from pipeline.detect.yolo.engines import OpenvinoEngine, ensure_converted
+
+    engine = OpenvinoEngine(ensure_converted(weights, sha256_of(weights), root), "f32")
+    plain = PersonDetector(engine, 0.25)
+    asked: list[np.ndarray] = []
+
+    class Precise(PersonDetector):
+        def __call__(self, photos: Any) -> Any:
+            asked.extend(photos)
+            return plain(photos)
+
+    coarse = PersonDetector(engine, 0.25, Precise(engine, 0.25))
+    photo = next(photo for photo in photos if (found := plain([photo])[0]) and found.score > 0.8)
+    twins = np.concatenate([photo, photo], axis=1)
+    coarse([twins])
+    assert len(asked) == 1

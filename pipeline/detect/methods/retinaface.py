@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.detect import retinaface
-from pipeline.detect.boxes import Detection, clip
+from pipeline.detect.boxes import Detection, area, clip
 from pipeline.detect.choice import choose
 from pipeline.detect.methods import DetectFn
 from pipeline.networks import weights
@@ -49,7 +49,7 @@ def create(detect: Detect, root: Path) -> DetectFn:
         height, width = photo.shape[:2]
         faces = find_faces(network, photo, params.score, params.max_side)
         boxes = clip(faces.boxes, width, height)
-        if not len(boxes):
+        if not area(boxes).any():
             return None
         best = choose(boxes, faces.scores, width, height)
         return Detection(boxes[best], float(faces.scores[best]), faces.landmarks[best])

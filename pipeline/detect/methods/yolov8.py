@@ -136,7 +136,7 @@ class PersonDetector:
             return True
         overlaps = iou(boxes, boxes[people[best]][None])
         own = (overlaps > NMS_IOU / 2) & (logits >= logits[people[best]] - RIVAL_MARGIN)
-        return bool(overlaps[own].min() < SAME_BOX_IOU)
+        return bool(overlaps[own].min(initial=1.0) < SAME_BOX_IOU)
 
     def _boxes(self, output: NetOutput, n: int, anchors: np.ndarray, frame: Letterbox) -> np.ndarray:
         """Boxes of some anchors in pixels of the photo, float32 [K, 4], not clipped."""
