@@ -86,6 +86,7 @@ def with_param(params: Params, key: str, value: object) -> Params:
         ("detect", "detect.yolov8.precision", "bf16"),
         ("segment", "segment.unet.precision", "bf16"),
         ("segment", "segment.method", "selfie"),
+        ("segment", "segment.refine", "grabcut"),
         ("segment", "segment.selfie.precision", "bf16"),
         ("compose", "machine.workers", 2),
     ],
