@@ -21,6 +21,7 @@ from pipeline.params.schema import Segment
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
+from pipeline.segment import refine
 from pipeline.segment.agreement import MIN_IOU, POOR_IOU, Agreement, agree, is_fitted_to
 from pipeline.segment.mattes import MIN_COVERAGE
 from pipeline.segment.run import SegmentationResult, matte_photos
@@ -67,6 +68,7 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     root = stage.result_cache.parent.parent
     chosen = (segment, root, SEGMENTER)
     identity = {"method": segment.method, "background": list(background), **module.identity(*chosen)}
+    identity |= refine.identity(segment.refine)
 
     def prepare() -> int:
         plan = module.prepare(*chosen)
@@ -74,7 +76,8 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
         return plan.batch
 
     cache = ResultCache(stage.result_cache, "segment", identity)
-    create, workers = partial(module.create, *chosen), stage.params.machine.workers
+    create = refine.refining(segment.refine, partial(module.create, *chosen))
+    workers = stage.params.machine.workers
     result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, workers)
     prune(stage.result_cache, stage.params.machine.cache_gb)
     return result

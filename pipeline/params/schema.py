@@ -162,6 +162,7 @@ class SelfieParams(Section):
 class Segment(Section):
     method: str = "unet"  # a file in pipeline/segment/methods/
     backend: Backend = "auto"
+    refine: Literal["none", "grabcut"] = "none"
     unet: UnetParams = UnetParams()
     selfie: SelfieParams = SelfieParams()
 

@@ -16,6 +16,7 @@ PHOTO_PIXELS = 384 * 512
 SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
 DETECT_SECONDS = {"mtcnn": 0.025, "retinaface": 0.02, "yolov8": 0.055, "none": 0.0}
 SEGMENT_SECONDS = {"selfie": 0.02, "demo": 0.02, "people-unet-b3": 0.23}  # by network
+REFINE_SECONDS = {"none": 0.0, "grabcut": 0.15}
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
 TRAIN_SIZE = 224
 TRAIN_FLOPS = 3.627e9  # of that, forwards
@@ -100,7 +101,8 @@ def _core_seconds(params: Params, flops: float | None) -> dict[str, float]:
     return {
         "ingest": SECONDS["ingest"],
         "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
-        "segment": SEGMENT_SECONDS.get(segmenter, SEGMENT_SECONDS["people-unet-b3"]),
+        "segment": SEGMENT_SECONDS.get(segmenter, SEGMENT_SECONDS["people-unet-b3"])
+        + REFINE_SECONDS[params.segment.refine],
         "compose": SECONDS["compose"],
         "synthesize": SECONDS["synthesize"],
         "plates": SECONDS["synthesize"],

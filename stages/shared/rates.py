@@ -30,9 +30,10 @@ def rate_key(stage: str, params: Params) -> str:
         "retinaface": f" {detect.retinaface.weights} {detect.retinaface.max_side}",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
+    refine = "" if params.segment.refine == "none" else f" {params.segment.refine}"
     known = {
         "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
-        "segment": f"segment {segmenters.get(params.segment.method, params.segment.method)}",
+        "segment": f"segment {segmenters.get(params.segment.method, params.segment.method)}{refine}",
         "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
         **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},
     }

@@ -87,6 +87,7 @@ def with_param(params: Params, key: str, value: object) -> Params:
         ("detect", "detect.retinaface.max_side", 320),
         ("segment", "segment.unet.precision", "bf16"),
         ("segment", "segment.method", "selfie"),
+        ("segment", "segment.refine", "grabcut"),
         ("segment", "segment.selfie.precision", "bf16"),
         ("compose", "machine.workers", 2),
     ],

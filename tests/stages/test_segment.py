@@ -295,3 +295,20 @@ def test_the_selfie_network_gives_every_photo_a_matte(
     for image, size in PHOTOS.items():
         assert read_matte(Path("build/mattes") / Path(image).with_suffix(".png")).shape == size
     assert report()["method"] == "selfie"
+
+
+def test_refined_mattes_are_others_and_cached_apart(
+    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("  photos: demo/data", "  photos: photos")
+    assert segment() == 0
+    plain = mattes()
+    change("  refine: none ", "  refine: grabcut ")
+    for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
+        assert segment() == 0
+        assert said in capsys.readouterr().err
+        assert mattes() != plain
+    change("  refine: grabcut ", "  refine: none ")
+    assert segment() == 0
+    assert "4 from the cache, 0 computed" in capsys.readouterr().err
+    assert mattes() == plain
