@@ -69,6 +69,6 @@ def grabcut(photo: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         return alpha
     cv2.setRNGSeed(1)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, labels, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, labels, (0, 0, columns, rows), *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     cut = np.where((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
     return resize_alpha(cv2.GaussianBlur(cut, (0, 0), SIGMA), height, width)
