@@ -73,6 +73,6 @@ def test_an_experiment_of_some_stages_runs(clone: Path, way: tuple[str, ...]) ->
 def test_what_was_made_elsewhere_is_told(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     told = absent_outputs(Path())
-    assert "of explore, reliance; experiments run without them" in told
+    assert "of explore, reliance that are not on this machine; experiments run without them" in told
     dvc(clone, "repro", "-q")
     assert absent_outputs(Path()) == ""

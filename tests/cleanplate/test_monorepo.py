@@ -76,9 +76,9 @@ def test_a_killed_experiment_is_undone_and_edits_of_both_projects_stay(folder: P
         detached, options, notes = killed_experiment(Path())
         assert "detached HEAD" in detached.what
         assert "are still in params.yaml" in options.what
-        for ailment in (detached, options, notes):
-            assert ailment.mend is not None
-            ailment.mend()
+        for problem in (detached, options, notes):
+            assert problem.repair is not None
+            problem.repair()
         assert killed_experiment(Path()) == []
     assert params.read_bytes() == mine
     assert other.read_text() == "of: another project, edited\n"
@@ -103,7 +103,7 @@ def test_a_neighbour_waits_for_an_experiment_and_mends_what_is_left_of_it(folder
     before = (folder / "params.yaml").read_bytes()
     kill_an_experiment(folder, look=neighbour)
     with chdir(neighbour):
-        for ailment in killed_experiment(Path()):
-            assert ailment.mend is not None
-            ailment.mend()
+        for problem in killed_experiment(Path()):
+            assert problem.repair is not None
+            problem.repair()
     assert (folder / "params.yaml").read_bytes() == before

@@ -27,6 +27,7 @@ from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import write_table
 from pipeline.params.schema import Train
 from pipeline.seeds import generator
+from pipeline.train.config import resolve_config
 from pipeline.train.network import Classifier
 from stages import compose, reliance, synthesize, train
 from stages.shared.command import Stage
@@ -91,7 +92,7 @@ class Patch(nn.Module):
 
 def asked_by(patch: Patch, views: list[Result]) -> pd.DataFrame:
     params = Train.model_validate({"heads": "joint", "size": 64, "device": "cpu", "precision": "f32"})
-    return predict_views(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), params, views)[0]
+    return predict_views(Classifier(patch, (0.0,) * 3, (1.0,) * 3).eval(), resolve_config(params), views)[0]
 
 
 def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Path) -> None:
