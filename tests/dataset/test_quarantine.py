@@ -19,16 +19,14 @@ from tests.fixtures.data_folder import (
     picture,
     quarantine,
     run_ingest,
+    write_two_people,
 )
 
 
 @pytest.fixture
 def root(project: Path) -> Path:
     """A data folder with two people; the current folder is the project's."""
-    place = project / "photos"
-    add_person(place, ANNA)
-    add_person(place, BERT, ".png")
-    return place
+    return write_two_people(project)
 
 
 def test_every_unusable_file_is_quarantined_with_its_reason(root: Path, tmp_path: Path) -> None:

@@ -99,11 +99,10 @@ def test_shares_of_the_photo_count_not_pixels() -> None:
 
 def test_the_limits_stand_where_they_are_stated() -> None:
     same = [("a", FACE)] * 6
-    wider = tuple(float(v) for v in 0.5 + (np.array([0.3, 0.3, 0.7, 0.7]) - 0.5) * 1.7)
-    widest = tuple(float(v) for v in 0.5 + (np.array([0.3, 0.3, 0.7, 0.7]) - 0.5) * 1.8)
+    wider, widest = (0.16, 0.16, 0.84, 0.84), (0.14, 0.14, 0.86, 0.86)  # 1.7 and 1.8 times the side
     middle = [("a", (0.3, 0.3, 0.7, 0.7))] * 6
-    assert judged(rows_of(*middle, ("a", wider), jitter=0)) == []  # type: ignore[arg-type]
-    assert judged(rows_of(*middle, ("a", widest), jitter=0)) == [6]  # type: ignore[arg-type]
+    assert judged(rows_of(*middle, ("a", wider), jitter=0)) == []
+    assert judged(rows_of(*middle, ("a", widest), jitter=0)) == [6]
     near, beyond = (0.49, 0.2, 0.89, 0.6), (0.51, 0.2, 0.91, 0.6)  # moved by .19 and .21; half a side is .2
     assert judged(rows_of(*same, ("a", near), jitter=0)) == []
     assert judged(rows_of(*same, ("a", beyond), jitter=0)) == [6]

@@ -21,16 +21,14 @@ from tests.fixtures.data_folder import (
     add_person,
     quarantine,
     run_ingest,
+    write_two_people,
 )
 
 
 @pytest.fixture
 def root(project: Path) -> Path:
     """A data folder with two people; the current folder is the project's."""
-    place = project / "photos"
-    add_person(place, ANNA)
-    add_person(place, BERT, ".png")
-    return place
+    return write_two_people(project)
 
 
 def test_labels_come_from_names(root: Path) -> None:

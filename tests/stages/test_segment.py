@@ -2,93 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore
-from pipeline.io.photo import encode_jpeg, read_matte, read_photo
-from pipeline.io.tables import write_table
-from stages import segment as stage
-from stages.shared.command import run_stage
+from pipeline.io.photo import encode_jpeg, read_matte
 from tests.conftest import ROOT
+from tests.fixtures.segment_project import (
+    PHOTOS,
+    change,
+    index,
+    mattes,
+    report,
+    start_segment,
+)
 from tests.fixtures.tiny_unet import drawn, write_tiny
-
-PHOTOS = {
-    "train/images/1_male_A_20/mask1.jpg": (64, 48),
-    "train/images/1_male_A_20/normal.png": (64, 48),
-    "train/images/2_female_A_60/mask1.jpg": (48, 64),
-    "eval/images/x.jpg": (40, 90),
-}
-TURNED = "train/images/2_female_A_60/mask1.jpg"
-
-
-def write_photos(root: Path) -> None:
-    for image, size in PHOTOS.items():
-        path = root / image
-        path.parent.mkdir(parents=True, exist_ok=True)
-        photo = drawn(image, *size)[0]
-        if image == TURNED:
-            exif = Image.Exif()
-            exif[0x0112] = 6  # stored lying on its side
-            Image.fromarray(photo).rotate(90, expand=True).save(path, exif=exif)
-        elif path.suffix == ".png":
-            Image.fromarray(photo).convert("L").save(path)
-        else:
-            path.write_bytes(encode_jpeg(photo))
-
-
-def index(root: Path) -> None:
-    rows = []
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        height, width = read_photo(path).shape[:2]
-        name = path.relative_to(root).as_posix()
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows.append((name, path.parent.name, name.split("/")[0], width, height, sha256))
-    columns = ["image", "person", "split", "width", "height", "sha256"]
-    write_table(Path("build/photos.parquet"), pd.DataFrame(rows, columns=columns))
 
 
 @pytest.fixture
 def segment(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the stage on four photos and an untrained U-Net, in `project`."""
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    text = (project / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("root: demo/data ", "root: photos ").replace("workers:   ", "workers: 1 ")
-    (project / "params.yaml").write_text(text, encoding="utf-8")
-    write_photos(project / "photos")
-    index(project / "photos")
-    write_tiny(project / "build" / "segmenter")
-    return partial(run_stage, "segment", stage.run, Path("params.yaml"), debug=True)
-
-
-def report() -> dict[str, Any]:
-    return json.loads(Path("reports/segment.json").read_text(encoding="utf-8"))["details"][0]
-
-
-def mattes() -> dict[str, bytes]:
-    folder = Path("build/mattes")
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.png")}
-
-
-def change(old: str, new: str) -> None:
-    path = Path("params.yaml")
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    return start_segment(project, monkeypatch)
 
 
 def test_every_photo_gets_a_matte_of_its_own_upright_size(
@@ -226,62 +167,6 @@ def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
         store = ImageStore.opened(Path("build/mattes"))
         assert {name: store.read(name) for name in files} == files
         assert report() == told
-
-
-COMMAND = "dvc exp run -S segment.method=selfie"
-
-
-def test_a_unet_fitted_to_other_photos_is_compared_with_the_selfie_network(
-    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert segment() == 0
-    told = capsys.readouterr().err
-    assert "fitted to demo/data, not to photos: on 4 photos" in told
-    assert COMMAND in told
-    found = report()["agreement"]
-    assert found["photos"] == 4
-    assert found["iou"] < 0.8
-    assert f"IoU of {found['iou']:.2f}" in told
-    assert segment() == 0
-    assert report()["agreement"] == found
-
-
-@pytest.mark.parametrize("line", ["  photos: photos", "  photos: photos/train/images", "  method: selfie"])
-def test_nothing_is_compared_where_nothing_need_be(
-    segment: Callable[..., int], capsys: pytest.CaptureFixture[str], line: str
-) -> None:
-    change({"photos": "  photos: demo/data", "method": "  method: unet "}[line.split(":")[0].strip()], line)
-    assert segment() == 0
-    assert report()["agreement"] is None
-    assert COMMAND not in capsys.readouterr().err
-
-
-def test_a_unet_that_agrees_is_not_warned_of(
-    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Neither network sees anybody in a wall."""
-    shutil.rmtree("photos/train")
-    for n in range(25):
-        wall = np.full((48, 48, 3), 10 * n, np.uint8)
-        Path(f"photos/eval/images/{n}.jpg").write_bytes(encode_jpeg(wall))
-    Path("photos/eval/images/x.jpg").unlink()
-    index(Path("photos"))
-    write_tiny(Path("build/segmenter"), bias=-20.0)
-    assert segment() == 0
-    assert report()["agreement"] == {"photos": 20, "iou": 1.0, "poor": 0}
-    assert COMMAND not in capsys.readouterr().err
-
-
-def test_without_the_selfie_network_it_says_so_and_goes_on(
-    segment: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    change("selfie_segmentation.tflite", "gone.tflite")
-    assert segment() == 0
-    told = capsys.readouterr().err
-    assert "fitted to demo/data, not to photos" in told
-    assert "the selfie network (gone.tflite), to compare it with, is not there" in told
-    assert report()["agreement"] is None
-    assert len(mattes()) == 4
 
 
 def test_the_selfie_network_gives_every_photo_a_matte(
