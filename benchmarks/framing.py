@@ -2,7 +2,7 @@
 
     CLEANPLATE_TEST_DATA=FOLDER python -m benchmarks.framing [--method mtcnn] [--set FOLDER] [--workers N]
 
-The set is `realset` of the test data, or a folder that `make_people_set.py` made; its truth/truth.csv holds
+The set is `realset` of the test data, or a folder like it; its truth/truth.csv holds
 the true boxes. A box is right if its centre lies in the true box and its area is .15 to 2.5 of it.
 Detections are kept in the result cache of this checkout.
 """

@@ -42,7 +42,7 @@ def table(
 
 @app.command()
 def fetch(names: Annotated[list[str], typer.Argument(help="Rows of weights.lock.")]) -> None:
-    """Brings files to .cache/weights and checks them; prints where each is."""
+    """Fetches files to .cache/weights, checks them, and prints their paths."""
     from pipeline.networks.weights import resolve
     from pipeline.networks.weights_lock import read_lock, row
     from pipeline.runtime.disk import main_root
@@ -69,6 +69,6 @@ def pin(
         return yes or typer.confirm("Trust this file, and write its sha256 and size into weights.lock?")
 
     if not write_after_a_yes(name, main_root(), LOCK, agree):
-        say("weights.lock is as it was")
+        say("weights.lock is unchanged")
         raise typer.Exit(1)
     say(f"weights.lock: {name} is pinned, and checked from now on; commit it, so that others need no yes")

@@ -1,4 +1,4 @@
-"""What a file of weights holds, read without running anything that it says."""
+"""The contents of a file of weights, read without running code from it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.runtime.errors import UserError, first_line, printable
 
-NAMES = 4  # of tensors that are shown
-MOST_HEADER = 100 << 20  # bytes, as safetensors itself allows
+MAX_NAMES = 4  # tensors named
+MAX_HEADER = 100 << 20  # bytes, as safetensors itself allows
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Contents:
             return printable(f"{self.kind}; {self.trouble}")
         if not self.tensors:
             return self.kind
-        more = ", …" if len(self.tensors) > NAMES else ""
-        return printable(f"{self.kind}, {len(self.tensors)} tensors: {', '.join(self.tensors[:NAMES])}{more}")
+        more = ", …" if len(self.tensors) > MAX_NAMES else ""
+        return printable(
+            f"{self.kind}, {len(self.tensors)} tensors: {', '.join(self.tensors[:MAX_NAMES])}{more}"
+        )
 
 
 def contents(path: Path, name: str) -> Contents:
-    """What the file at `path` holds; `name` is what it is called in weights.lock.
+    """Describes the file at `path`; `name` is its name in weights.lock.
 
     A torch file is read with `torch.load(weights_only=True)`; a file that needs more is reported as such.
     """
@@ -38,7 +40,7 @@ def contents(path: Path, name: str) -> Contents:
         start = file.read(64)
     if not start:
         return Contents("an empty file")
-    if start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") <= MOST_HEADER:
+    if start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") <= MAX_HEADER:
         return _safetensors(path)
     if start.startswith((b"PK\x03\x04", b"\x80")):
         return _torch(path)

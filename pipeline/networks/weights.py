@@ -17,7 +17,7 @@ from pipeline.runtime.errors import UserError, nearest
 
 
 class State(StrEnum):
-    """What is known of a row's file on this machine."""
+    """The state of a row's file on this machine."""
 
     THERE = "there"
     NOT_FETCHED = "not fetched"
@@ -69,7 +69,7 @@ def sha256_of(path: Path) -> str:
 
 
 def is_right(path: Path, entry: Entry) -> bool:
-    """Whether a file is there and is the one that the row describes."""
+    """Whether the file exists and matches the row."""
     return (
         path.is_file()
         and path.stat().st_size == (entry.bytes or path.stat().st_size)
@@ -78,7 +78,7 @@ def is_right(path: Path, entry: Entry) -> bool:
 
 
 def state_of(name: str, entry: Entry, root: Path) -> State:
-    """What is known of a row's file here; nothing is fetched or written."""
+    """The state of a row's file on this machine; fetches and writes nothing."""
     place = weights_folder(root) / name
     if not entry.sha256:
         return State.UNKNOWN
@@ -94,7 +94,7 @@ def state_of(name: str, entry: Entry, root: Path) -> State:
 
 
 def fetch(name: str, entry: Entry, place: Path) -> None:
-    """Brings the row's file to `place`; what is there stays until the new file is whole and checked.
+    """Fetches the row's file to `place`; an existing file stays until the new one is complete and checked.
 
     Raises:
         UserError: it is unobtainable, or is not the file that weights.lock describes.
@@ -104,7 +104,7 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
         if not is_right(part, entry):
             size = part.stat().st_size
             raise UserError(
-                f"what came for {name} is not the file that weights.lock describes; it was thrown away",
+                f"the file received for {name} is not the one in weights.lock; it was discarded",
                 where=entry.origin,
                 got=f"at least {size:,} bytes, sha256 {sha256_of(part)}",
                 allowed=f"{f'{entry.bytes:,} bytes, ' if entry.bytes else ''}sha256 {entry.sha256}",
@@ -113,7 +113,7 @@ def fetch(name: str, entry: Entry, place: Path) -> None:
 
 
 def obtain(name: str, entry: Entry, part: Path, place: Path) -> None:
-    """Writes the row's file to `part`, unchecked; `place` is where it belongs, for the error.
+    """Writes the row's file to `part`, unchecked; `place` is its final path, for the error.
 
     Raises:
         UserError: it is unobtainable.
@@ -127,7 +127,7 @@ def obtain(name: str, entry: Entry, part: Path, place: Path) -> None:
             npm.write(name, entry, part)
     except Unobtainable as e:
         raise UserError(
-            f"{name} is not here whole and could not be fetched: put the file at {place}, "
+            f"{name} is missing or damaged and could not be fetched: put the file at {place}, "
             f"or set a local path instead of its name in params.yaml, or {e.remedy}",
             where=entry.origin,
             got=e.reason,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,8 +29,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = r"^[0-9][0-9A-Za-z.+-]*$"
 
 
-class Entry(BaseModel):
-    """What every row says of its file."""
+class Entry(BaseModel, ABC):
+    """The facts that every row gives about its file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,12 +38,12 @@ class Entry(BaseModel):
     bytes: int = Field(0, ge=0)  # 0 = not known: then the sha256 alone decides
     licence: str
     what: str
-    trained_on: str = ""  # where a company has to know it before it ships
+    trained_on: str = ""  # photos whose terms a company must know before it ships
 
     @property
+    @abstractmethod
     def origin(self) -> str:
         """Where the file comes from, for a person."""
-        raise NotImplementedError
 
     @property
     def size(self) -> str:
@@ -96,14 +97,14 @@ class NpmEntry(MemberEntry):
         return f"npm package {self.npm} {self.version}"
 
 
-_KINDS: dict[str, type[Entry]] = {"url": UrlEntry, "package": PackageEntry, "npm": NpmEntry}
+_ENTRY_TYPES: dict[str, type[Entry]] = {"url": UrlEntry, "package": PackageEntry, "npm": NpmEntry}
 
 
 def read_lock(path: Path = LOCK) -> dict[str, Entry]:
     """Names and entries of weights.lock, in its order.
 
     Raises:
-        UserError: the file is missing or not as it should be; names the row and the key.
+        UserError: the file is missing or invalid; names the row and the key.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -113,7 +114,7 @@ def read_lock(path: Path = LOCK) -> dict[str, Entry]:
 
 
 def parse_lock(text: str, path: Path) -> dict[str, Entry]:
-    """What `read_lock` makes of the file's text; `path` is for errors."""
+    """Parses the text of weights.lock; `path` is for errors."""
     try:
         rows = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
@@ -147,22 +148,22 @@ def _entry(name: str, row: Any, path: Path) -> Entry:
             got=name,
             allowed="letters, digits, dots, dashes and underscores, a letter or digit first",
         )
-    kinds = [kind for kind in _KINDS if isinstance(row, dict) and kind in row]
-    if len(kinds) != 1:
+    origins = [key for key in _ENTRY_TYPES if isinstance(row, dict) and key in row]
+    if len(origins) != 1:
         raise UserError(
             f"row `{name}` of weights.lock must say once where the file comes from",
             where=path,
-            got=" and ".join(kinds) or "none of them",
+            got=" and ".join(origins) or "none of them",
             allowed="url; or package, version, member; or npm, version, member",
         )
     try:
-        return _KINDS[kinds[0]].model_validate(row)
+        return _ENTRY_TYPES[origins[0]].model_validate(row)
     except ValidationError as e:
         wrong = "; ".join(
             f"{'.'.join(map(str, x['loc']))}: {x['msg']}, got {x['input']!r}" for x in e.errors()
         )
         raise UserError(
-            f"row `{name}` of weights.lock is not as it should be",
+            f"row `{name}` of weights.lock is invalid",
             where=path,
             got=wrong,
             fix="correct it, or `git checkout weights.lock`",

@@ -17,7 +17,7 @@ from pipeline.segment.mattes import iou
 from pipeline.segment.methods import selfie
 
 MAX_PHOTOS = 20
-MIN_IOU = 0.8  # the U-Net of the drawn demo has .75 on realset and .50 on natural photos
+MIN_IOU = 0.8  # the U-Net of the drawn demo has .75 on photos of real faces and .50 on natural photos
 POOR_IOU = 0.5
 Background = tuple[int, int, int]
 

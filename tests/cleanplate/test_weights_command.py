@@ -79,7 +79,7 @@ def test_mistakes_are_sentences(server: Server) -> None:
         code, said = run(command, "known.pth")
         assert code == 1
         assert "did you mean `known.pt`" in said
-    assert "has its sha256 already" in run("pin", "known.pt")[1]
+    assert "already has a sha256" in run("pin", "known.pt")[1]
     Path("weights.lock").write_text("[a]\n")
     code, said = run()
     assert code == 1
@@ -125,9 +125,9 @@ def test_a_yes_writes_this_row_alone_and_the_file_is_checked_from_then_on(
     assert server.requests == 1
     path.unlink()
     server.content = server.content[::-1]
-    with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
+    with pytest.raises(UserError, match=r"is not the one in weights\.lock"):
         resolve("new.pt", tmp_path, tmp_path / "weights.lock")
-    assert "has its sha256 already" in run("pin", "new.pt", "--yes")[1]
+    assert "already has a sha256" in run("pin", "new.pt", "--yes")[1]
 
 
 def test_a_row_without_the_keys_gets_them(server: Server) -> None:

@@ -53,7 +53,7 @@ def test_cut_download_leaves_no_half_file_and_the_next_try_works(
 def test_another_file_is_thrown_away(server: Server, lock: Path, tmp_path: Path) -> None:
     for content in (CONTENT[::-1], CONTENT + b"more"):
         server.content = content
-        with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
+        with pytest.raises(UserError, match=r"is not the one in weights\.lock"):
             resolve("net.pt", tmp_path, lock)
         assert files_below(weights_folder(tmp_path)) == []
 
@@ -103,7 +103,7 @@ def test_without_a_size_the_sha256_decides(server: Server, lock: Path, tmp_path:
     with pytest.raises(UserError, match="could not be fetched"):
         resolve("no-size.pt", tmp_path, lock)
     server.cut, server.content = 1.0, CONTENT + b"more"
-    with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
+    with pytest.raises(UserError, match=r"is not the one in weights\.lock"):
         resolve("no-size.pt", tmp_path, lock)
     assert files_below(weights_folder(tmp_path)) == []
     server.content = CONTENT

@@ -96,7 +96,7 @@ def test_what_cannot_be_had_leaves_nothing(registry: Server, lock: Path, tmp_pat
         resolve("gone.bin", tmp_path, lock)
     publish(registry, CONTENT[::-1])
     shutil.rmtree(tmp_path / "npm")  # where npm keeps what it has fetched
-    with pytest.raises(UserError, match=r"not the file that weights\.lock describes"):
+    with pytest.raises(UserError, match=r"is not the one in weights\.lock"):
         resolve("net.bin", tmp_path, lock)
     publish(registry, CONTENT, integrity=b"another tarball")
     shutil.rmtree(tmp_path / "npm")

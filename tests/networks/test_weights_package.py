@@ -69,7 +69,7 @@ def test_another_file_in_the_package_is_refused(installed: Path, tmp_path: Path)
     (installed / "net.bin").write_bytes(NET[:-1] + b"x")
     lock = lock_of(tmp_path)
     assert state_of("net.bin", read_lock(lock)["net.bin"], tmp_path) is State.WRONG
-    with pytest.raises(UserError, match=r"(?s)not the file that weights\.lock describes.*some-weights 1\.2"):
+    with pytest.raises(UserError, match=r"(?s)is not the one in weights\.lock.*some-weights 1\.2"):
         resolve("net.bin", tmp_path, lock)
     assert files_below(weights_folder(tmp_path)) == []
 

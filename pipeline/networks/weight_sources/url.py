@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from pipeline.networks.weight_sources import BLOCK, MOST_BYTES, Unobtainable
+from pipeline.networks.weight_sources import BLOCK, MAX_BYTES, Unobtainable
 from pipeline.networks.weights_lock import UrlEntry
 from pipeline.runtime.progress import say, track
 
@@ -18,7 +18,7 @@ REMEDY = "get online and run this again"
 
 
 def write(name: str, entry: UrlEntry, place: Path) -> None:
-    """Downloads the file to `place`; of a longer one than the row says, one byte more.
+    """Downloads the file to `place`; at most one byte more than the row says.
 
     Raises:
         Unobtainable: no connection, or cut off.
@@ -27,9 +27,9 @@ def write(name: str, entry: UrlEntry, place: Path) -> None:
     request = urllib.request.Request(entry.url, headers={"User-Agent": "cleanplate"})
     got = expected = 0
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer, place.open("wb") as out:
-            expected = entry.bytes or int(answer.headers.get("Content-Length") or 0)
-            blocks = _blocks(answer, expected or MOST_BYTES)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response, place.open("wb") as out:
+            expected = entry.bytes or int(response.headers.get("Content-Length") or 0)
+            blocks = _blocks(response, expected or MAX_BYTES)
             for block in track(blocks, -(-expected // BLOCK), name, unit="blocks"):
                 got += len(block)
                 out.write(block)
@@ -39,9 +39,9 @@ def write(name: str, entry: UrlEntry, place: Path) -> None:
         raise Unobtainable(f"the connection was cut after {got:,} of {expected:,} bytes", REMEDY)
 
 
-def _blocks(answer: IO[bytes], limit: int) -> Iterator[bytes]:
-    """The answer in blocks, until one byte more than `limit` shows that it is not the file."""
-    left = limit + 1
-    while left > 0 and (block := answer.read(min(BLOCK, left))):
-        left -= len(block)
+def _blocks(response: IO[bytes], limit: int) -> Iterator[bytes]:
+    """The response in blocks, at most one byte more than `limit`, to detect a file that is too long."""
+    remaining = limit + 1
+    while remaining > 0 and (block := response.read(min(BLOCK, remaining))):
+        remaining -= len(block)
         yield block
