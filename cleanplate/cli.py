@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from cleanplate.commands import HELP
+from pipeline.runtime.deferred_dynamo import defer_dynamo
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import configure_threads
 from pipeline.runtime.progress import say
@@ -27,6 +28,7 @@ class Commands(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         configure_threads()
+        defer_dynamo()
         print_in_any_encoding()
         return super().main(*args, **kwargs)
 

@@ -35,10 +35,12 @@ def begin(project: Path) -> None:
     sys.excepthook = _excepthook
     _refuse_another_python()
     _end_with_dvc()
+    from pipeline.runtime.deferred_dynamo import defer_dynamo
     from pipeline.runtime.process import configure_threads
     from pipeline.runtime.terminal import print_in_any_encoding
 
     configure_threads()  # before torch is loaded
+    defer_dynamo()
     print_in_any_encoding()
 
 
