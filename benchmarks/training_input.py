@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,14 @@ def examples_of(array: np.ndarray, names: Sequence[str]) -> Examples:
         years=np.full(count, 40, np.float32),
         keys=keys_of(names, 0),
         eyes=np.full((count, 4), np.nan, np.float32),
+        alike=np.arange(count),
     )
 
 
 def part_of(examples: Examples, rows: np.ndarray) -> Examples:
     """Some of the examples."""
-    fields = (examples.classes[rows], examples.years[rows], examples.keys[rows], examples.eyes[rows])
-    return Examples(examples.pictures, examples.rows[rows], *fields)
+    names = ("rows", "classes", "years", "keys", "eyes", "alike")
+    return replace(examples, **{name: getattr(examples, name)[rows] for name in names})
 
 
 def looped(run: Run, examples: Examples) -> Side:

@@ -111,12 +111,12 @@ def train_round(
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
         train_in_processes(stage, fold, checkpoint, pseudo_labels)
-    learn, valid = data.sides(fold, pseudo_labels)
+    train, (learn, valid) = stage.params.train, data.sides(fold, pseudo_labels)
     fresh, started = not checkpoint.exists(), time.monotonic()
-    progress = fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, on_epoch)
+    progress = fit(learn, valid, resolve_config(train), fold, checkpoint, on_epoch)
     if fresh:
         stage.measured(time.monotonic() - started, len(learn) * len(progress.history))
-    return Fold(progress, training_prior(learn.classes, stage.params.train))
+    return Fold(progress, training_prior(learn.counts(train.sampler), train))
 
 
 def train_in_processes(stage: Stage, fold: int, checkpoint: Path, pseudo_labels: PseudoLabels | None) -> None:

@@ -87,7 +87,7 @@ def class_weights(counts: np.ndarray, kind: str, beta: float = 0.999) -> np.ndar
     return (raw * n.sum() / (raw * n).sum()).astype(np.float32)
 
 
-def training_prior(classes: np.ndarray, params: Train) -> np.ndarray:
+def training_prior(counts: np.ndarray, params: Train) -> np.ndarray:
     """float64 [18], sum 1: the class prior in the loss, after `train.sampler` and `train.class_weights`.
 
     A network that minimises cross-entropy predicts for photos with this prior. A sampler changes how often a
@@ -95,17 +95,16 @@ def training_prior(classes: np.ndarray, params: Train) -> np.ndarray:
     product, so the weights of its three codes multiply.
 
     Args:
-        classes: int [n], training targets 0-17, synthetic and pseudo-labelled pictures included.
+        counts: [18], pictures of each class in an epoch (`Examples.counts`), synthetic and pseudo-labelled
+            ones included.
         params: the `train` section.
     """
-    counts = np.bincount(classes, minlength=labels.CLASSES).astype(np.float64)
-    prior = counts.copy()
-    if params.sampler != "none":
-        groups = (
-            np.arange(labels.CLASSES) if params.sampler == "class" else labels.age_group_of(np.arange(18))
-        )
+    prior = counts.astype(np.float64)
+    if params.sampler.endswith(("class", "age")):
+        classes = np.arange(labels.CLASSES)
+        groups = classes if params.sampler.endswith("class") else labels.age_group_of(classes)
         group_counts = np.bincount(groups, counts)[groups]
-        prior = np.divide(counts, group_counts, out=np.zeros_like(counts), where=group_counts > 0)
+        prior = np.divide(prior, group_counts, out=np.zeros_like(prior), where=group_counts > 0)
     tasks = ("class",) if params.heads == "joint" else ("mask", "gender", "age")
     for name in tasks:
         own = class_weights(counts @ TASKS[name].membership(), params.class_weights, params.effective_beta)

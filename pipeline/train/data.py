@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pipeline import labels, seeds
+from pipeline.train.sampling import shown_per_epoch
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Examples:
         years: float32 [n], the age to learn in years.
         keys: int64 [n], what the random numbers of a picture's augmentation start from (`keys_of`).
         eyes: float32 [n, 4], box `xyxy` around both eyes as shares of the picture's side; NaN: unknown.
+        alike: int64 [n]; near-copies, of which `train.sampler` one_mask shows one, share a number.
         plates: other backgrounds to put some of them on, or None.
     """
 
@@ -71,6 +73,7 @@ class Examples:
     years: np.ndarray
     keys: np.ndarray
     eyes: np.ndarray
+    alike: np.ndarray
     plates: OtherBackgrounds | None = None
 
     def __len__(self) -> int:
@@ -83,28 +86,14 @@ class Examples:
             return pixels
         return self.plates.swap_backgrounds(pixels, where, self.keys[where], epoch)
 
-    def counts(self) -> np.ndarray:
-        """int64 [18]: pictures of each class."""
-        return np.bincount(self.classes, minlength=labels.CLASSES)
+    def counts(self, sampler: str) -> np.ndarray:
+        """float64 [18]: pictures of each class in an epoch, before `sampler` balances classes or ages."""
+        return np.bincount(self.classes, shown_per_epoch(self.alike, sampler), labels.CLASSES)
 
 
 def keys_of(files: Sequence[str], seed: int) -> np.ndarray:
     """int64 [n]: a number for each picture that depends on its name and the seed alone."""
     return np.array([seeds.seed_of(seed, "picture", file) for file in files], dtype=np.int64)
-
-
-def epoch_order(classes: np.ndarray, sampler: str, seed: int, epoch: int) -> np.ndarray:
-    """int64 [n]: positions of the examples of one epoch, in the order in which they are learnt.
-
-    `sampler` none: each once. `class`, `age`: oversampling, with replacement, so that each class, or age
-    group, that occurs is expected equally often.
-    """
-    random = seeds.generator(seed, "order", epoch)
-    if sampler == "none":
-        return random.permutation(len(classes))
-    groups = classes if sampler == "class" else labels.age_group_of(classes)
-    chance = 1.0 / np.bincount(groups)[groups]
-    return random.choice(len(classes), size=len(classes), p=chance / chance.sum())
 
 
 def batches(order: np.ndarray, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:

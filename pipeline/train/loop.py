@@ -20,11 +20,12 @@ from pipeline.train import device as devices
 from pipeline.train.augment.recipe import Recipe
 from pipeline.train.checkpoint import Best, Progress
 from pipeline.train.config import TrainConfig
-from pipeline.train.data import Examples, batches, epoch_order, prefetch
+from pipeline.train.data import Examples, batches, prefetch
 from pipeline.train.mix import Mixer
 from pipeline.train.network import Classifier, make_classifier, to_images
 from pipeline.train.optimizers import Schedule, freeze, make_ema, optimizer_of
 from pipeline.train.processes import share_norms
+from pipeline.train.sampling import epoch_length, epoch_order
 from pipeline.train.validation import columns_of, validate, weights_of
 
 OnEpoch = Callable[[list[dict[str, float]]], None]
@@ -127,20 +128,22 @@ def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
     ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
     if accelerator.num_processes > 1:
         share_norms(net)
-    steps = len(batches(np.arange(len(learn)), params.batch_size, 0, accelerator.num_processes))
+    length = epoch_length(learn.alike, params.sampler)
+    steps = len(batches(np.arange(length), params.batch_size, 0, accelerator.num_processes))
     optimizer = optimizer_of(net, params)
     schedule = Schedule(optimizer, params, steps)
     model, optimizer = accelerator.prepare(net, optimizer)
-    objective = Objective(params, learn.counts(), accelerator.device)
+    objective = Objective(params, learn.counts(params.sampler), accelerator.device)
     recipe, mixer = Recipe(params.augment), Mixer(params)
     return Run(config, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer)
 
 
 def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], float]:
-    """Learns every example once. Returns the epoch's row of curves, and pictures per second."""
+    """Learns what the sampler shows. Returns the epoch's row of curves, and pictures per second."""
     params, accelerator = run.config.train, run.accelerator
     torch.manual_seed(seeds.seed_of(params.seed, "epoch", run.fold, epoch))  # dropout and the like
-    order = epoch_order(learn.classes, params.sampler, seeds.seed_of(params.seed, run.fold), epoch)
+    seed = seeds.seed_of(params.seed, run.fold)
+    order = epoch_order(learn.classes, learn.alike, params.sampler, seed, epoch)
     parts = batches(order, params.batch_size, accelerator.process_index, accelerator.num_processes)
     run.model.train()
     freeze(run.net, params, epoch)

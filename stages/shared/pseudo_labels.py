@@ -134,6 +134,7 @@ class Unlabelled:
             years=np.concatenate([learn.years, years]),
             keys=np.concatenate([learn.keys, keys]),
             eyes=np.concatenate([learn.eyes, self.eyes[pseudo_labels.rows]]),
+            alike=np.concatenate([learn.alike, learn.alike.max() + 1 + np.arange(len(images))]),
             plates=learn.plates and learn.plates.with_more(len(images)),
         )
 

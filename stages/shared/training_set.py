@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.image_store import composed_name
+from pipeline.labels import mask_of
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, COPIES, FOLDS, LABELS, SYNTHETIC
 from stages.shared.command import Stage
@@ -74,8 +75,15 @@ def load_examples(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         years=years_to_learn(table["age"].to_numpy(np.int64), classes),
         keys=keys_of(names, params.train.seed),
         eyes=eyes,
+        alike=alike(table),
     )
     return examples, digest.hexdigest()
+
+
+def alike(table: pd.DataFrame) -> np.ndarray:
+    """int64 [n]: a number for each person, kind of mask and whether the picture is synthetic."""
+    mask = np.where(table["train_class"] >= 0, mask_of(table["train_class"].to_numpy(np.int64)), -1)
+    return table.assign(mask=mask).groupby(["person", "mask", "synthetic"]).ngroup().to_numpy(np.int64)
 
 
 def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples, Examples]:
@@ -95,7 +103,9 @@ def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples,
 
 def subset(examples: Examples, keep: np.ndarray) -> Examples:
     """The examples where bool `keep` [n] holds; the pictures stay where they are."""
-    arrays = {name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes")}
+    arrays = {
+        name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes", "alike")
+    }
     return dataclasses.replace(examples, **arrays)
 
 

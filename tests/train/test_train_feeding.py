@@ -15,7 +15,8 @@ from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
 from pipeline.train.augment.recipe import recipe_names
-from pipeline.train.data import Examples, epoch_order
+from pipeline.train.data import Examples
+from pipeline.train.sampling import epoch_order
 from stages.shared.training_set import subset
 from tests.fixtures.small_set import SIZE, small_params, write_build
 from tests.fixtures.small_training import before, curve, followed, learnt_from, same, trained, weights
@@ -85,6 +86,17 @@ def test_a_training_draws_what_the_sampler_says(sampler: str) -> None:
     np.testing.assert_allclose(shares, even, atol=1e-9 if sampler == "none" else 0.06)
 
 
+def test_a_training_with_one_mask_learns_three_photos_of_each_person_an_epoch() -> None:
+    write_build(12)
+    params = small_params(epochs=4, sampler="one_mask")
+    learn, watched = learnt_from(params), Watched()
+    followed(params, replace(learn, plates=watched))
+    kinds = learn.classes // 6
+    shown = np.bincount(kinds[np.concatenate(watched.seen)])
+    assert shown[0] == shown[1] == shown[2] == 4 * len(np.unique(learn.alike)) / 3
+    assert np.bincount(kinds)[0] > np.bincount(kinds)[1]
+
+
 def weighed(counts: np.ndarray, kind: str, beta: float) -> np.ndarray:
     """The weights by hand: of a class that is not there none, and 1 on average over the pictures."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -137,7 +149,7 @@ def test_cutmix_pastes_the_eyes_that_the_detector_found() -> None:
     known = ~np.isnan(learn.eyes[:, 0])
     np.testing.assert_allclose(learn.eyes[known], np.tile([0.125, 0.20625, 0.875, 0.54375], (known.sum(), 1)))
     assert 0 < (~known).sum() < len(learn) / 2
-    order = epoch_order(learn.classes, "none", seed_of(params.train.seed, 0), 0)
+    order = epoch_order(learn.classes, learn.alike, "none", seed_of(params.train.seed, 0), 0)
     images, classes = learn.load_batch(order, 0).numpy(), learn.classes[order]
     pasted = known[order][::-1]  # the partner is the one at the mirrored place
     mixed, answers = images.copy(), np.eye(18)[classes]
