@@ -139,6 +139,9 @@ class FitSegmenter(Section):
 
     photos: str = "demo/data"
     mattes: str = "demo/mattes"
+    teacher: Literal["none", "selfie"] = "none"
+    refine: Literal["none", "grabcut"] = "none"
+    max_photos: int | None = Field(default=None, ge=10)
     encoder: str = "tu-resnet10t"
     encoder_weights: str | None = None
     size: int = Field(default=128, ge=32, le=1024)
@@ -146,6 +149,19 @@ class FitSegmenter(Section):
     batch_size: int = Field(default=8, ge=1, le=65_536)
     lr: float = Field(default=0.004, gt=0)
     seed: Seed = 0
+
+    @field_validator("mattes")
+    @classmethod
+    def _mattes_are_a_folder(cls, mattes: str) -> str:
+        if mattes == "teacher":
+            raise ValueError("must be a folder; a network's mattes: set fit_segmenter.teacher: selfie")
+        return mattes
+
+    @model_validator(mode="after")
+    def _only_a_teacher_is_refined(self) -> FitSegmenter:
+        if self.refine != "none" and self.teacher == "none":
+            raise ValueError("refine is for a teacher's mattes; set teacher: selfie, or refine: none")
+        return self
 
 
 class UnetParams(Section):

@@ -194,3 +194,52 @@ def test_it_fits_real_photos_on_a_pretrained_encoder(project: Path, test_data: P
     )
     assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
     assert report()["iou"] > 0.6
+
+
+def test_a_teacher_stands_in_for_mattes_and_those_by_hand_validate(
+    fit: Callable[..., int], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for matte in Path("mattes").rglob("*.png"):
+        if matte.parent.name not in ("p1", "p4"):
+            matte.unlink()
+    Path("photos/p5/3.jpg").write_bytes(b"no photo")
+    write_params(project, teacher="selfie", epochs=1)
+    assert fit() == 0
+    told = capsys.readouterr().err
+    assert "warning: 1 photos cannot be used: p5/3.jpg" in told
+    assert report()["train_photos"] + report()["photos"] == PEOPLE * PER_PERSON - 1
+    assert report()["photos_by_hand"] == report()["photos"] == 2 * PER_PERSON
+    assert f"by hand on {2 * PER_PERSON} of them" in told
+    assert not list(Path(".cache/parts").glob("taught-*"))
+    write_params(project, teacher="selfie", epochs=1, max_photos=20, mattes="nothing_by_hand")
+    Path("nothing_by_hand").mkdir()
+    assert fit() == 0
+    assert "20 from the cache, 0 computed" in capsys.readouterr().err
+    assert report()["photos_by_hand"] == 0
+    assert "iou_by_hand" not in report()
+
+
+def test_a_teachers_mattes_of_real_photos_are_learnt(project: Path, test_data: Path) -> None:
+    source = test_data / "person_masks"
+    weights = test_data.parent / "weights" / "efficientnet_b0_encoder_tracer_sod_smp.pth"
+    if not source.is_dir() or not weights.is_file():
+        pytest.skip("no encoder weights or no mattes of real photos in CLEANPLATE_TEST_DATA")
+    names = sorted(p.stem for p in (source / "mattes").glob("*.png"))[:40]
+    for folder, suffix, few in (("photos", ".jpg", names), ("mattes", ".png", names[::4])):
+        Path(folder).mkdir()
+        for name in few:
+            (Path(folder) / f"{name}{suffix}").symlink_to(source / folder / f"{name}{suffix}")
+    write_params(
+        project,
+        teacher="selfie",
+        refine="grabcut",
+        encoder="efficientnet-b0",
+        encoder_weights=str(weights),
+        size=96,
+        epochs=5,
+        lr=0.003,
+    )
+    assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
+    assert report()["photos_by_hand"] == 8
+    assert report()["iou_by_hand"] > 0.6
+    assert report()["iou"] > 0.6

@@ -105,7 +105,7 @@ def test_samplers_draw_groups_equally_often() -> None:
 
 
 def test_one_mask_shows_one_of_five_near_copies_and_another_in_each_epoch() -> None:
-    """20 people with five masked photos, a wrong mask and none; the first five people are the only old ones."""
+    """20 people with five masked photos, a wrong mask and none; the first five are the only old ones."""
     person, photo = np.divmod(np.arange(140), 7)
     mask = np.maximum(photo - 4, 0)
     classes, alike = 6 * mask + np.where(person < 5, 2, 0), 3 * person + mask

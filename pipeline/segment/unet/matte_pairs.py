@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def find_pairs(photos: Path, mattes: Path) -> list[Pair]:
         UserError: a folder is missing or holds nothing.
         Problems: mattes without a photo, or with two.
     """
-    by_name = _photos_by_name(photos)
+    by_name = photos_by_name(photos)
     paths = sorted(
         p for p in _folder(mattes).rglob("*.png") if p.is_file() and not is_system_path(p.relative_to(mattes))
     )
@@ -53,20 +53,49 @@ def find_pairs(photos: Path, mattes: Path) -> list[Pair]:
     ]
     if problems:
         raise Problems("each matte needs one photo of the same name", problems)
-    folders = {Path(name).parent.as_posix() for name in names}
+    person = people_of(names)
     return [
-        Pair(name, name if len(folders) == 1 else Path(name).parent.as_posix(), by_name[name][0], matte)
-        for name, matte in zip(names, paths, strict=True)
+        Pair(name, person[name], by_name[name][0], matte) for name, matte in zip(names, paths, strict=True)
     ]
 
 
-def _photos_by_name(photos: Path) -> dict[str, list[Path]]:
-    photos_by_name: dict[str, list[Path]] = defaultdict(list)
+def matching_pairs(photos: Path, mattes: Path) -> list[Pair]:
+    """As `find_pairs`, but mattes of other photos, and a folder without any, do not matter.
+
+    Raises:
+        UserError: a folder is missing.
+    """
+    by_name = photos_by_name(photos)
+    paths = {p.relative_to(mattes).with_suffix("").as_posix(): p for p in _folder(mattes).rglob("*.png")}
+    names = sorted(name for name in paths if len(by_name.get(name, ())) == 1)
+    person = people_of(names)
+    return [Pair(name, person[name], by_name[name][0], paths[name]) for name in names]
+
+
+def choose_pairs(pairs: list[Pair], max_photos: int | None, seed: int) -> list[Pair]:
+    """At most `max_photos` of the pairs, chosen by their names."""
+    chosen = sorted(pairs, key=lambda p: (unit(seed, "taught", p.name), p.name))[:max_photos]
+    return sorted(chosen, key=lambda p: p.name)
+
+
+def people_of(names: Sequence[str]) -> dict[str, str]:
+    """Name of a photo → its person: its folder or, where all lie in one folder, the photo itself."""
+    folders = {name: Path(name).parent.as_posix() for name in names}
+    return folders if len(set(folders.values())) > 1 else {name: name for name in names}
+
+
+def photos_by_name(photos: Path) -> dict[str, list[Path]]:
+    """Relative path without suffix → the photos (`.jpg`, `.jpeg`, `.png`) below `photos` that have it.
+
+    Raises:
+        UserError: the folder is missing.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(_folder(photos).rglob("*")):
         is_photo = path.suffix.lower() in PHOTO_SUFFIXES and not is_system_path(path.relative_to(photos))
         if is_photo and path.is_file():
-            photos_by_name[path.relative_to(photos).with_suffix("").as_posix()].append(path)
-    return dict(photos_by_name)
+            found[path.relative_to(photos).with_suffix("").as_posix()].append(path)
+    return dict(found)
 
 
 def _folder(path: Path) -> Path:
@@ -75,13 +104,20 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def split_people(pairs: Sequence[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
+def split_people(
+    pairs: Sequence[Pair], seed: int, first: Collection[str] = ()
+) -> tuple[list[Pair], list[Pair]]:
     """Training pairs and validation pairs; no person is in both.
+
+    Args:
+        pairs: of all people.
+        seed: which people validate.
+        first: people who validate before others do.
 
     Raises:
         UserError: there is only one person.
     """
-    people = sorted({p.person for p in pairs}, key=lambda person: (unit(seed, "unseen", person), person))
+    people = sorted({p.person for p in pairs}, key=lambda p: (p not in first, unit(seed, "unseen", p), p))
     if len(people) < 2:
         raise UserError(
             "one person cannot be split into training and validation",
