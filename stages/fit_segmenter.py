@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.networks.weights import sha256_of
-from pipeline.params.schema import FitSegmenter
+from pipeline.params.schema import FitSegmenter, Segment
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
@@ -72,8 +72,7 @@ def find_or_teach(stage: Stage, until_the_end: ExitStack) -> tuple[list[Pair], l
     root, machine = stage.result_cache.parent.parent, stage.params.machine
     pairs, result = teach(
         pupils.photos,
-        params.teacher,
-        stage.params.segment,
+        Segment(method=params.teacher, selfie=stage.params.segment.selfie),
         params.refine,
         background,
         root,

@@ -13,7 +13,14 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+from pipeline.runtime.deferred_dynamo import defer_dynamo
+from pipeline.runtime.process import configure_threads
+
 ROOT = Path(__file__).parent.parent
+
+# as every stage does, before torch is loaded: threads that spin at barriers keep the other worker waiting
+configure_threads()
+defer_dynamo()
 
 
 @pytest.fixture(scope="session")

@@ -213,6 +213,7 @@ def test_a_teacher_stands_in_for_mattes_and_those_by_hand_validate(
     assert not list(Path(".cache/parts").glob("taught-*"))
     write_params(project, teacher="selfie", epochs=1, max_photos=20, mattes="nothing_by_hand")
     Path("nothing_by_hand").mkdir()
+    Path("photos/p5/3.jpg").unlink()
     assert fit() == 0
     assert "20 from the cache, 0 computed" in capsys.readouterr().err
     assert report()["photos_by_hand"] == 0

@@ -74,8 +74,9 @@ def fit_net(
     matte_net = channels_last(MatteNet(net, config).to(device))
     batches = max(1, len(train) // params.batch_size)
     optimizer = torch.optim.AdamW(net.parameters(), params.lr, weight_decay=WEIGHT_DECAY)
+    steps = max(3, params.epochs * batches)  # of one or two steps OneCycleLR makes no cycle
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, params.lr, total_steps=params.epochs * batches, pct_start=WARM_UP
+        optimizer, params.lr, total_steps=steps, pct_start=max(WARM_UP, 2 / steps)
     )
     canvas = _canvas(train)
     for epoch in range(params.epochs):

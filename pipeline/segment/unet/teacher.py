@@ -66,8 +66,7 @@ def _indexed(path: Path, folder: Path, background: Background) -> IndexedPhoto |
 
 def teach(
     photos: Sequence[IndexedPhoto],
-    teacher: str,
-    segment: Segment,
+    teacher: Segment,
     refinement: str,
     background: Background,
     root: Path,
@@ -79,8 +78,7 @@ def teach(
 
     Args:
         photos: from `choose_photos`.
-        teacher: a method of pipeline/segment/methods that needs no fitting.
-        segment: its params.
+        teacher: its method, which needs no fitting, and that method's params.
         refinement: as `segment.refine`.
         background: RGB behind transparent pixels.
         root: the folder with `.cache`.
@@ -88,9 +86,9 @@ def teach(
         out: an empty folder.
         workers: processes; None = one per usable CPU.
     """
-    module = load_plugin("segment.methods", teacher)
-    chosen = (segment, root, out)
-    identity = {"method": teacher, "background": list(background), **module.identity(*chosen)}
+    module = load_plugin("segment.methods", teacher.method)
+    chosen = (teacher, root, out)
+    identity = {"method": teacher.method, "background": list(background), **module.identity(*chosen)}
     results = ResultCache(cache, "segment", identity | refine.identity(refinement))
     create = refine.refining(refinement, partial(module.create, *chosen))
 
