@@ -108,6 +108,7 @@ def train_round(
     from pipeline.objective.objective import training_prior
     from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
+    from pipeline.train.sampling import epoch_length
 
     if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
         train_in_processes(stage, fold, checkpoint, pseudo_labels)
@@ -115,7 +116,8 @@ def train_round(
     fresh, started = not checkpoint.exists(), time.monotonic()
     progress = fit(learn, valid, resolve_config(train), fold, checkpoint, on_epoch)
     if fresh:
-        stage.measured(time.monotonic() - started, len(learn) * len(progress.history))
+        shown = epoch_length(learn.alike, train.sampler)
+        stage.measured(time.monotonic() - started, shown * len(progress.history))
     return Fold(progress, training_prior(learn.counts(train.sampler), train))
 
 

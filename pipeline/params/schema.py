@@ -214,14 +214,14 @@ class Train(Section):
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     age_soft: tuple[Row, Row, Row] = ((0.8, 0.2, 0.0), (0.1, 0.8, 0.1), (0.0, 0.2, 0.8))
     size: int = Field(default=64, ge=16, le=1024)
-    sampler: Literal["none", "class", "age", "one_mask", "one_mask_class", "one_mask_age"] = "none"
+    sampler: Literal["none", "class", "age", "one_mask", "one_mask_class", "one_mask_age"] = "one_mask"
     augment: str | tuple[str, ...] = "flip_shift_colour_noise"  # a recipe, or single operations by name
     background_swap: float = Field(default=0.0, ge=0, le=1)
     mix: Literal["none", "mixup", "cutmix", "both"] = "cutmix"
     cutmix_boxes: Literal["random", "upper_half", "eyes"] = "random"
     mix_alpha: float = Field(default=1.0, gt=0)
     mix_probability: float = Field(default=0.5, ge=0, le=1)
-    epochs: int = Field(default=12, ge=1, le=10_000)
+    epochs: int = Field(default=20, ge=1, le=10_000)
     batch_size: int = Field(default=64, ge=2, le=65_536)
     optimizer: str = "adamw"
     lr: float = Field(default=0.003, gt=0)

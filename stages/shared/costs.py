@@ -20,6 +20,7 @@ REFINE_SECONDS = {"none": 0.0, "grabcut": 0.15}
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
 TRAIN_SIZE = 224
 TRAIN_FLOPS = 3.627e9  # of that, forwards
+ONE_MASK_SHARE = 3 / 7  # of a person's pictures, in an epoch of sampler one_mask
 INFERENCE_SHARE = 0.35  # of a training step: forwards only
 COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
 OTHER_COMPOSED_BYTES = 0.5
@@ -71,14 +72,17 @@ def run_costs(
         rates: seconds per photo of earlier runs here, by `rates.rate_key`.
         flops: of the network on one picture of `train.size`; None = as resnet18's.
     """
-    folds = params.split.folds if params.train.folds == "all" else 1
-    rounds = 1 if params.train.pseudo_labels is None else 2
+    train = params.train
+    folds = params.split.folds if train.folds == "all" else 1
+    rounds = 1 if train.pseudo_labels is None else 2
+    shown = ONE_MASK_SHARE if train.sampler.startswith("one_mask") else 1.0
+    learnt = photos * (1 + params.synthesize.copies) * shown
     units = {
         **dict.fromkeys(("ingest", "detect", "compose", "evaluate", "predict"), float(photos)),
         "segment": 0.0 if params.segment.method == "none" else float(photos),
         "synthesize": photos * params.synthesize.copies,
-        "plates": photos * float(params.train.background_swap > 0),
-        "train": photos * (1 + params.synthesize.copies) * params.train.epochs * folds * rounds,
+        "plates": photos * float(train.background_swap > 0),
+        "train": learnt * train.epochs * folds * rounds,
     }
     estimates = _core_seconds(params, flops)
     costs: list[Cost] = []
