@@ -206,9 +206,9 @@ def test_a_turned_face_is_cut_upright_at_any_size() -> None:
     matrix = similarity(points @ turn.T + [500, 100], points)
     np.testing.assert_allclose(matrix[:, :2] @ turn, np.eye(2), atol=1e-9)
     fine = np.zeros((1200, 1200, 3), dtype=np.uint8)
-    fine[:, ::2] = 255  # stripes of one pixel: skipping pixels would show some of them
+    fine[:, ::3] = 255  # stripes of one pixel: where pixels are skipped, some are seen and others not
     cut = cut_face(fine, square_matrix(np.array([100, 100, 1100, 1100]), 100), 100)
-    assert np.ptp(cut) < 16
+    assert np.ptp(cut) < 40
     ramp = np.tile(np.linspace(0, 255, 1200, dtype=np.float32)[None, :, None], (1200, 1, 3)).astype(np.uint8)
     small = cut_face(ramp, square_matrix(np.array([0, 0, 1200, 1200]), 120), 120)
     np.testing.assert_allclose(small[60, :, 0], np.arange(120) * 10 * 255 / 1199, atol=1.5)
