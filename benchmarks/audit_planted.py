@@ -89,7 +89,7 @@ def further_sets(evidence: Evidence, task: str, spared: set[int], l2: float) -> 
     for k in range(SETS):
         wrong = generator(k, "benchmark: planted", task).choice(free, ERRORS, replace=False)
         planted = shifted(photos, task, wrong)
-        p, codes = predict_out_of_fold(task, evidence.components, planted, l2)
+        p, codes = predict_out_of_fold(task, evidence.components, evidence.answers, planted, l2)
         one = replace(evidence, photos=planted, p={task: p}, codes={task: codes})
         for name, scores in rankings(one, task, l2).items():
             asked = [people[w] for w in free]  # who is wrong already would rank high, and rightly

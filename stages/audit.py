@@ -21,7 +21,7 @@ from pipeline.io.tables import write_csv
 from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
 from pipeline.runtime.progress import say
-from stages.shared.audit_evidence import Evidence, gather_evidence, photo_table
+from stages.shared.audit_evidence import Evidence, gather_evidence, photo_table, read_face_networks
 from stages.shared.command import Stage, stage_command
 
 REVIEWED = "reviewed.csv"
@@ -42,7 +42,7 @@ def run(stage: Stage) -> None:
     from pipeline.analysis.audit.suspects import ranked, without_kept
 
     table = ranked(without_kept(suspects, reviewed))
-    report |= {"rows": len(table), **counts}
+    report |= {"rows": len(table), **counts, "face_networks": read_face_networks()}
     write_csv(stage.out("reports/suspects.csv"), table)
     write_report(stage.out("reports/audit.json"), {"suspects": len(table)}, report)
     for task in ("mask", "gender", "age"):

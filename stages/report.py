@@ -136,10 +136,10 @@ def params_facts(stage: Stage) -> dict[str, Any]:
     params = stage.params
     sections: dict[str, BaseModel] = {
         "data": params.data, "ingest": params.ingest, "relabel": params.relabel, "split": params.split,
-        "detect": params.detect, "fit_segmenter": params.fit_segmenter, "segment": params.segment,
-        "compose": params.compose, "synthesize": params.synthesize, "train": params.train,
-        "evaluate": params.evaluate, "predict": params.predict, "reliance": params.reliance,
-        "audit": params.audit, "explore": params.explore,
+        "detect": params.detect, "faces": params.faces, "fit_segmenter": params.fit_segmenter,
+        "segment": params.segment, "compose": params.compose, "synthesize": params.synthesize,
+        "train": params.train, "evaluate": params.evaluate, "predict": params.predict,
+        "reliance": params.reliance, "audit": params.audit, "explore": params.explore,
     }  # fmt: skip
     values = {name: section.model_dump(mode="json", by_alias=True) for name, section in sections.items()}
     options = set_options(values, flatten(values))

@@ -6,6 +6,8 @@ from pipeline.params.schema import Params
 from pipeline.runtime.errors import nearest
 from pipeline.runtime.plugins import plugin_names
 
+FACE_DETECTORS = ("mtcnn", "retinaface")
+
 
 def combination_problems(params: Params) -> list[str]:
     """One sentence for each combination that is not allowed, and for each unknown plugin name."""
@@ -50,7 +52,7 @@ def combination_problems(params: Params) -> list[str]:
         )
     problems += _prior_problems(params)
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
-    if pasted and params.detect.method not in ("mtcnn", "retinaface"):
+    if pasted and params.detect.method not in FACE_DETECTORS:
         problems.append(
             f"train.cutmix_boxes: eyes are found by detect.method mtcnn or retinaface, not by "
             f"{params.detect.method}; set detect.method: mtcnn or train.cutmix_boxes: random"
@@ -60,11 +62,24 @@ def combination_problems(params: Params) -> list[str]:
             "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only; "
             "set detect.backend: auto"
         )
+    problems += _face_problems(params)
     if params.synthesize.backgrounds == "folder" and not params.synthesize.folder:
         problems.append(
             "synthesize.folder: must name a folder of pictures when synthesize.backgrounds is folder"
         )
     return [p for p in problems if p]
+
+
+def _face_problems(params: Params) -> list[str]:
+    """Unknown face networks, and boxes that are no faces."""
+    networks = params.faces.networks
+    problems = [_plugin_problem("faces.network", "faces.methods", name, ("none",)) for name in networks]
+    if networks and params.detect.method not in FACE_DETECTORS:
+        problems.append(
+            f"faces.network: {', '.join(networks)} looks at faces, but detect.method {params.detect.method} "
+            "finds none; set faces.network: none or detect.method: retinaface or mtcnn"
+        )
+    return problems
 
 
 def _prior_problems(params: Params) -> list[str]:
@@ -81,8 +96,8 @@ def _prior_problems(params: Params) -> list[str]:
     return [f"predict.prior_correction: true needs class probabilities, but {reason}" for reason in why]
 
 
-def _plugin_problem(param: str, kind: str, name: str) -> str:
-    known = plugin_names(kind)
+def _plugin_problem(param: str, kind: str, name: str, more: tuple[str, ...] = ()) -> str:
+    known = [*more, *plugin_names(kind)]
     if name in known:
         return ""
     close = nearest(name, known)

@@ -134,6 +134,43 @@ class Detect(Section):
     yolov8: Yolov8Params = Yolov8Params()
 
 
+class FaceresParams(Section):
+    weights: str = "faceres.json"
+
+
+class DlibParams(Section):
+    weights: str = "dlib_face_recognition_resnet_model_v1.dat"
+
+
+class FacenetParams(Section):
+    weights: str = "facenet-vggface2.pt"
+
+
+class Faces(Section):
+    """Networks that describe each face."""
+
+    network: str | tuple[str, ...] = "none"  # none, or files in pipeline/faces/methods/
+    faceres: FaceresParams = FaceresParams()
+    dlib: DlibParams = DlibParams()
+    facenet: FacenetParams = FacenetParams()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that look at each face, in order; () for none."""
+        names = (self.network,) if isinstance(self.network, str) else self.network
+        return () if names == ("none",) else names
+
+    @field_validator("network")
+    @classmethod
+    def _each_once(cls, network: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not isinstance(network, str):
+            if len(set(network)) < len(network):
+                raise ValueError("names a network twice")
+            if not network or "none" in network:
+                raise ValueError("none stands alone: write `network: none`")
+        return network
+
+
 class FitSegmenter(Section):
     """The small U-Net that fit_segmenter trains on photos with true mattes."""
 
@@ -345,6 +382,7 @@ class Params(Section):
     relabel: Relabel = Relabel()
     split: Split = Split()
     detect: Detect = Detect()
+    faces: Faces = Faces()
     fit_segmenter: FitSegmenter = FitSegmenter()
     segment: Segment = Segment()
     compose: Compose = Compose()

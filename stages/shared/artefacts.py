@@ -116,6 +116,12 @@ BOXES = Table(
     "detect",
     {"image": TEXT, **_BOX, "score": F32, "status": TEXT, "landmarks": pa.list_(F32)},
 )
+FACES = Table(
+    BUILD / "faces.parquet",
+    "faces",
+    {"image": TEXT, "network": TEXT, "male": F32, "age": F32, "embedding": pa.list_(F32)},
+)
+FACE_NETWORKS = REPORTS / "faces.json"
 SEGMENTER = BUILD / "segmenter"
 MATTES = Pictures(BUILD / "mattes", "segment")
 COMPOSED = Pictures(BUILD / "images", "compose")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +13,11 @@ import pandas as pd
 from pipeline.labels import TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
-from stages.shared.artefacts import BOXES, COMPOSED, CROPS, FOLDS, LABELS
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, FACE_NETWORKS, FACES, FOLDS, LABELS
 from stages.shared.command import Stage
+
+if TYPE_CHECKING:
+    from pipeline.analysis.audit.face_networks import Answers
 
 FACTS = ("image", "person", "gender", "age", "mask", "true_class")
 
@@ -26,6 +32,7 @@ class Evidence:
         hashes: uint64 [N, 4].
         p: by task; mask per photo [N, 3], gender and age group per person [P, K].
         codes: by task, the given labels, in the rows of `p`.
+        answers: of each face network in build/faces.parquet, about the photos.
     """
 
     photos: pd.DataFrame
@@ -33,6 +40,7 @@ class Evidence:
     hashes: np.ndarray
     p: dict[str, np.ndarray]
     codes: dict[str, np.ndarray]
+    answers: Mapping[str, Answers] = field(default_factory=dict)
 
 
 def photo_table(stage: Stage) -> pd.DataFrame:
@@ -71,23 +79,67 @@ def gather_evidence(photos: pd.DataFrame, stage: Stage) -> Evidence:
     ]
     description = describe(pictures, tasks, audit, stage.params.machine.workers)
     components = reduced(description.features, seed_of(audit.seed, "components"))
+    answers = read_answers(list(photos["image"]))
     by_task = {
-        name: predict_out_of_fold(name, components, photos, audit.l2) for name in ("mask", "gender", "age")
+        name: predict_out_of_fold(name, components, answers, photos, audit.l2)
+        for name in ("mask", "gender", "age")
     }
     p, codes = ({name: pair[k] for name, pair in by_task.items()} for k in (0, 1))
-    return Evidence(photos, components, description.hashes, p, codes)
+    return Evidence(photos, components, description.hashes, p, codes, answers)
+
+
+def read_answers(images: list[str]) -> dict[str, Answers]:
+    """By network, what build/faces.parquet says about these photos; {} without networks.
+
+    Raises:
+        UserError: a photo is missing in it.
+    """
+    from pipeline.analysis.audit.face_networks import Answers
+
+    answers: dict[str, Answers] = {}
+    for network, rows in FACES.read().groupby("network", sort=False):
+        table = rows.set_index("image").reindex(images)
+        if table["network"].isna().any():
+            missing = table.index[table["network"].isna()][0]
+            raise UserError(
+                "a photo was not looked at", where=FACES.path, got=missing, fix="run `dvc repro faces`"
+            )
+        male, age = (table[name].to_numpy(np.float64) for name in ("male", "age"))
+        answers[str(network)] = Answers(male, age, np.stack(table["embedding"].tolist()))
+    return answers
+
+
+def read_face_networks() -> list[dict[str, Any]]:
+    """Names of the face networks, and what their weights were trained on, as `faces` says."""
+    try:
+        return json.loads(FACE_NETWORKS.read_text(encoding="utf-8"))["networks"]
+    except (OSError, ValueError, KeyError) as e:
+        raise UserError(
+            "the names of the face networks cannot be read",
+            where=FACE_NETWORKS,
+            got=str(e),
+            fix="run `dvc repro faces`",
+        ) from e
 
 
 def predict_out_of_fold(
-    task: str, components: np.ndarray, photos: pd.DataFrame, l2: float
+    task: str, components: np.ndarray, answers: Mapping[str, Answers], photos: pd.DataFrame, l2: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Out-of-fold probabilities and the given labels; see Evidence."""
+    """Out-of-fold probabilities and the given labels; see Evidence.
+
+    Gender and age are judged by the face networks alone where there are any: the plain descriptors know less.
+    """
+    from pipeline.analysis.audit.face_networks import judged, least_covered, views_of
     from pipeline.analysis.audit.out_of_fold import out_of_fold, pooled, sharpened
 
     person_ids, folds = photos["person_id"].to_numpy(), photos["fold"].to_numpy()
     given = TASKS[task].code_of(photos["true_class"].to_numpy(np.int64))
+    first = np.unique(person_ids, return_index=True)[1]
+    if answers and task != "mask":
+        rows = least_covered(photos["mask"].tolist(), person_ids)
+        views = views_of(task, answers, rows)
+        return judged(views, given[first], folds[first], TASKS[task].size), given[first]
     p = out_of_fold(components, given, folds, TASKS[task].size, l2)
     if task == "mask":
         return sharpened(p, given), given
-    first = np.unique(person_ids, return_index=True)[1]
     return sharpened(pooled(p, person_ids, len(first)), given[first]), given[first]

@@ -15,6 +15,7 @@ from stages.shared.rates import rate_key
 PHOTO_PIXELS = 384 * 512
 SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
 DETECT_SECONDS = {"mtcnn": 0.025, "retinaface": 0.02, "yolov8": 0.055, "none": 0.0}
+FACE_SECONDS = {"faceres": 0.05, "dlib": 0.2, "facenet": 0.1}
 SEGMENT_SECONDS = {"selfie": 0.02, "demo": 0.02, "people-unet-b3": 0.23}  # by network
 REFINE_SECONDS = {"none": 0.0, "grabcut": 0.15}
 TRAIN_SECONDS = 0.14  # resnet18 at 224 px, forwards and backwards; by the area of what the network sees
@@ -26,6 +27,7 @@ COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
 OTHER_COMPOSED_BYTES = 0.5
 MATTE_BYTES = 0.12 * PHOTO_PIXELS
 ROW_BYTES = 300.0
+FACE_BYTES = 10_000.0  # 1,024 numbers of a photo, and their entry in the result cache
 MODEL_BYTES = 100e6  # a medium backbone, per fold: the best and the last checkpoint
 
 
@@ -54,6 +56,7 @@ def stage_bytes(name: str, params: Params, photos: int) -> float:
         * OTHER_COMPOSED_BYTES
         * photos
         * params.synthesize.copies,
+        "faces": FACE_BYTES * len(params.faces.networks) * photos,
         "plates": swapped * (params.compose.size**2 * OTHER_COMPOSED_BYTES + MATTE_BYTES) * photos,
         "train": MODEL_BYTES * folds,
     }
@@ -79,6 +82,7 @@ def run_costs(
     learnt = photos * (1 + params.synthesize.copies) * shown
     units = {
         **dict.fromkeys(("ingest", "detect", "compose", "evaluate", "predict"), float(photos)),
+        "faces": float(photos) if params.faces.networks else 0.0,
         "segment": 0.0 if params.segment.method == "none" else float(photos),
         "synthesize": photos * params.synthesize.copies,
         "plates": photos * float(train.background_swap > 0),
@@ -105,6 +109,7 @@ def _core_seconds(params: Params, flops: float | None) -> dict[str, float]:
     return {
         "ingest": SECONDS["ingest"],
         "detect": DETECT_SECONDS.get(params.detect.method, max(DETECT_SECONDS.values())),
+        "faces": sum(FACE_SECONDS.get(name, max(FACE_SECONDS.values())) for name in params.faces.networks),
         "segment": SEGMENT_SECONDS.get(segmenter, SEGMENT_SECONDS["people-unet-b3"])
         + REFINE_SECONDS[params.segment.refine],
         "compose": SECONDS["compose"],

@@ -33,6 +33,7 @@ def rate_key(stage: str, params: Params) -> str:
     refine = "" if params.segment.refine == "none" else f" {params.segment.refine}"
     known = {
         "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
+        "faces": f"faces {' '.join(params.faces.networks)}",
         "segment": f"segment {segmenters.get(params.segment.method, params.segment.method)}{refine}",
         "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
         **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},

@@ -15,7 +15,7 @@ from pipeline.io.atomic import verified_folder
 from pipeline.io.photo import encode_jpeg, read_photo
 from pipeline.labels import CLASS_NAMES
 from pipeline.runtime.errors import UserError
-from stages.shared.artefacts import INDEX, LABELS
+from stages.shared.artefacts import FACE_NETWORKS, INDEX, LABELS
 
 BUILD, REPORTS = Path("build"), Path("reports")
 FIGURES = {
@@ -42,6 +42,7 @@ def data_facts() -> dict[str, Any]:
             {"split": name, "counts": [(s.replace("_", " "), n) for s, n in counts.items() if n]}
             for name, counts in split
         ],
+        "face_networks": read_json(FACE_NETWORKS, "faces")["networks"],
     }
 
 

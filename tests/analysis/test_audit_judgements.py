@@ -12,10 +12,11 @@ from benchmarks.audit_planted import rank_planted
 from pipeline.analysis.audit.descriptors import difference_hash
 from pipeline.analysis.audit.duplicates import near_duplicates
 from pipeline.analysis.audit.error_rate import error_rate
-from pipeline.analysis.audit.face import LANDMARK_POSITIONS, cut_face, face_matrix
+from pipeline.analysis.audit.face import LANDMARK_POSITIONS, face_matrix
 from pipeline.analysis.audit.out_of_fold import pooled, sharpened
 from pipeline.analysis.audit.rules import mislabelled_pairs, same_ids, same_people
 from pipeline.analysis.audit.suspects import Suspect, ranked
+from pipeline.faces.alignment import cut_face
 from pipeline.io.photo import decode_photo, encode_jpeg
 
 

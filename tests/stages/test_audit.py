@@ -19,10 +19,10 @@ from pipeline.params import Params, load_params
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from pipeline.params.schema import Audit
-from pipeline.runtime.errors import Problems
+from pipeline.runtime.errors import Problems, UserError
 from stages import audit
 from stages.shared.command import Stage
-from tests.fixtures.small_set import write_build
+from tests.fixtures.small_set import write_build, write_faces
 
 FLIPPED, SWAPPED = 3, 8  # numbers of people
 
@@ -91,6 +91,49 @@ def test_planted_errors_come_first_and_reviewed_ones_are_not_asked_again() -> No
     assert not ((left["person"] == flipped) & (left["field"] == "gender")).any()
     assert swap.index[0] not in set(left["image"])
     assert swap.index[1] in set(left["image"])
+
+
+def embeddings(table: pd.DataFrame) -> np.ndarray:
+    """What a face network might say: float64 [N, 16]; nothing about gender where a mask is worn."""
+    rng = np.random.default_rng(0)
+    female = table["image"].str.contains("_female_").to_numpy()
+    guessed = np.where(table["mask"] == "worn", rng.random(len(table)) < 0.5, female)
+    signal = np.where(guessed, 1.0, -1.0)
+    return np.column_stack([3 * signal, rng.normal(0, 0.5, (len(table), 15))])
+
+
+@pytest.mark.usefixtures("project")
+def test_a_face_network_finds_a_wrong_gender_by_the_bare_photo() -> None:
+    table, flipped, swapped = plant()
+    write_faces(table["image"].tolist(), "some", embeddings(table))
+    found = suspects(set_up())
+    genders = found[found["field"] == "gender"]
+    assert genders["person"].tolist() == [flipped]
+    assert genders["confidence"].iloc[0] > 0.8
+    assert set(found.loc[found["field"] == "mask", "person"]) == {swapped}
+    report = json.loads(Path("reports/audit.json").read_text())["details"][0]
+    rate = report["gender"]["error_rate"]
+    assert rate["low"] <= 1 / 36 <= rate["high"]
+    assert report["face_networks"][0]["weights"][0]["trained_on"] == "research only"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_network_that_says_gender_needs_no_embedding() -> None:
+    table, flipped, _ = plant()
+    female = table["image"].str.contains("_female_").to_numpy()
+    male = np.where(female, 0.3, 0.97)  # it is surer of men, as faceres is
+    write_faces(table["image"].tolist(), "some", np.zeros((len(table), 4)), male)
+    found = suspects(set_up())
+    assert found.loc[found["field"] == "gender", "person"].tolist() == [flipped]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_photo_that_the_face_network_has_not_seen_is_named() -> None:
+    table, _, _ = plant(12)
+    write_faces(table["image"].tolist()[1:], "some", embeddings(table)[1:])
+    with pytest.raises(UserError, match="dvc repro faces") as e:
+        suspects(set_up())
+    assert table["image"].iloc[0] in str(e.value)
 
 
 @pytest.mark.usefixtures("project")

@@ -49,6 +49,7 @@ def test_it_says_what_the_stages_found(done: Params) -> None:
     assert "25.0\u00a0%" in text  # flips
     assert "1 files were quarantined" in text
     assert "3 changes of 1 people" in text
+    assert "VGG faces (research only)" in text
     assert "dvc exp run report" in text
     assert "-S train.model=test_resnet" in text
     assert "machine." not in text

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
-from pipeline.analysis.audit.face import cut_face
+from pipeline.faces.alignment import cut_face
 from pipeline.io.image_store import ImageStore
 from pipeline.params.schema import Audit
 from pipeline.runtime.progress import track

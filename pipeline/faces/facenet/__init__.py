@@ -1,0 +1,1 @@
+"""InceptionResnetV1 for OpenVINO."""
