@@ -119,5 +119,5 @@ def test_the_plan_knows_the_network_and_what_was_learnt_tells_of_evaluate(params
     assert large["train"] == pytest.approx(100 * small["train"])
     rates = {rate_key("train", params): 0.5}
     costs = {c.stage: c for c in run_costs(params, 100, 1, rates, 3e8)}
-    assert costs["train"].seconds == pytest.approx(0.5 * 100 * 2 * params.train.epochs)
+    assert costs["train"].seconds == pytest.approx(0.5 * 100 * 2 * 3 / 7 * params.train.epochs)
     assert costs["evaluate"].measured
