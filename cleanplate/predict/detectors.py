@@ -36,8 +36,9 @@ class Found(NamedTuple):
     status: str
 
 
-Detect = Callable[[np.ndarray, int | None], list[Found]]
-"""(uint8 [H, W, 3] RGB, at most so many people or None for all) -> the people, the main one first."""
+Detect = Callable[[np.ndarray, int | None, bool], list[Found]]
+"""(uint8 [H, W, 3] RGB, at most so many people or None for all, also small faces beside a large one) -> the
+people, the main one first."""
 
 
 def load_detector(chain: Chain, runtime: Runtime) -> Detect:
@@ -56,7 +57,7 @@ def load_detector(chain: Chain, runtime: Runtime) -> Detect:
     return _whole_photo
 
 
-def _whole_photo(photo: np.ndarray, most: int | None) -> list[Found]:
+def _whole_photo(photo: np.ndarray, most: int | None, small: bool) -> list[Found]:
     height, width = photo.shape[:2]
     return [Found(np.array([0, 0, width, height], np.float32), float("nan"), NOT_RUN)]
 
@@ -92,7 +93,10 @@ def _mtcnn(step: dict[str, Any], networks: dict[str, Network]) -> Detect:
 
     main, everybody = cascade(bool(step["adaptive"])), cascade(False)
 
-    def detect(photo: np.ndarray, most: int | None) -> list[Found]:
+    def detect(photo: np.ndarray, most: int | None, small: bool) -> list[Found]:
+        if not small:
+            faces = main.detect(photo)
+            return _listed(photo, faces.boxes, faces.scores, faces.landmarks, most)
         largest = main.detect_largest(photo)
         if largest is None:
             return []
@@ -118,7 +122,7 @@ def _retinaface(step: dict[str, Any], network: Network) -> Detect:
 
     score, max_side = float(step["score"]), int(step["max_side"])
 
-    def detect(photo: np.ndarray, most: int | None) -> list[Found]:
+    def detect(photo: np.ndarray, most: int | None, small: bool) -> list[Found]:
         faces = retinaface.find_faces(run, photo, score, max_side)
         boxes = clip(faces.boxes, photo.shape[1], photo.shape[0])
         order = _by_worth(boxes, faces.scores, photo)
@@ -143,7 +147,7 @@ class _YoloEngine:
 def _yolov8(step: dict[str, Any], network: Network, branch: BoxBranch) -> Detect:
     detector = PersonDetector(_YoloEngine(network, branch), float(step["confidence"]))
 
-    def detect(photo: np.ndarray, most: int | None) -> list[Found]:
+    def detect(photo: np.ndarray, most: int | None, small: bool) -> list[Found]:
         people = detector.people(photo)
         order = _by_worth(people.boxes, people.scores, photo)
         return _listed(photo, people.boxes[order], people.scores[order], None, most)

@@ -91,9 +91,13 @@ class Model:
             person for person, _ in self._people(self._of_bytes(data, name), name, most, self._needs_matte)
         ]
 
-    def look(self, data: bytes, *, name: str = "photo", most: int | None = None) -> list[tuple[Person, View]]:
-        """As `photo`, with what the chain made of each person, and the matte where there is a segmenter."""
-        return self._people(self._of_bytes(data, name), name, most, self.segment is not None)
+    def look(self, data: bytes, *, most: int | None = None, small: bool = True) -> list[tuple[Person, View]]:
+        """As `photo`, with what the chain made of each person, and the matte where there is a segmenter.
+
+        Args:
+            small: False = MTCNN leaves out small faces beside a large one, in half of the time: for a camera.
+        """
+        return self._people(self._of_bytes(data, "photo"), "photo", most, self.segment is not None, small)
 
     def answer(self, pictures: np.ndarray, views: Sequence[Found] | None = None) -> list[Person]:
         """Answers about pictures as the classifier sees them, uint8 [N, S, S, 3] RGB, N ≥ 1."""
@@ -139,10 +143,10 @@ class Model:
         return reduced(1), reduced
 
     def _people(
-        self, photo: Photo, name: str, most: int | None, with_matte: bool
+        self, photo: Photo, name: str, most: int | None, with_matte: bool, small: bool = True
     ) -> list[tuple[Person, View]]:
         pixels, reduced = photo
-        found = self.detect(pixels, most)
+        found = self.detect(pixels, most, small)
         if not found:
             return []
         alpha = self.segment(pixels) if with_matte and self.segment else None

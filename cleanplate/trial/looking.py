@@ -19,24 +19,28 @@ from pipeline.seeds import generator
 OWN = "own"
 BACKGROUNDS = (OWN, "black", "mean", "blur", "noise")  # files of compose.fills, but for the first
 MOST = 20  # people
+MAX_MAPPED = 3  # each asks the network 49 times
 CELLS = 7  # of a picture's side, covered one after the other
 GRAY = (124, 116, 104)
 SHOWN = ("mask", "gender", "age")
 
 
-def look(model: Model, data: bytes, background: str = OWN, mapped: int | None = None) -> dict[str, Any]:
+def look(
+    model: Model, data: bytes, background: str = OWN, mapped: bool = False, live: bool = False
+) -> dict[str, Any]:
     """Everything about a photo's people, as JSON values; pictures as base64.
 
     Args:
         model: the exported chain.
         data: the bytes of a JPEG or PNG.
         background: one of BACKGROUNDS; other than `own`, people are put on it.
-        mapped: the face of which a map is made; None = of nobody.
+        mapped: also make a map of where the network looked, of the first MAX_MAPPED people.
+        live: from a camera: small faces beside a large one may be left out.
 
     Raises:
         pipeline.io.photo.PhotoError, pipeline.dataset.safe_files.Unusable: it is no usable photo.
     """
-    found = model.look(data, most=MOST)
+    found = model.look(data, most=MOST, small=not live)
     swapped = background != OWN and model.segment is not None
     people: list[dict[str, Any]] = []
     for person, view in found:
@@ -51,7 +55,7 @@ def look(model: Model, data: bytes, background: str = OWN, mapped: int | None = 
             "seen": _encoded(encode_jpeg(picture)),
             "matte": None if view.matte is None else _encoded(encode_matte(view.matte)),
         }
-        if mapped == person.face:
+        if mapped and person.face < MAX_MAPPED:
             facts["map"] = _encoded(encode_jpeg(occlusion_map(model, picture, shown)))
         people.append(facts)
     return {"background": background if swapped else OWN, "people": people}

@@ -16,7 +16,7 @@ from cleanplate.review.security import Guard, SessionTokens
 from cleanplate.review.server import STATIC as REVIEW_STATIC
 from cleanplate.review.server import TYPES
 from cleanplate.review.serving import server_of
-from cleanplate.trial.looking import BACKGROUNDS, MOST, OWN, look, names_of
+from cleanplate.trial.looking import BACKGROUNDS, OWN, look, names_of
 from pipeline.dataset.safe_files import Unusable
 from pipeline.io.photo import PhotoError
 
@@ -64,11 +64,12 @@ def make_app(model: Model, tokens: SessionTokens) -> FastAPI:
     async def looked(
         request: Request,
         background: str = Query(OWN, max_length=10),
-        mapped: int | None = Query(None, ge=0, lt=MOST),
+        mapped: bool = False,
+        live: bool = False,
     ) -> dict[str, Any]:
         data = await request.body()
         chosen = background if background in BACKGROUNDS else OWN
-        return await run_in_threadpool(look, model, data, chosen, mapped)
+        return await run_in_threadpool(look, model, data, chosen, mapped, live)
 
     return app
 

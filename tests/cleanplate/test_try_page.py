@@ -83,7 +83,7 @@ def test_a_photo_is_answered_as_on_the_command_line(
     page.set_input_files("#file", photos[0])
     expect(page.locator("article")).to_have_count(1)
     (person, *_) = Model.load(trained_demo / "build/export").photo(photos[0].read_bytes())
-    words = {"incorrect": "wrongly", "<30": "under 30", "30-59": "30–59", ">=60": "60 and over"}
+    words = {"incorrect": "wrongly", "<30": "under 30", "30-59": "30–59", ">=60": "60 +"}
     assert best(page) == [words.get(w, w) for w in (person.mask, person.gender, person.age_group)]
     for name in ("seen", "matte"):
         image = page.locator(f"article .{name}")
@@ -185,4 +185,4 @@ def test_strangers_get_nothing(keys: SessionTokens, photos: list[Path]) -> None:
         assert stranger.post("/api/look", content=data, headers={"origin": base}).status_code == 403
         endless = stranger.post("/api/look", content=iter([data]), headers=own)  # no content-length
         assert endless.status_code == 403
-        assert stranger.post("/api/look?mapped=99", content=data, headers=own).status_code == 422
+        assert stranger.post("/api/look?mapped=much", content=data, headers=own).status_code == 422

@@ -2,7 +2,7 @@
 
 const COLOURS = ["#d98a1f", "#2f8f7b", "#7a5bd0", "#c2456f", "#3b7dd8", "#7f8a22"];
 const TASKS = { mask: "Mask", gender: "Gender", age: "Age group" };
-const WORDS = { worn: "worn", incorrect: "wrongly", none: "none" };
+const WORDS = { incorrect: "wrongly", "<30": "under 30", "30-59": "30–59", ">=60": "60 +" };
 const urls = [];
 
 export function colourOf(face) { return COLOURS[face % COLOURS.length]; }
@@ -40,7 +40,7 @@ export function spoken(people) {
   if (!people.length) return "Nobody found.";
   const one = (p) => Object.keys(TASKS).map((t) => {
     const { values, p: shares, best } = p.tasks[t];
-    return `${TASKS[t]} ${values[best]} ${Math.round(100 * shares[best])} percent`;
+    return `${TASKS[t]} ${WORDS[values[best]] || values[best]} ${Math.round(100 * shares[best])} percent`;
   }).join(", ");
   return people.map((p) => `Person ${p.face + 1}: ${one(p)}.`).join(" ");
 }
@@ -96,7 +96,7 @@ function answer(task, { values, p, best, changed }) {
     bar.className = k === best ? "best" : "";
     const [fill, name, share] = ["i", "span", "span"].map((tag) => document.createElement(tag));
     fill.style.width = `${100 * p[k]}%`;
-    name.textContent = WORDS[value] || value.replace("<30", "under 30").replace(">=60", "60 and over").replace("-", "–");
+    name.textContent = WORDS[value] || value;
     share.textContent = `${Math.round(100 * p[k])}%`;
     bar.append(fill, name, share);
     return bar;

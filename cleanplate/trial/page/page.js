@@ -13,9 +13,9 @@ function warn(text) { $("banner").textContent = text; $("banner").hidden = !text
 
 async function look(blob, live = false) {
   const number = ++state.asked;
-  const mapped = state.map && !live ? "&mapped=0" : "";
+  const mapped = state.map && !live ? "&mapped=true" : "";
   const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  const { people } = await postPicture(`/api/look?background=${state.background}${mapped}`, blob);
+  const { people } = await postPicture(`/api/look?background=${state.background}&live=${live}${mapped}`, blob);
   if (number !== state.asked) return people; // a later picture was asked about meanwhile
   $("hint").hidden = true;
   drawBoxes($("picture"), picture, people);
