@@ -47,7 +47,18 @@ def export_model(params: Params, model: Path, out: Path) -> None:
 
     config = read_config(model)
     refuse_other_params(params, config)
-    facts = card_facts(params)
+    sections = {
+        "relabel": params.relabel,
+        "detect": params.detect,
+        "fit_segmenter": params.fit_segmenter,
+        "segment": params.segment,
+        "compose": params.compose,
+        "synthesize": params.synthesize,
+        "train": params.train,
+        "evaluate": params.evaluate,
+        "predict": params.predict,
+    }
+    facts = card_facts(params, sections)
     with atomic_folder(out) as folder:
         chain = write_chain(params, config, model, folder, facts["calibration"])
         card = make_card(f"cleanplate-{config.train.model}", facts)

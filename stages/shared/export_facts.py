@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from pipeline.analysis.report.tables import summarize_data
 from pipeline.evaluate.bootstrap import nested, score_intervals
@@ -24,8 +26,12 @@ MTCNN = ("mtcnn-pnet.pt", "mtcnn-rnet.pt", "mtcnn-onet.pt")
 NOT_KNOWN = "not known: weights of your own"
 
 
-def card_facts(params: Params) -> dict[str, Any]:
+def card_facts(params: Params, sections: Mapping[str, BaseModel]) -> dict[str, Any]:
     """Facts for `pipeline.export.card`: data, metrics, groups, reliance, calibration, weights, params.
+
+    Args:
+        params: the whole file.
+        sections: those that the card shows.
 
     Raises:
         UserError: a report is missing; names the stage to run.
@@ -41,10 +47,7 @@ def card_facts(params: Params) -> dict[str, Any]:
         "reliance": read_details(reliance, "reliance") if reliance.is_file() else None,
         "calibration": calibration(predictions),
         "weights": weights_used(params),
-        "params": {
-            name: getattr(params, name).model_dump(mode="json")
-            for name in ("relabel", "detect", "segment", "compose", "synthesize", "train", "predict")
-        },
+        "params": {name: section.model_dump(mode="json") for name, section in sections.items()},
     }
 
 
