@@ -14,13 +14,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import busy_machine, compose, detect_mtcnn, detect_yolov8, segment_unet, training_input
+from benchmarks import (
+    busy_machine,
+    compose,
+    detect_mtcnn,
+    detect_yolov8,
+    predict,
+    segment_unet,
+    training_input,
+)
 from benchmarks.interleave import Row, table
 from pipeline.io.atomic import write_json
 from pipeline.networks.backends import cpu_has_bf16
 from pipeline.runtime.progress import say
 
 REPORT = Path("reports/benchmarks.json")
+EXPORT = Path("build/export")
 
 
 def material() -> tuple[list[Path], Path | None]:
@@ -42,6 +51,10 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         "busy_machine": busy_machine.run,
         "training_input": lambda: training_input.run(photos, 256),
     }
+    if EXPORT.is_dir():
+        found["predict"] = lambda: predict.run(photos, EXPORT, 48)
+    else:
+        say(f"predict: left out, there is no {EXPORT}: `cleanplate export {EXPORT}` makes it")
     yolo = weights / "yolov8n.pt" if weights else Path(".cache/weights/yolov8n.pt")
     if yolo.exists():
         found["detect_yolov8"] = lambda: detect_yolov8.run(photos, yolo, 168)

@@ -27,6 +27,10 @@ class Commands(TyperGroup):
     """Lists the commands with one line of help; imports a command's module only when it is called."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        given = list(args[0] if args and args[0] is not None else sys.argv[1:])
+        debug = given[:1] == ["--debug"]
+        if given[debug : debug + 1] == ["predict"]:
+            sys.exit(_imported_predict(given[:debug] + given[debug + 1 :]))
         configure_threads()
         defer_dynamo()
         print_in_any_encoding()
@@ -88,6 +92,13 @@ def _with_sentences(commands: typer.Typer) -> typer.Typer:
         if info.callback is not None:
             info.callback = _sentences(info.callback)
     return copied
+
+
+def _imported_predict(arguments: list[str]) -> int:
+    """Runs `predict`, the one command that parses its arguments itself."""
+    from cleanplate.commands import predict
+
+    return predict.main(arguments)
 
 
 def _imported(name: str) -> Any:

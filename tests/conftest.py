@@ -32,6 +32,17 @@ def test_data() -> Path:
     return Path(place)
 
 
+@pytest.fixture(scope="session")
+def trained_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small demo project, run to its end, with its export in build/export; not to be changed."""
+    pytest.importorskip("onnx", reason="onnx is not installed: run `make setup`")
+    from tests.fixtures.trained_demo import make_trained_demo
+
+    place = tmp_path_factory.mktemp("trained")
+    make_trained_demo(place)
+    return place
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder with the project's params.yaml and corrections, as the current directory."""

@@ -195,7 +195,8 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     """`pip install .` brings every module, what the pages need, and the command."""
     tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
     source = tmp_path / "source"
-    for name in (*tracked, "pyproject.toml", "requirements.in", "README.md", "LICENSE"):
+    inputs = ("requirements.in", "requirements-predict.in")
+    for name in (*tracked, "pyproject.toml", *inputs, "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"

@@ -9,8 +9,6 @@ For photos on another machine, run it there with --port 8123 --no-browser, and h
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +28,7 @@ def main(
 
     from cleanplate.review.opening import open_review, reviewer
     from cleanplate.review.security import SessionTokens
-    from cleanplate.review.serving import open_socket, serve
+    from cleanplate.review.serving import has_screen, open_socket, serve
     from pipeline.runtime.progress import say
 
     with open_socket(port) as sock:
@@ -40,13 +38,8 @@ def main(
         say(f"{counts}. {review.note}".rstrip())
         say("review: open this address in a browser on this machine; Ctrl-C ends it")
         print(tokens.address, flush=True)
-        if not no_browser and _has_screen():
+        if not no_browser and has_screen():
             webbrowser.open(tokens.address)
         serve(review, tokens, sock)
     written = review.decisions.written
     say(f"\nreview: closed; {written} decision{'' if written == 1 else 's'} written in this session.")
-
-
-def _has_screen() -> bool:
-    """Whether a graphical browser can open; without a screen, Python would start a text browser."""
-    return sys.platform != "linux" or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY_BYTES = 16_384
+MAX_BODY_BYTES = 16_384  # of a decision; pages that take pictures say more
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -52,11 +52,25 @@ class SessionTokens:
 
 
 class Guard:
-    """ASGI middleware in front of everything."""
+    """ASGI middleware in front of everything.
 
-    def __init__(self, app: ASGIApp, tokens: SessionTokens) -> None:
+    Args:
+        app: the page.
+        tokens: of the session.
+        command: that printed the address, for messages.
+        max_body: bytes of a POST.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: SessionTokens,
+        command: str = "cleanplate review",
+        max_body: int = MAX_BODY_BYTES,
+    ) -> None:
         self._app = app
         self._tokens = tokens
+        self._command, self._max_body = command, max_body
         self._hosts = {f"127.0.0.1:{tokens.port}", f"localhost:{tokens.port}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +97,7 @@ class Guard:
         if scope["method"] not in ("GET", "POST"):
             return "only GET and POST"
         if not (self._has_cookie(headers) or self._opens(scope)):
-            return "open the address that `cleanplate review` printed: it contains the session's token"
+            return f"open the address that `{self._command}` printed: it contains the session's token"
         if scope["method"] == "POST":
             return self._post_refusal(headers, hosts[0])
         return ""
@@ -94,7 +108,7 @@ class Guard:
         if not _same(headers.get("x-csrf", ""), self._tokens.csrf):
             return "this request lacks the session's CSRF token; reload the page"
         length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        if not length.isdigit() or int(length) > self._max_body:
             return "this request is too large"
         return ""
 

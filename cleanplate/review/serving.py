@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 
 import uvicorn
 
@@ -33,8 +35,13 @@ def open_socket(port: int) -> socket.socket:
 
 def make_server(review: Review, tokens: SessionTokens) -> uvicorn.Server:
     """The server; `run(sockets=[…])` runs it."""
+    return server_of(Guard(make_app(review, tokens), tokens))
+
+
+def server_of(guarded: Guard) -> uvicorn.Server:
+    """A server of any page behind the guard, which tells nobody about requests."""
     config = uvicorn.Config(
-        Guard(make_app(review, tokens), tokens),
+        guarded,
         log_level="error",
         access_log=False,  # addresses contain the token
         lifespan="off",
@@ -48,5 +55,15 @@ def make_server(review: Review, tokens: SessionTokens) -> uvicorn.Server:
 
 def serve(review: Review, tokens: SessionTokens, sock: socket.socket) -> None:
     """Serves until Ctrl-C."""
+    serve_until_interrupted(make_server(review, tokens), sock)
+
+
+def serve_until_interrupted(server: uvicorn.Server, sock: socket.socket) -> None:
+    """Runs a server until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):
-        make_server(review, tokens).run(sockets=[sock])
+        server.run(sockets=[sock])
+
+
+def has_screen() -> bool:
+    """Whether a graphical browser can open; without a screen, Python would start a text browser."""
+    return sys.platform != "linux" or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -13,7 +13,8 @@ import pandas as pd
 from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo, parse_photo_header
+from pipeline.dataset.usable import checked_header
+from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
 from pipeline.params.schema import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
@@ -125,12 +126,7 @@ def make_opener(root: Path, ingest: Ingest) -> Callable[[str], PhotoInfo | Rejec
     def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
             data = read_regular(checked_path(root, image), MAX_BYTES)
-            header = parse_photo_header(data, image, ingest.max_pixels)
-            if min(header.width, header.height) < ingest.min_side:
-                reason = f"{header.width} x {header.height} pixels, a side below ingest.min_side = "
-                return Rejected(
-                    image, f"{reason}{ingest.min_side}", "use a larger one, or lower ingest.min_side"
-                )
+            header = checked_header(data, image, ingest.max_pixels, ingest.min_side)
             if ingest.verify == "strict":
                 decode_photo(data, where=image)
         except (Unusable, PhotoError) as e:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.detect import plain_nms
 from pipeline.detect.compiled import compiled
 
 
@@ -33,7 +34,7 @@ def nms_contained(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np
     return order[_kept_contained(boxes[order, :4], np.float32(threshold))]
 
 
-@compiled("b1[::1](f4[:,:], i8[::1], f4)", error_model="numpy")
+@compiled("b1[::1](f4[:,:], i8[::1], f4)", plain=plain_nms.kept, error_model="numpy")
 def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.ndarray:
     """bool [N]: which of the boxes, by falling score, are not suppressed by a better one of their group."""
     kept = np.ones(len(boxes), np.bool_)
@@ -56,7 +57,7 @@ def _kept(boxes: np.ndarray, groups: np.ndarray, threshold: np.float32) -> np.nd
     return kept
 
 
-@compiled("b1[::1](f4[:,:], f4)", error_model="numpy")
+@compiled("b1[::1](f4[:,:], f4)", plain=plain_nms.kept_contained, error_model="numpy")
 def _kept_contained(boxes: np.ndarray, threshold: np.float32) -> np.ndarray:
     """As `_kept`, for `nms_contained`."""
     kept = np.ones(len(boxes), np.bool_)

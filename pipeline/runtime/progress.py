@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import IO, TypeVar, cast
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.runtime.terminal import TerminalStream, ignore_closed_terminal
 
@@ -25,15 +23,19 @@ def say(text: str) -> None:
 def track(items: Iterable[T], total: int, label: str, unit: str = "photos") -> Iterator[T]:
     """Yields `items` and shows progress, rate and remaining time.
 
-    A bar on a terminal; elsewhere one line every 30 s.
+    A bar on a terminal; elsewhere, and where rich is not installed, one line every 30 s.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and find_spec("rich"):
         yield from _bar(items, total, label, unit)
     else:
         yield from _lines(items, total, label, unit)
 
 
 def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+    # imported late: a tenth of a second, and `cleanplate predict` runs without rich
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

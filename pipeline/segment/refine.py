@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from pipeline.segment.mattes import opaque, resize_alpha
-from pipeline.segment.methods import SegmentFn
+
+if TYPE_CHECKING:
+    from pipeline.segment.methods import SegmentFn
 
 VERSION = "1"  # raise it with any change of a result
 MAX_SIDE = 320  # pixels; GrabCut takes a few hundred ms at this size

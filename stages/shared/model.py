@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
@@ -33,22 +34,22 @@ class ModelConfig:
     learnt_mix: dict[int, list[float]]
 
 
-def read_config() -> ModelConfig:
-    """The config of the trained model.
+def read_config(model: Path = MODEL) -> ModelConfig:
+    """The config of the trained model in the folder `model`.
 
     Raises:
         UserError: it is missing, or was written by another version.
     """
-    verified_folder(MODEL, "train")
+    verified_folder(model, "train")
     try:
-        raw = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
+        raw = json.loads((model / "config.json").read_text(encoding="utf-8"))
         folds = sorted(int(fold) for fold in raw["folds"])
         mixes = {int(fold): list(mix) for fold, mix in raw["learnt_mix"].items()}
         return ModelConfig(Train.model_validate(raw["train"]), folds, list(raw["class_counts"]), mixes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
         fix = "run `dvc repro --force train`"
         raise UserError(
-            "the model's settings cannot be read", where=MODEL / "config.json", got=str(e), fix=fix
+            "the model's settings cannot be read", where=model / "config.json", got=str(e), fix=fix
         ) from e
 
 

@@ -11,7 +11,7 @@ async function call(path, options = {}) {
   try {
     response = await fetch(path, { credentials: "same-origin", ...options });
   } catch {
-    throw new Unreachable("The server does not answer. Is `cleanplate review` still running?");
+    throw new Unreachable("The server does not answer. Is the command that printed its address still running?");
   }
   if (response.ok) return response;
   const text = await response.text();
@@ -27,4 +27,9 @@ export async function getBlob(path) { return (await call(path)).blob(); }
 export async function post(path, body) {
   const headers = { "content-type": "application/json", "x-csrf": csrf };
   return (await call(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+}
+
+export async function postPicture(path, blob) {
+  const headers = { "content-type": "application/octet-stream", "x-csrf": csrf };
+  return (await call(path, { method: "POST", headers, body: blob })).json();
 }

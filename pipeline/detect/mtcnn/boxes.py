@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.detect.compiled import compiled
+from pipeline.detect.mtcnn import plain
 
 STRIDE, CELL_SIDE = 2, 12  # PNet covers 12 x 12 pixels of a level, every 2 pixels
 
@@ -34,7 +35,7 @@ def passing_cells(output: np.ndarray, threshold: float) -> np.ndarray:
     return _cells_above(output, np.float32(margin))
 
 
-@compiled("f4[:,::1](f4[:,:,::1], f4)")
+@compiled("f4[:,::1](f4[:,:,::1], f4)", plain=plain.cells_above)
 def _cells_above(output: np.ndarray, margin: np.float32) -> np.ndarray:
     height, width, _ = output.shape
     out, count = np.empty((height * width, 8), np.float32), 0
@@ -78,7 +79,7 @@ def candidates(
     return out, level
 
 
-@compiled("f4[:,::1](f4[:,::1], f4[:,:], i8)")
+@compiled("f4[:,::1](f4[:,::1], f4[:,:], i8)", plain=plain.shifted)
 def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     """Boxes moved by `offsets` [N, 4], shares of width and height; `extra` = 1 includes the last pixel."""
     out, one = np.empty((len(boxes), 4), np.float32), np.float32(extra)
@@ -90,7 +91,7 @@ def shifted(boxes: np.ndarray, offsets: np.ndarray, extra: int) -> np.ndarray:
     return out
 
 
-@compiled("f4[:,::1](f4[:,::1])")
+@compiled("f4[:,::1](f4[:,::1])", plain=plain.squared)
 def squared(boxes: np.ndarray) -> np.ndarray:
     """The square around each box's centre with its longer side."""
     out, half = np.empty((len(boxes), 4), np.float32), np.float32(0.5)
@@ -109,7 +110,7 @@ def inside(boxes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.n
     return overlaps, windows[overlaps]
 
 
-@compiled("i4[:,::1](f4[:,::1], i8, i8)")
+@compiled("i4[:,::1](f4[:,::1], i8, i8)", plain=plain.crop_windows)
 def crop_windows(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """The pixels that facenet-pytorch crops: int32 [N, 4], x2, y2 excluded, inside the photo; some empty."""
     out = np.empty((len(boxes), 4), np.int32)

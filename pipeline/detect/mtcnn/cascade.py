@@ -40,6 +40,7 @@ class Mtcnn:
         thresholds: minimum probability after each of the three networks.
         factor: ratio of pyramid levels.
         root: the folder with `.cache`, for the converted weights.
+        nets: the networks; None = those of `backend`.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class Mtcnn:
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
         factor: float = 0.709,
         root: Path = Path(),
+        nets: Nets | None = None,
     ) -> None:
-        self.nets = load_nets(backend, threads, device, root)
+        self.nets = nets or load_nets(backend, threads, device, root)
         self.adaptive, self.min_face, self.thresholds, self.factor = adaptive, min_face, thresholds, factor
         self.large_side = min_face / factor ** (FINE_LEVELS + 1)
 

@@ -14,8 +14,6 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from pipeline.detect.mtcnn.weights import read_weights
-
 Backend = Literal["openvino", "torch"]
 Weights = dict[str, np.ndarray]
 
@@ -64,6 +62,8 @@ def folded_weights(net: Net, root: Path) -> Weights:
     Returns:
         By layer `name.weight`, `name.bias`; the joined heads are called `heads`.
     """
+    from pipeline.detect.mtcnn.weights import read_weights  # late: exported networks need no weights' file
+
     weights = read_weights(net.name, root)
     first = weights["conv1.weight"].astype(np.float64)
     weights["conv1.weight"] = (first * 0.0078125).astype(np.float32)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.detect.compiled import compiled
+from pipeline.detect.mtcnn import plain
 
 INT32_PIXELS = (2**31 - 1) // 255
 
@@ -39,7 +40,7 @@ class Pyramid:
         return crop_means(self.sums, windows, side)
 
 
-@compiled("UniTuple(i8[::1], 2)(i8, i8, i8)")
+@compiled("UniTuple(i8[::1], 2)(i8, i8, i8)", plain=plain.bins)
 def _bins(start: int, end: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """First and last + 1 pixel of each of `count` bins over [start, end): int64 [count] each."""
     first, last = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -49,7 +50,12 @@ def _bins(start: int, end: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return first, last
 
 
-@compiled("f4[:,:,::1](i4[:,:,::1], i8, i8)", "f4[:,:,::1](f8[:,:,::1], i8, i8)", error_model="numpy")
+@compiled(
+    "f4[:,:,::1](i4[:,:,::1], i8, i8)",
+    "f4[:,:,::1](f8[:,:,::1], i8, i8)",
+    plain=plain.level_means,
+    error_model="numpy",
+)
 def level_means(sums: np.ndarray, height: int, width: int) -> np.ndarray:
     """The whole photo at height x width.
 
@@ -78,6 +84,7 @@ def level_means(sums: np.ndarray, height: int, width: int) -> np.ndarray:
 @compiled(
     "f4[:,:,:,::1](i4[:,:,::1], i4[:,::1], i8)",
     "f4[:,:,:,::1](f8[:,:,::1], i4[:,::1], i8)",
+    plain=plain.crop_means,
     error_model="numpy",
 )
 def crop_means(sums: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:

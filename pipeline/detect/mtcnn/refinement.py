@@ -7,15 +7,16 @@ from collections.abc import Generator
 import numpy as np
 
 from pipeline.detect.compiled import compiled
+from pipeline.detect.mtcnn import plain
 from pipeline.detect.mtcnn.boxes import face_probability, inside, shifted, squared
 from pipeline.detect.mtcnn.coroutine import Cascade, Faces, Request
 from pipeline.detect.mtcnn.nets import ONET_SIDE, RNET_SIDE
+from pipeline.detect.mtcnn.plain import MIN_OVERLAP
 from pipeline.detect.mtcnn.pyramid import Pyramid
 from pipeline.detect.nms import nms, nms_contained
 
 BATCH = 48  # candidates per call until a face is found: smaller batches cost more
 MIN_RIVAL_SIDE = 0.6  # of a face's side: smaller candidates do not grow larger than the face
-MIN_OVERLAP = 0.1  # of a candidate's area with a face: below it neither suppresses the other
 
 
 class Refinement:
@@ -112,7 +113,7 @@ class Refinement:
         return Faces(boxes[order], scores[order], landmarks[order])
 
 
-@compiled("b1[::1](f4[:,::1], f4[::1], f8)")
+@compiled("b1[::1](f4[:,::1], f4[::1], f8)", plain=plain.rivals_of)
 def _rivals_of(boxes: np.ndarray, box: np.ndarray, min_area: float) -> np.ndarray:
     """bool [N]: which squares have at least this area, or overlap `box` [4]."""
     out = np.empty(len(boxes), np.bool_)

@@ -58,9 +58,9 @@ class TorchNets:
             pictures = pictures.pin_memory().to(self.device, non_blocking=True)
         if count < size:
             pictures = torch.cat([pictures, pictures.new_zeros(size - count, *pictures.shape[1:])])
-        return self._run(net, pictures.contiguous(memory_format=torch.channels_last))[:count]
+        return self.run(net, pictures.contiguous(memory_format=torch.channels_last))[:count]
 
-    def _run(self, net: Net, x: torch.Tensor) -> torch.Tensor:
+    def run(self, net: Net, x: torch.Tensor) -> torch.Tensor:
         weights = self.weights[net.name]
         for layer in (*net.body, "heads"):
             layer_type = layer_type_of(net.heads[0] if layer == "heads" else layer)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.detect.nms import nms
 from pipeline.detect.retinaface.frame import fill_frame, frame_of
-from pipeline.detect.retinaface.network import Network
+from pipeline.detect.retinaface.network import Output
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
 
 NMS_IOU = 0.4  # as in biubug6/Pytorch_Retinaface, detect.py
@@ -29,11 +30,13 @@ class Faces(NamedTuple):
     landmarks: np.ndarray
 
 
-def find_faces(network: Network, photo: np.ndarray, min_score: float, max_side: int) -> Faces:
+def find_faces(
+    network: Callable[[np.ndarray], Output], photo: np.ndarray, min_score: float, max_side: int
+) -> Faces:
     """All faces with a score of at least `min_score`.
 
     Args:
-        network: RetinaFace.
+        network: RetinaFace, as `pipeline.detect.retinaface.network.Network`.
         photo: uint8 [H, W, 3] RGB, upright, of any size.
         min_score: 0 to 1.
         max_side: pixels; a photo with a longer side is scaled down to it.

@@ -7,60 +7,19 @@ import shutil
 import warnings
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-from pipeline.detect.yolo.box_branch import BoxBranch, patch_bounds
+from pipeline.detect.yolo.box_branch import BoxBranch
+from pipeline.detect.yolo.output import MapOutput, NetOutput
 from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.networks.backends import Precision, has_cuda, openvino_properties
 from pipeline.runtime.errors import UserError
 
 VERSION = "1"
 MAX_COMPILED_SHAPES = 4  # per process; photos are sorted by size, so few are in use at a time
-
-
-class NetOutput(Protocol):
-    """The network's output for photos of one size.
-
-    Attributes:
-        logits: float32 [N, anchors], person scores before the sigmoid.
-    """
-
-    logits: np.ndarray
-
-    def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [5, 5, C] around a cell of a level's map, zero outside it; bool [5, 5]: what is inside."""
-        ...
-
-
-class Engine(Protocol):
-    """A network ready to run. `boxes` computes the boxes of anchors."""
-
-    boxes: BoxBranch
-
-    def __call__(self, frames: np.ndarray) -> NetOutput: ...  # uint8 [N, height, width, 3] RGB
-
-
-class MapOutput:
-    """Logits and feature maps; the maps may be numpy arrays or tensors on a device, [N, rows, columns, C]."""
-
-    def __init__(self, logits: np.ndarray, maps: list[Any]) -> None:
-        self.logits = logits
-        self.maps = maps
-
-    def patch(self, photo: int, level: int, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
-        features = self.maps[level]
-        on_map_y, on_map_x, in_patch_y, in_patch_x = patch_bounds(
-            row, column, features.shape[1], features.shape[2]
-        )
-        cut = features[photo, on_map_y, on_map_x]
-        patch = np.zeros((5, 5, features.shape[3]), dtype=np.float32)
-        patch[in_patch_y, in_patch_x] = cut if isinstance(cut, np.ndarray) else cut.float().cpu().numpy()
-        inside = np.zeros((5, 5), dtype=bool)
-        inside[in_patch_y, in_patch_x] = True
-        return patch, inside
 
 
 class OpenvinoEngine:
@@ -70,6 +29,8 @@ class OpenvinoEngine:
         folder: of the converted network.
         precision: f32 or bf16.
     """
+
+    runs_together = False  # one photo at a time stays in the CPU's caches
 
     def __init__(self, folder: Path, precision: Precision) -> None:
         import openvino
@@ -104,6 +65,8 @@ class OpenvinoEngine:
 
 class TorchEngine:
     """Runs the network with torch, channels last; on CUDA if available."""
+
+    runs_together = True
 
     def __init__(self, weights: Path, root: Path, precision: Precision) -> None:
         import torch

@@ -63,6 +63,12 @@ def create(segment: Segment, root: Path, fitted: Path) -> SegmentFn:
     return TorchNet(load_net(weights, config), size, _device(segment), precision)
 
 
+def network_of(segment: Segment, root: Path, fitted: Path) -> tuple[Path, UnetConfig, int]:
+    """The weights' file, its config, and the longest side that the network sees, in pixels."""
+    weights, config = locate(_weights_path(segment.unet.weights, root, fitted))
+    return weights, config, _size(segment, config)
+
+
 def _device(segment: Segment) -> str:
     return "cuda" if engine_of(segment.backend) == "torch" and has_cuda() else "cpu"
 

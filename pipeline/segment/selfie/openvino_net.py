@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.networks.backends import Precision, openvino_properties
-from pipeline.segment.mattes import resize_alpha
+from pipeline.segment.selfie.frame import restore, stretch
 
 
 class SelfieNet:
@@ -37,10 +37,4 @@ class SelfieNet:
         return self.request.infer({0: pixels[None]}, share_inputs=True, share_outputs=True)[0][0, ..., 0]
 
     def _one(self, photo: np.ndarray) -> np.ndarray:
-        height, width = photo.shape[:2]
-        shrinks = self.height <= height and self.width <= width
-        stretched = cv2.resize(
-            photo, (self.width, self.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
-        shares = self.shares(stretched.astype(np.float32) / 255)
-        return resize_alpha(np.rint(shares * 255).astype(np.uint8), height, width)
+        return restore(self.shares(stretch(photo, self.height, self.width)), *photo.shape[:2])

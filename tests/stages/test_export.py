@@ -1,0 +1,182 @@
+"""The stage export: the same bytes each time, networks that agree, a card that tells the truth."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cleanplate.predict.runtimes import load_network
+from pipeline.labels import CLASSES
+from pipeline.params import load_params
+from pipeline.params.schema import Detect, Predict, Segment
+from pipeline.runtime.errors import UserError
+from stages.export import export_model
+from tests.fixtures.pixel_project import bytes_below
+from tests.fixtures.trained_demo import change_params, run_stages
+
+pytestmark = pytest.mark.timeout(900)  # the first test of a session trains the demo
+RNG = np.random.default_rng(3)
+
+
+def bytes_of(low: int, *shape: int) -> np.ndarray:
+    return RNG.integers(low, 256, shape, np.uint8)
+
+
+def floats_of(*shape: int) -> np.ndarray:
+    return RNG.random(shape, dtype=np.float32)
+
+
+def both(folder: Path, name: str, x: np.ndarray) -> list[list[np.ndarray]]:
+    """The outputs of a network on OpenVINO and on onnxruntime."""
+    pytest.importorskip("onnxruntime")
+    return [load_network(folder, name, "openvino")(x), load_network(folder, name, "onnxruntime")(x)]
+
+
+def assert_agree(outputs: list[list[np.ndarray]], tolerance: float = 1e-4) -> None:
+    one, other = outputs
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a.astype(np.float64) - b).max() < tolerance
+
+
+@pytest.fixture(scope="module")
+def again(trained_demo: Path) -> Path:
+    """A second export of the demo."""
+    with chdir(trained_demo):
+        export_model(load_params(Path("params.yaml")), Path("build/model"), Path("again"))
+    return trained_demo / "again"
+
+
+def test_two_exports_are_the_same_bytes(trained_demo: Path, again: Path) -> None:
+    first, second = bytes_below(trained_demo / "build/export"), bytes_below(again)
+    assert first == second
+    assert {"onnx/fold0.onnx", "openvino/fold0.xml", "openvino/unet.bin", "chain.json", "card.json"} <= set(
+        first
+    )
+    for name, content in first.items():
+        assert str(trained_demo).encode() not in content, f"{name} names a folder of this machine"
+
+
+@pytest.mark.parametrize("heads", ["joint", "multitask", "separate", "age_regression"])
+def test_every_kind_of_heads_agrees_with_torch(
+    heads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all views: mirrored, enlarged and reduced pictures are inside the network."""
+    pytest.importorskip("onnx")
+    from safetensors.torch import save_file
+
+    from pipeline.export.classifier import write_classifier
+    from pipeline.params.schema import Train
+    from pipeline.train.config import resolve_config
+    from pipeline.train.data import Pictures
+    from pipeline.train.inference import load_model, predict_probabilities
+    from pipeline.train.network import make_classifier
+
+    torch.manual_seed(1)
+    config = resolve_config(Train(model="test_resnet", size=32, heads=heads, device="cpu", precision="f32"))
+    state = make_classifier(config, weights=False).net.state_dict()
+    (tmp_path / "fold0").mkdir()
+    save_file(
+        {k: v.contiguous() * (30 if "fc.weight" in k else 1) for k, v in state.items()},
+        tmp_path / "fold0/model.safetensors",
+    )
+    predict = Predict(tta_flip=True, tta_scales=(1.0, 1.2, 0.8))
+    step = write_classifier(tmp_path, config, [0], predict, tmp_path)
+    pixels = bytes_of(0, 5, 32, 32, 3)
+    wanted = predict_probabilities(
+        load_model(tmp_path, config, 0), Pictures((pixels,)), config, flip=True, scales=predict.tta_scales
+    )
+    assert wanted.max() > 2 / CLASSES
+    outputs = both(tmp_path, step["networks"][0], pixels)
+    assert_agree(outputs)
+    assert_agree([outputs[0], [wanted]])
+
+
+def test_detectors_and_segmenters_agree(test_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from pipeline.export.detector import write_detector
+    from pipeline.export.segmenter import write_segmenter
+
+    weights = {"weights": str(test_data.parent / "weights/yolov8n.pt")}
+    for method in ("mtcnn", "retinaface", "yolov8", "none"):
+        step = write_detector(
+            Detect.model_validate({"method": method, "yolov8": weights}), tmp_path, tmp_path
+        )
+        assert step["method"] == method
+    write_segmenter(Segment(method="selfie"), tmp_path, tmp_path, tmp_path)
+    assert_agree(both(tmp_path, "pnet", 255 * floats_of(1, 60, 77, 3)))
+    assert_agree(both(tmp_path, "rnet", 255 * floats_of(7, 24, 24, 3)))
+    assert_agree(both(tmp_path, "onet", 255 * floats_of(3, 48, 48, 3)))
+    assert_agree(both(tmp_path, "retinaface", 255 * floats_of(1, 3, 96, 128) - 110))
+    assert_agree(both(tmp_path, "yolov8", bytes_of(0, 1, 96, 128, 3)), 5e-4)  # logits of -20 and below
+    assert_agree(both(tmp_path, "selfie", floats_of(1, 256, 256, 3)))
+
+
+def test_the_unet_agrees(trained_demo: Path) -> None:
+    """Alphas are bytes: rounding may differ by one."""
+    assert_agree(both(trained_demo / "build/export", "unet", bytes_of(0, 1, 96, 64, 3)), 1.5)
+
+
+def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
+    export = trained_demo / "build/export"
+    card = json.loads((export / "card.json").read_text())
+    facts: dict[str, Any] = card["cleanplate"]
+    evaluated = json.loads((trained_demo / "reports/evaluate.json").read_text())
+    (model,) = card["model-index"]
+    by_task = {result["task"]["name"]: result["metrics"] for result in model["results"]}
+    assert by_task["class"][0]["value"] == pytest.approx(evaluated["macro_f1"]["value"], abs=1e-6)
+    assert by_task["mask"][1]["value"] == pytest.approx(evaluated["mask"]["accuracy"]["value"], abs=1e-6)
+    predictions = pd.read_parquet(trained_demo / "reports/predictions.parquet")
+    assert sum(group["photos"] for group in facts["groups"]) == len(predictions)
+    right = predictions["true_class"] == predictions["predicted"]
+    of_groups = sum(g["photos"] * g["scores"]["class"]["accuracy"]["value"] for g in facts["groups"])
+    assert of_groups == pytest.approx(right.sum())
+    changed = pd.read_csv(trained_demo / "build/relabel.csv", dtype=str)
+    assert facts["data"]["dropped"] == (changed["field"] == "drop").sum()
+    assert facts["data"]["quarantined"] == len(pd.read_csv(trained_demo / "build/quarantine.csv"))
+    assert 0 <= facts["reliance"]["flip_rate"]["value"] <= 1
+    assert facts["calibration"]["temperature"] > 0
+    assert {w["licence"] for w in facts["weights"] if w["use"] == "detector"} == {"MIT"}
+    assert all("CelebA" in w["trained_on"] for w in facts["weights"] if w["use"] == "detector")
+    text = (export / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("---\nlanguage: ")
+    assert f"license: {json.dumps(card['license'])}" in text
+    for word in (
+        "policing",
+        "CelebA",
+        facts["data"]["fingerprint"],
+        "female <30",
+        "another background".capitalize(),
+    ):
+        assert word in text
+
+
+def test_params_that_nothing_was_made_with_are_refused(trained_demo: Path, tmp_path: Path) -> None:
+    params = (trained_demo / "params.yaml").read_bytes()
+    with chdir(trained_demo):
+        try:
+            for section, changed in (("compose", {"margin": 0.5}), ("train", {"lr": 0.5})):
+                change_params({section: changed})
+                with pytest.raises(UserError, match=r"params\.yaml is not what"):
+                    export_model(load_params(Path("params.yaml")), Path("build/model"), tmp_path / "out")
+                Path("params.yaml").write_bytes(params)
+        finally:
+            Path("params.yaml").write_bytes(params)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_report_names_the_stage(trained_demo: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(trained_demo, project, symlinks=True)
+    (project / "reports/predictions.parquet").unlink()
+    with chdir(project), pytest.raises(AssertionError, match="dvc repro evaluate"):
+        run_stages("export")
