@@ -113,4 +113,4 @@ def _onnx(path: Path) -> Network:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return lambda x: session.run(None, {name: np.ascontiguousarray(x)})
+    return lambda x: [np.asarray(output) for output in session.run(None, {name: np.ascontiguousarray(x)})]
