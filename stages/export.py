@@ -18,6 +18,7 @@ from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
+from pipeline.train.face_features import FEATURES
 from stages.shared.artefacts import BOXES, CROPS, MODEL, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
 from stages.shared.export_facts import card_facts
@@ -25,11 +26,17 @@ from stages.shared.model import ModelConfig, read_config
 
 EXPORT = Path("build/export")
 FORMAT = 1
+NO_CHAIN = "a model on face networks' numbers has no chain of open networks to export"
 CHECKED_PHOTOS = 50  # whose squares say whether params.yaml is what build/images was made with
 
 
 def run(stage: Stage) -> None:
-    """Runs the stage."""
+    """Runs the stage; a model that cannot be exported leaves a folder that says why."""
+    if stage.params.train.model == FEATURES:
+        say(f"export: {NO_CHAIN}; build/export only says so")
+        with atomic_folder(stage.out(EXPORT)) as folder:
+            write_json(folder / "not_exported.json", {"reason": NO_CHAIN})
+        return
     export_model(stage.params, MODEL, stage.out(EXPORT))
 
 
@@ -46,6 +53,8 @@ def export_model(params: Params, model: Path, out: Path) -> None:
     from pipeline.export.card import card_text, make_card
 
     config = read_config(model)
+    if config.train.model == FEATURES:
+        raise UserError(NO_CHAIN, where="train.model", got=FEATURES, fix="train a network: set a timm name")
     refuse_other_params(params, config)
     sections = {
         "relabel": params.relabel,

@@ -32,6 +32,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
+from pipeline.train.face_features import FEATURES
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
 from stages.shared.command import Stage, stage_command
@@ -42,10 +43,15 @@ BATCH = 16  # photos per batch, each with its swapped backgrounds
 SHEET_ROWS = 10
 NO_MATTES = "segment.method is none: without mattes no background can be swapped, and nothing is outside"
 
+NO_PICTURES = "train.model is features: it sees no composed picture whose background could be swapped"
+
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
     config = read_config()
+    if config.train.model == FEATURES:
+        skip(stage)
+        return
     photos = validation_photos(stage, config)
     say(f"reliance: loading the model for {len(photos)} photos")
     view_config = make_view_config(stage, config)
@@ -72,6 +78,19 @@ def run(stage: Stage) -> None:
             f"reliance: another background changes the class of {rate['value']:.1%} of the photos "
             f"(95 % {rate['low']:.1%} to {rate['high']:.1%}); cutting out alone {own['value']:.1%}"
         )
+
+
+def skip(stage: Stage) -> None:
+    """Writes null metrics, an empty table and an empty sheet: face networks saw the photo itself."""
+    say(f"reliance: {NO_PICTURES}; the numbers are null")
+    columns = {name: pd.Series([], dtype=kind.to_pandas_dtype()) for name, kind in RELIANCE.columns.items()}
+    rows = pd.DataFrame(columns)
+    RELIANCE.write(stage.out(RELIANCE.path), rows)
+    nothing = {"backgrounds_per_photo": 0, "people": 0, "photos": 0, "without_person": None}
+    report = summary(rows, stage.params.evaluate.bootstrap, stage.params.reliance.seed) | nothing
+    write_report(stage.out(REPORT), {"flip_rate": None}, report | {"reason": NO_PICTURES})
+    with atomic_file(stage.out(SHEET)) as part:
+        Image.new("RGB", (CELL, CELL), "white").save(part, "PNG")
 
 
 def validation_photos(stage: Stage, config: ModelConfig) -> pd.DataFrame:

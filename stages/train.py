@@ -22,9 +22,11 @@ from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
 from pipeline.params.schema import Train
 from pipeline.runtime.progress import say
+from pipeline.train.face_features import FEATURES
 from stages.shared.artefacts import LIVE, MODEL
 from stages.shared.command import Stage, stage_command
 from stages.shared.curves import OnEpoch, curves
+from stages.shared.feature_training import FeatureTraining
 from stages.shared.pseudo_labels import PseudoLabels
 from stages.shared.training_set import TrainingSet, training_set
 
@@ -48,10 +50,13 @@ class Fold:
 
 def run(stage: Stage) -> None:
     """Trains one fold, or each in turn, and publishes the models and their curves."""
-    say("train: loading torch and the pictures")
-    data = training_set(stage)
     params = stage.params
     folds = list(range(params.split.folds)) if params.train.folds == "all" else [params.split.validation_fold]
+    if params.train.model == FEATURES:
+        train_on_features(stage, folds)
+        return
+    say("train: loading torch and the pictures")
+    data = training_set(stage)
     checkpoints = stage.result_cache.parent / "checkpoints" / checkpoint_key(params, data.digest)
     refuse_without_gpu(checkpoints, params.train)
     done: dict[int, Fold] = {}
@@ -60,6 +65,15 @@ def run(stage: Stage) -> None:
             done[fold] = train_fold(stage, data, fold, checkpoints / f"fold{fold}.pt", on_epoch(fold))
     publish(stage, data.table, done)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def train_on_features(stage: Stage, folds: list[int]) -> None:
+    """Fits the linear model on the numbers of face networks, and publishes as after any training."""
+    training, done = FeatureTraining(stage), {}
+    with curves(stage.out(LIVE), multiple=len(folds) > 1) as on_epoch:
+        for fold in folds:
+            done[fold] = Fold(*training.fit_fold(fold, on_epoch(fold)))
+    publish(stage, training.table, done)
 
 
 def refuse_without_gpu(checkpoints: Path, train: Train) -> None:

@@ -15,11 +15,12 @@ def network_problems(params: Params) -> list[str]:
     from pipeline.networks.timm_names import timm_name
     from pipeline.train.augment.recipe import Recipe
     from pipeline.train.config import resolve_config
+    from pipeline.train.face_features import FEATURES
 
     train = params.train
-    problems = collect_problems(lambda: timm_name(train.model)) + collect_problems(
-        lambda: Recipe(train.augment)
-    )
+    on_pictures = train.model != FEATURES
+    problems = collect_problems(lambda: timm_name(train.model)) if on_pictures else []
+    problems += collect_problems(lambda: Recipe(train.augment))
     optimizers = _optimizers()
     if train.optimizer not in optimizers:
         close = nearest(train.optimizer, optimizers)
@@ -68,11 +69,12 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
 
     from pipeline.networks.timm_names import timm_name
     from pipeline.train.config import resolve_config
+    from pipeline.train.face_features import FEATURES
     from pipeline.train.network import Classifier, make_classifier
     from pipeline.train.optimizers import optimizer_of
 
     train = params.train
-    if collect_problems(lambda: timm_name(train.model)):
+    if train.model == FEATURES or collect_problems(lambda: timm_name(train.model)):
         return None, []  # network_problems reports it
     # network_problems reports what is wrong with device and precision
     config = resolve_config(train.model_copy(update={"device": "cpu", "precision": "f32"}))

@@ -61,9 +61,12 @@ class HeatMaps:
 
         from pipeline.analysis.reliance.gradcam import cams
         from pipeline.train.config import resolve_config
+        from pipeline.train.face_features import FEATURES
         from pipeline.train.network import to_images
 
         config = read_config()
+        if config.train.model == FEATURES:
+            raise Unreadable("a model on face networks' numbers does not look at pictures")
         resolved = resolve_config(config.train)
         fold = self._fold(person, config.folds)
         if fold not in self._models:

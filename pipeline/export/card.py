@@ -120,7 +120,7 @@ def _row(who: str, photos: int, people: int, scores: list[dict[str, Any]], kind:
 
 
 def _reliance(reliance: dict[str, Any] | None) -> str:
-    if not reliance:
+    if not reliance or not reliance["flip_rate"]:  # e.g. without mattes
         return "## Background\n\nNot measured: whether another background changes the answers is not known."
     flip = reliance["flip_rate"]
     return (

@@ -50,7 +50,7 @@ def combination_problems(params: Params) -> list[str]:
             f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
             f"compose.fill {params.compose.fill} removes every background; set compose.fill: keep"
         )
-    problems += _prior_problems(params)
+    problems += _prior_problems(params) + _feature_problems(params)
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
     if pasted and params.detect.method not in FACE_DETECTORS:
         problems.append(
@@ -94,6 +94,30 @@ def _prior_problems(params: Params) -> list[str]:
     if params.train.pseudo_labels is not None:
         why.append("train.pseudo_labels trains on the model's own predictions for these photos; set null")
     return [f"predict.prior_correction: true needs class probabilities, but {reason}" for reason in why]
+
+
+def _feature_problems(params: Params) -> list[str]:
+    """What `train.model: features`, a linear model on the numbers of face networks, does not go with."""
+    train = params.train
+    if train.model != "features":
+        return []
+    problems = []
+    if not params.faces.networks:
+        problems.append(
+            "train.model: features learns from face networks, but faces.network is none; set faces.network: "
+            "faceres or [faceres, dlib]"
+        )
+    if train.heads != "multitask":
+        problems.append(f"train.heads: {train.heads} is for networks; with features set multitask")
+    if train.class_weights == "effective":
+        problems.append("train.class_weights: effective is for networks; with features set none or inverse")
+    if train.pseudo_labels is not None:
+        problems.append("train.pseudo_labels are for networks; with features leave it empty")
+    if train.background_swap > 0:
+        problems.append("train.background_swap is for networks; with features set 0")
+    if params.evaluate.tta_flip or params.predict.tta_flip:
+        problems.append("tta_flip of evaluate and predict is for networks; with features set false")
+    return problems
 
 
 def _plugin_problem(param: str, kind: str, name: str, more: tuple[str, ...] = ()) -> str:

@@ -238,7 +238,7 @@ class Synthesize(Section):
 class Train(Section):
     """Everything that decides what is learnt, so every key is a dependency of `train`."""
 
-    model: str = "resnet10t"
+    model: str = "resnet10t"  # a timm name, or features
     model_args: dict[str, bool | int | float | str] = Field(default={})
     pretrained: bool | str = False
     normalize: Literal["model", "imagenet", "half"] = "model"

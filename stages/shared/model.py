@@ -13,7 +13,8 @@ from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import composed_name
 from pipeline.params.schema import Inference, Train
 from pipeline.runtime.errors import UserError
-from stages.shared.artefacts import COMPOSED, MODEL
+from pipeline.train.face_features import FEATURES, predict_features, read_features
+from stages.shared.artefacts import COMPOSED, FACES, MODEL
 from stages.shared.command import Stage
 
 
@@ -72,6 +73,8 @@ def predict_each(
     from pipeline.train.data import Pictures
     from pipeline.train.inference import load_model, predict_probabilities
 
+    if config.train.model == FEATURES:
+        return _predict_from_features(folds, images)
     array, _ = stage.decoded(COMPOSED, [composed_name(image) for image in images], config.train.size)
     resolved = resolve_config(config.train)
     each = [
@@ -85,4 +88,21 @@ def predict_each(
         )
         for fold in folds
     ]
+    return np.stack(each)
+
+
+def _predict_from_features(folds: list[int], images: list[str]) -> np.ndarray:
+    """As `predict_each`, by the linear models on the numbers of face networks."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    features = read_features(FACES.read(), images)
+    each: list[np.ndarray] = []
+    for fold in folds:
+        path = MODEL / f"fold{fold}" / "model.safetensors"
+        try:
+            each.append(predict_features(load_file(path), features))
+        except (OSError, SafetensorError, KeyError) as e:
+            fix = "run `dvc repro train`"
+            raise UserError("a trained model cannot be loaded", where=path, got=str(e), fix=fix) from e
     return np.stack(each)
