@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cleanplate.predict.results import Result
+from cleanplate.predict.writing import writer_of
 from pipeline.io.photo import encode_jpeg, read_photo
 from tests.conftest import ROOT
 from tests.reliability.corpus import GOOD, NAMES, contents, paths
@@ -190,3 +192,11 @@ def test_a_changed_export_is_refused(change: str, export: str, photo: Path, tmp_
     text = done.stderr.decode()
     assert "Traceback" not in text
     assert "copy the whole folder again" in text or "of another format" in text
+
+
+def test_a_name_that_a_spreadsheet_would_run_gets_an_apostrophe(capsys: pytest.CaptureFixture[str]) -> None:
+    write = writer_of("csv", calibrated=True)
+    write(Result("=1+1.jpg"))
+    write(Result("plain.jpg"))
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["'=1+1.jpg", "plain.jpg"]

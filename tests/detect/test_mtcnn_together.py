@@ -64,13 +64,13 @@ def test_large_photos_are_looked_at_in_smaller_companies(monkeypatch: pytest.Mon
     mtcnn.nets = nets = TorchNets(WEIGHTS, "cpu", FEW)
     whole = mtcnn.detect_largest_in(photos)
     asked: list[tuple[int, ...]] = []
-    run = nets._run
+    run = nets.run
 
     def seen(net: object, x: torch_nets.torch.Tensor) -> torch_nets.torch.Tensor:
         asked.append(tuple(x.shape))
         return run(net, x)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(nets, "_run", seen)
+    monkeypatch.setattr(nets, "run", seen)
     monkeypatch.setattr("pipeline.detect.mtcnn.cascade.MAX_BATCH_PIXELS", 100_000)
     monkeypatch.setattr("pipeline.detect.mtcnn.torch_nets.MAX_BATCH_PIXELS", 2 * 60 * 55)
     parts = mtcnn.detect_largest_in(photos)

@@ -114,7 +114,7 @@ def test_limit_scores_that_many_people_below_quick() -> None:
     params = small_params(epochs=1)
     train.run(Stage("train", params))
     assert scored(params, limit=2)["people"] == 2
-    assert not Path("reports").exists()
+    assert not Path("reports/metrics.json").exists()
 
 
 def test_no_model_is_one_sentence() -> None:

@@ -41,6 +41,7 @@ SMALL: dict[str, Any] = {
     "train__lr": 0.01,
     "train__augment": "none",
     "train__mix": "none",
+    "train__sampler": "none",
     "train__device": "cpu",
     "train__precision": "f32",
     "split__folds": 2,

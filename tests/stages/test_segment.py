@@ -188,7 +188,7 @@ def test_refined_mattes_are_others_and_cached_apart(
     change("  photos: demo/data", "  photos: photos")
     assert segment() == 0
     plain = mattes()
-    change("  refine: none ", "  refine: grabcut ")
+    change("  refine: none             # none", "  refine: grabcut          # none")
     for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
         assert segment() == 0
         assert said in capsys.readouterr().err
