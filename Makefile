@@ -28,7 +28,7 @@ test: setup ## lint, types and the whole suite
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) basedpyright
-	$(RUN) python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(RUN) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure what is promised to be fast; writes reports/benchmarks.json
 	$(RUN) python -m benchmarks

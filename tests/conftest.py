@@ -23,6 +23,14 @@ configure_threads()
 defer_dynamo()
 
 
+# `make test` begins with these (--no-loadscope-reorder), or one worker would be left alone with them
+LONGEST = ("test_pipeline.py", "test_every_choice.py", "test_kills.py", "test_train_resume.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of real photos and weights, or a skip."""
