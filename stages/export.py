@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.compose.crop import NEUTRAL
+from pipeline.export import FORMAT
 from pipeline.io.atomic import MANIFEST, atomic_folder, write_json
 from pipeline.labels import AGE_GROUPS, CLASS_NAMES, GENDERS, MASKS
 from pipeline.params import Params
@@ -25,7 +26,6 @@ from stages.shared.export_facts import card_facts
 from stages.shared.model import ModelConfig, read_config
 
 EXPORT = Path("build/export")
-FORMAT = 1
 NO_CHAIN = "a model on face networks' numbers has no chain of open networks to export"
 CHECKED_PHOTOS = 50  # whose squares say whether params.yaml is what build/images was made with
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.export import FORMAT
 from pipeline.runtime.errors import UserError
 
 FILE = "chain.json"
-FORMAT = 1
 NAME = re.compile(r"[a-z0-9_]{1,40}")
 FILES = (("onnx", "onnx"), ("openvino", "xml"), ("openvino", "bin"))  # folder and suffix of each network
 AGAIN = "run `cleanplate export` again, or copy the whole folder again"

@@ -6,14 +6,15 @@ answers about people who were not learnt from, divides the logits. It moves no a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pipeline import seeds
 
 BINS = 15  # of confidence, as in the paper
 COLDEST, HOTTEST = 0.05, 20.0
-STEPS = 80  # of the golden-section search: the interval shrinks to 1e-16 of itself
-GOLDEN = (5**0.5 - 1) / 2
+TOLERANCE = 1e-10  # of the logarithm of T
 SMALLEST = 1e-12  # probability, before its logarithm
 
 
@@ -39,15 +40,16 @@ def fitted_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     if not len(truth):
         return 1.0
 
+    from scipy.optimize import minimize_scalar  # here: an exported chain only asks `tempered`
+
     def loss(log_temperature: float) -> float:
         right = tempered(probabilities, np.exp(log_temperature))[np.arange(len(truth)), truth]
         return -float(np.log(np.maximum(right, SMALLEST)).mean())
 
-    low, high = np.log(COLDEST), np.log(HOTTEST)
-    for _ in range(STEPS):  # the loss has one minimum: it is convex in 1 / T
-        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    return float(np.exp((low + high) / 2))
+    # the loss has one minimum: it is convex in 1 / T
+    bounds = (np.log(COLDEST), np.log(HOTTEST))
+    found: Any = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": TOLERANCE})
+    return float(np.exp(found.x))
 
 
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:

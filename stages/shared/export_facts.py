@@ -41,7 +41,7 @@ def card_facts(params: Params, sections: Mapping[str, BaseModel]) -> dict[str, A
     metrics |= {"photos": len(predictions), "people": int(predictions["person"].nunique())}
     reliance = Path("reports/reliance.json")
     return {
-        "data": _data(),
+        "data": _data(predictions),
         "metrics": metrics,
         "groups": groups(predictions, params),
         "reliance": read_details(reliance, "reliance") if reliance.is_file() else None,
@@ -51,16 +51,19 @@ def card_facts(params: Params, sections: Mapping[str, BaseModel]) -> dict[str, A
     }
 
 
-def _data() -> dict[str, Any]:
+def _data(predictions: pd.DataFrame) -> dict[str, Any]:
+    """What was learnt from: with one fold not the people of `predictions`, with several all of them."""
     index = INDEX.read("image", "split", "person", "sha256", "width", "height")
     labels, relabel = LABELS.read("person", "train_class"), read_csv(Path("build/relabel.csv"), "relabel")
     facts = summarize_data(index, read_csv(Path("build/quarantine.csv"), "ingest"))
     facts_only = {"drop", "train_class"}
+    held_out = set(predictions["person"]) if len(set(predictions["fold"])) == 1 else set()
+    learnt = labels[(labels["train_class"] >= 0) & ~labels["person"].isin(held_out)]
     return {
         "fingerprint": facts["fingerprint"],
         "photos": facts["usable"],
-        "people": int(labels["person"].nunique()),
-        "trained_photos": int((labels["train_class"] >= 0).sum()),
+        "people": int(learnt["person"].nunique()),
+        "trained_photos": len(learnt),
         "quarantined": facts["quarantined"],
         "corrected": int((~relabel["field"].isin(facts_only)).sum()),
         "dropped": int((relabel["field"] == "drop").sum()),

@@ -140,6 +140,10 @@ def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     right = predictions["true_class"] == predictions["predicted"]
     of_groups = sum(g["photos"] * g["scores"]["class"]["accuracy"]["value"] for g in facts["groups"])
     assert of_groups == pytest.approx(right.sum())
+    labels = pd.read_parquet(trained_demo / "build/labels.parquet")
+    learnt = labels[(labels["train_class"] >= 0) & ~labels["person"].isin(predictions["person"])]
+    assert facts["data"]["trained_photos"] == len(learnt) < len(labels)
+    assert facts["data"]["people"] == learnt["person"].nunique()
     changed = pd.read_csv(trained_demo / "build/relabel.csv", dtype=str)
     assert facts["data"]["dropped"] == (changed["field"] == "drop").sum()
     assert facts["data"]["quarantined"] == len(pd.read_csv(trained_demo / "build/quarantine.csv"))
