@@ -77,8 +77,9 @@ def write_ir(model: Any, name: str, folder: Path) -> None:
     target = folder / OPENVINO / f"{name}.xml"
     target.parent.mkdir(exist_ok=True)
     for number, operation in enumerate(model.get_ordered_ops()):
-        if operation.get_type_name() not in ("Parameter", "Result"):
+        if operation.get_type_name() != "Parameter":
             operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+    model.set_friendly_name(name)
     openvino.save_model(model, target, compress_to_fp16=False)
     text = target.read_text(encoding="utf-8")
     target.write_text(
