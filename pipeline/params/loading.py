@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -23,6 +24,7 @@ from pipeline.runtime.errors import Problems, UserError, nearest
 
 SHORT = reprlib.Repr()  # a value may be a bomb of YAML aliases, so never print all of it
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
+MAX_DEPTH = 50  # of lists and mappings in each other
 MAX_MERGED = 10_000  # keys of one mapping after merges (`<<`), which can explode like aliases
 OLD_NAMES = {
     "audit.cosine": "audit.min_cosine",
@@ -75,16 +77,17 @@ def parse_yaml(text: str) -> Any:
         )
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
+    yaml.max_depth = MAX_DEPTH
     try:
         return yaml.load(text)
+    except MaxDepthExceededError as e:
+        raise ValueError("it is nested too deeply") from e
     except MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         line = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise ValueError(", ".join(part for part in (e.context, e.problem) if part) + line) from e
     except YAMLError as e:
         raise ValueError(" ".join(str(e).split())) from e
-    except RecursionError as e:
-        raise ValueError("it is nested too deeply") from e
     except (LookupError, AttributeError, TypeError) as e:  # from ruamel, e.g. for `!!bool x`, `!!int ''`
         raise ValueError(f"a value does not match its tag ({type(e).__name__}: {e})") from e
 

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.fixtures.tiny_unet import write_tiny
 from tests.reliability.repository import add_code, add_data, write_params
 
-FEW = ("ingest", "relabel", "split", "segment", "compose", "synthesize", "plates", "train")
+FEW = ("ingest", "relabel", "split", "faces", "segment", "compose", "synthesize", "plates", "train")
 PEOPLE, TO_PREDICT = 12, 2  # the demo plants its errors at 12 people
 SIZE = (144, 192)
 TINY_TRAIN = {
