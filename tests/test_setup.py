@@ -290,6 +290,20 @@ def test_dvc_ignores_bytecode() -> None:
     assert "__pycache__" in (ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines()
 
 
+def test_make_lets_python_keep_its_bytecode() -> None:
+    """Containers often forbid it; then every stage would compile pandas and torch anew."""
+    done = subprocess.run(
+        ["make", "-s", "--eval=bytecode: ; @env", "bytecode"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "PATH=" in done.stdout
+    assert "PYTHONDONTWRITEBYTECODE" not in done.stdout
+
+
 def test_the_cleanplate_command_is_installed() -> None:
     """`make setup` puts it beside this Python."""
     command = Path(sys.prefix) / "bin" / "cleanplate"
