@@ -1,6 +1,12 @@
-"""Assigns people to folds, so that nobody is on both sides; a person's fold never changes."""
+"""Assigns people to folds, so that nobody is on both sides; a person's fold never changes.
+
+A person in split.table has the fold that stands there; without people in it, a fold is a hash of the person.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +20,7 @@ from pipeline.dataset.folds import (
     person_hashes,
     stratify,
 )
+from pipeline.dataset.folds_table import deal_folds, read_folds, read_table_bytes
 from pipeline.io.atomic import write_json
 from pipeline.params.schema import Split
 from pipeline.runtime.errors import UserError
@@ -21,21 +28,50 @@ from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS
 from stages.shared.command import AlternativeAction, Stage, stage_command
 
-SUGGEST = "`python -m stages.split --suggest-seed` finds a better balanced split.seed"
+SUGGEST = "`cleanplate folds` deals balanced ones, `python -m stages.split --suggest-seed` finds a seed"
 
 
 def run(stage: Stage) -> None:
     """Reads build/labels.parquet; writes build/folds.parquet and reports/split.json."""
     split = stage.params.split
     people = stage.first(_people())
-    fold = assign_folds(person_hashes(list(people["person"])), split.folds, split.seed)
+    fold = fold_of(people, split)
     cells = people_per_cell(people["stratum"].to_numpy(), fold, split.folds)
     if stage.limit is None:
         refuse_empty(cells.sum(axis=0), split)
     _warn(cells, split)
+    _note_new_people(list(people["person"]), split)
     FOLDS.write(stage.out(FOLDS.path), people[["person"]].assign(fold=fold))
     write_json(stage.out("reports/split.json"), _report(cells, split))
     say(f"split: {len(people)} people in {split.folds} folds of {', '.join(map(str, cells.sum(axis=0)))}")
+
+
+def fold_of(people: pd.DataFrame, split: Split) -> np.ndarray:
+    """int64 [N]: the fold of each row of `people`, which has the columns `person` and `stratum`.
+
+    Raises:
+        Problems: split.table does not fit split.folds.
+    """
+    names = list(people["person"])
+    table = _table(split)
+    if not table:
+        return assign_folds(person_hashes(names), split.folds, split.seed)
+    return deal_folds(names, people["stratum"].to_numpy(), table, split.folds, split.seed)
+
+
+def _table(split: Split) -> dict[str, int]:
+    return read_folds(read_table_bytes(Path(split.table)), split.table, split.folds)
+
+
+def _note_new_people(people: Sequence[str], split: Split) -> None:
+    """Says who is not in the table: without them in it, adding others may move them."""
+    table = _table(split)
+    new = [person for person in people if person not in table]
+    if table and new:
+        say(
+            f"split: note: {len(new)} people are not in {split.table}, e.g. {new[0]}; they are where their "
+            "gender and age group is thinnest, and stay there after `cleanplate folds`"
+        )
 
 
 def suggest(stage: Stage) -> None:

@@ -170,7 +170,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("walls").mkdir()
         for colour in ("black", "white"):
             Image.new("RGB", (64, 48), colour).save(f"walls/{colour}.png")
-        for name in ("params.yaml", "weights.lock", "data/corrections.csv", "data/reviewed.csv"):
+        for name in (
+            "params.yaml",
+            "weights.lock",
+            "data/corrections.csv",
+            "data/reviewed.csv",
+            "data/folds.csv",
+        ):
             Path(name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, name)
         write_params({})

@@ -240,6 +240,7 @@ def test_outputs_are_ignored_by_git(path: str) -> None:
     [
         "data/corrections.csv",
         "data/reviewed.csv",
+        "data/folds.csv",
         "dvc.lock",
         "dvc.yaml",
         "demo/dvc.yaml",

@@ -7,6 +7,7 @@ HELP = {  # the first paragraph of each command's docstring
     "corrections": "Checks, imports, exports and compares tables of corrections.",
     "doctor": "Finds what killed runs, full disks and bit flips left behind; --mend repairs it.",
     "export": "Writes the trained model as a folder that works elsewhere: networks, steps, model card.",
+    "folds": "Deals stratified folds and keeps them in data/folds.csv, so that nobody moves later.",
     "init": "Sets params.yaml for your photos: `cleanplate init photos --data FOLDER`, then `dvc repro`.",
     "predict": "Answers who is in a photo: mask, gender, age group of each person, by an exported model.",
     "review": "Opens a browser page for reviewing the labels that the audit suspects.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from pipeline.runtime.errors import Problems, UserError, nearest
 
 if TYPE_CHECKING:
     from pipeline.dataset.corrections import Correction
-    from pipeline.dataset.listing import Listing
+    from pipeline.dataset.listing import Candidate, Listing
 
 MAX_BYTES = 64 << 20
 
@@ -117,20 +117,27 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
     left = [p for p in listing.photos if p.split == "train" and p.image not in dropped]
     if left and all(p.age in params.relabel.drop_train_ages for p in left):
         problems.append("relabel.drop_train_ages: nobody is left to train on")
-    return problems or fold_problems(params, sorted({p.person for p in left}))
+    return problems or fold_problems(params, left)
 
 
-def fold_problems(params: Params, people: list[str]) -> list[str]:
-    """Too few people for both sides of the split."""
+def fold_problems(params: Params, photos: Sequence[Candidate]) -> list[str]:
+    """A table of folds that does not fit, or too few people for both sides of the split."""
     import numpy as np
+    import pandas as pd
 
-    from pipeline.dataset.folds import assign_folds, person_hashes
-    from stages.split import refuse_empty
+    from pipeline.dataset.folds import stratify
+    from stages.split import fold_of, refuse_empty
 
-    if not people:
+    if not photos:
         return ["there is no photo to train on; check data.root, data.layout and relabel.corrections"]
     split = params.split
-    sizes = np.bincount(assign_folds(person_hashes(people), split.folds, split.seed), minlength=split.folds)
+    rows = [(p.person, p.gender, p.age) for p in photos]
+    people = stratify(pd.DataFrame(rows, columns=["person", "gender", "age"]))
+    folds: list[np.ndarray] = []
+    problems = collect_problems(lambda: folds.append(fold_of(people, split)))
+    if problems:
+        return problems
+    sizes = np.bincount(folds[0], minlength=split.folds)
     if params.train.folds == "all" and not sizes.all():
         return [f"train.folds: all, but {len(people)} people make folds of {', '.join(map(str, sizes))}"]
     return collect_problems(lambda: refuse_empty(sizes, split))

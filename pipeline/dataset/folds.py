@@ -1,8 +1,8 @@
 """Stable folds by person: a person's fold depends only on the person and the seed.
 
-Stratified dealing would balance the folds, but one more person, or one corrected gender, would move others
-between training and validation. So the fold is a hash, balanced in expectation. Choose the best balanced seed
-once, before the first experiment (`python -m stages.split --suggest-seed`).
+The fold is a hash, balanced in expectation. Choose the best balanced seed once, before the first experiment
+(`python -m stages.split --suggest-seed`), or deal stratified folds and write them down:
+`pipeline.dataset.folds_table`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ def assign_folds(hashes: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
     splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
     """
-    mixed = splitmix64(hashes ^ splitmix64(np.array([seed], dtype=np.uint64)))
-    return (mixed % np.uint64(folds)).astype(np.int64)
+    return (mix_seed(hashes, seed) % np.uint64(folds)).astype(np.int64)
+
+
+def mix_seed(hashes: np.ndarray, seed: int) -> np.ndarray:
+    """uint64 [N]: the hashes, in another order for another seed."""
+    return splitmix64(hashes ^ splitmix64(np.array([seed], dtype=np.uint64)))
 
 
 def splitmix64(x: np.ndarray) -> np.ndarray:

@@ -107,6 +107,7 @@ class Split(Section):
     folds: int = Field(default=5, ge=2, le=100)
     validation_fold: int = Field(default=0, ge=0)
     seed: Seed = 0
+    table: str = "data/folds.csv"
 
 
 class MtcnnParams(Section):

@@ -75,7 +75,7 @@ def make_network_repository(folder: Path) -> Path:
         raw[section] |= values
     (folder / "params.yaml").write_text(yaml_text(raw), encoding="utf-8")
     (folder / "data").mkdir()
-    for name in ("corrections.csv", "reviewed.csv"):
+    for name in ("corrections.csv", "reviewed.csv", "folds.csv"):
         header = (ROOT / "data" / name).read_text(encoding="utf-8").splitlines()[0]
         (folder / "data" / name).write_text(header + "\n", encoding="utf-8")
     add_code(folder, network_stages(), ignored=("/photos/", "/mattes/"))

@@ -44,6 +44,7 @@ def add_data(folder: Path, people: int, photos: int) -> None:
     write_params(folder)
     header = "person,image,field,old,new,reason,source\n"
     (folder / "corrections.csv").write_text(header, encoding="utf-8")
+    (folder / "folds.csv").write_text("person,fold\n", encoding="utf-8")
 
 
 def write_params(folder: Path, **changes: Any) -> None:
@@ -51,7 +52,7 @@ def write_params(folder: Path, **changes: Any) -> None:
     raw: dict[str, Any] = parse_yaml((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["data"]["root"] = "data"
     raw["relabel"]["corrections"] = "corrections.csv"
-    raw["split"] |= {"folds": 2}
+    raw["split"] |= {"folds": 2, "table": "folds.csv"}
     raw["compose"] |= {"size": 64, "fill": "noise"}
     raw["machine"]["workers"] = 2
     for key, value in changes.items():
