@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.io.atomic import atomic_folder, write_json
-from pipeline.networks.weights import sha256_of
+from pipeline.networks.weights import resolve, sha256_of
 from pipeline.params.schema import FitSegmenter, Segment
+from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
 from pipeline.segment.mattes import iou
@@ -98,7 +99,7 @@ def fit(stage: Stage, pairs: list[Pair], by_hand: list[Pair]) -> None:
     set_seed(params.seed)
     net = build(config)
     if params.encoder_weights:
-        loaded = load_encoder(net, Path(params.encoder_weights))
+        loaded = load_encoder(net, resolve(params.encoder_weights, main_root()))
         say(f"fit_segmenter: {loaded} tensors of the encoder from {params.encoder_weights}")
     samples = read_samples(pairs, params.size, background)
     fitted = fit_net(

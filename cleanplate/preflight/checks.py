@@ -29,7 +29,7 @@ def collect_problems(check: Callable[[], object]) -> list[str]:
 
 
 def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], list[str]]:
-    """Problems and notes about the weights for detect and segment; fetches nothing."""
+    """Problems and notes about the weights of detect, segment and fit_segmenter; fetches nothing."""
     from pipeline.networks.weights import State, read_lock, state_of, weights_folder
 
     wanted: dict[str, str] = {}
@@ -39,6 +39,8 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
         wanted["detect.yolov8.weights"] = params.detect.yolov8.weights
     if params.segment.method == "unet" and params.segment.unet.weights != "demo":
         wanted["segment.unet.weights"] = params.segment.unet.weights
+    elif params.segment.method == "unet" and params.fit_segmenter.encoder_weights:
+        wanted["fit_segmenter.encoder_weights"] = params.fit_segmenter.encoder_weights
     if params.segment.method == "selfie":
         wanted["segment.selfie.weights"] = params.segment.selfie.weights
     problems: list[str] = []

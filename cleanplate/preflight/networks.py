@@ -25,13 +25,8 @@ def network_problems(params: Params) -> list[str]:
     if train.optimizer not in optimizers:
         close = nearest(train.optimizer, optimizers)
         problems.append(f"train.optimizer: timm has no `{train.optimizer}`; did you mean `{close}`?")
-    files = {
-        "train.pretrained": train.pretrained,
-        "fit_segmenter.encoder_weights": params.fit_segmenter.encoder_weights,
-    }
-    for param, value in files.items():
-        if isinstance(value, str) and not Path(value).is_file():
-            problems.append(f"{param}: there is no such file; got {value}")
+    if isinstance(train.pretrained, str) and not Path(train.pretrained).is_file():
+        problems.append(f"train.pretrained: there is no such file; got {train.pretrained}")
     if auditor := params.audit.model:
         problems += collect_problems(lambda: timm_name(auditor, "audit.model"))
     scaled = train.model_copy(update={"normalize": "imagenet"})  # the model's name was checked above

@@ -180,10 +180,10 @@ class FitSegmenter(Section):
     teacher: Literal["none", "selfie"] = "none"
     refine: Literal["none", "grabcut"] = "none"
     max_photos: int | None = Field(default=None, ge=10)
-    encoder: str = "tu-resnet10t"
-    encoder_weights: str | None = None
+    encoder: str = "tu-mobilenetv2_100"
+    encoder_weights: str | None = "mobilenet_v2-b0353104.pth"
     size: int = Field(default=128, ge=32, le=1024)
-    epochs: int = Field(default=6, ge=1, le=10_000)
+    epochs: int = Field(default=2, ge=1, le=10_000)
     batch_size: int = Field(default=8, ge=1, le=65_536)
     lr: float = Field(default=0.004, gt=0)
     seed: Seed = 0

@@ -122,6 +122,8 @@ def weights_used(params: Params) -> list[dict[str, str]]:
     start = params.train.pretrained
     begun = [PACKAGED.get(params.train.model, f"timm {params.train.model}")] if start is True else []
     begun += [start] if isinstance(start, str) else []
+    if (params.segment.method, params.segment.unet.weights) == ("unet", "demo"):
+        segmenter += [params.fit_segmenter.encoder_weights] if params.fit_segmenter.encoder_weights else []
     rows = [("detector", name) for name in detector] + [("segmenter", name) for name in segmenter]
     rows += [("classifier, to begin with", name) for name in begun]
     return [_weight(use, name, params) for use, name in rows]

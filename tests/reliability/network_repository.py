@@ -31,6 +31,7 @@ SMALL = {
         "photos": "photos",
         "mattes": "mattes",
         "encoder": "tu-mobilenetv3_small_050",
+        "encoder_weights": None,
         "size": 64,
         "epochs": 1,
     },

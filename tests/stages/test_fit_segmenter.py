@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.runtime.errors import Problems, UserError
 from pipeline.segment.unet.matte_pairs import find_pairs, read_pair, split_people
 from stages import fit_segmenter as stage
 from stages.shared.command import run_stage
+from tests.conftest import ROOT
 from tests.fixtures.tiny_unet import drawn
 
 PEOPLE = 8
@@ -54,6 +56,7 @@ def write_params(project: Path, **changes: object) -> None:
         "photos": "photos",
         "mattes": "mattes",
         "encoder": "tu-mobilenetv3_small_050",
+        "encoder_weights": None,
         "size": 64,
         "epochs": 8,
         "batch_size": 4,
@@ -174,11 +177,11 @@ def test_encoder_weights_under_another_librarys_names_do_the_same(tmp_path: Path
 
 
 def test_it_fits_real_photos_on_a_pretrained_encoder(project: Path, test_data: Path) -> None:
-    """EfficientNet-b0 of a public net, and real photos with mattes: a few steps show that it learns."""
-    weights = test_data.parent / "weights" / "efficientnet_b0_encoder_tracer_sod_smp.pth"
+    """The packaged ImageNet weights, and real photos with mattes: a few steps show that it learns."""
     source = test_data / "person_masks"
-    if not weights.is_file() or not source.is_dir():
-        pytest.skip("no encoder weights or no mattes of real photos in CLEANPLATE_TEST_DATA")
+    if not source.is_dir():
+        pytest.skip("no mattes of real photos in CLEANPLATE_TEST_DATA")
+    shutil.copy(ROOT / "weights.lock", project)
     names = sorted(p.stem for p in (source / "mattes").glob("*.png"))[:40]
     for kind, suffix in (("photos", ".jpg"), ("mattes", ".png")):
         Path(kind).mkdir()
@@ -186,10 +189,10 @@ def test_it_fits_real_photos_on_a_pretrained_encoder(project: Path, test_data: P
             (Path(kind) / f"{name}{suffix}").symlink_to(source / kind / f"{name}{suffix}")
     write_params(
         project,
-        encoder="efficientnet-b0",
-        encoder_weights=str(weights),
+        encoder="tu-mobilenetv2_100",
+        encoder_weights="mobilenet_v2-b0353104.pth",
         size=96,
-        epochs=5,
+        epochs=4,
         lr=0.003,
     )
     assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
@@ -222,9 +225,9 @@ def test_a_teacher_stands_in_for_mattes_and_those_by_hand_validate(
 
 def test_a_teachers_mattes_of_real_photos_are_learnt(project: Path, test_data: Path) -> None:
     source = test_data / "person_masks"
-    weights = test_data.parent / "weights" / "efficientnet_b0_encoder_tracer_sod_smp.pth"
-    if not source.is_dir() or not weights.is_file():
-        pytest.skip("no encoder weights or no mattes of real photos in CLEANPLATE_TEST_DATA")
+    if not source.is_dir():
+        pytest.skip("no mattes of real photos in CLEANPLATE_TEST_DATA")
+    shutil.copy(ROOT / "weights.lock", project)
     names = sorted(p.stem for p in (source / "mattes").glob("*.png"))[:40]
     for folder, suffix, few in (("photos", ".jpg", names), ("mattes", ".png", names[::4])):
         Path(folder).mkdir()
@@ -234,10 +237,10 @@ def test_a_teachers_mattes_of_real_photos_are_learnt(project: Path, test_data: P
         project,
         teacher="selfie",
         refine="grabcut",
-        encoder="efficientnet-b0",
-        encoder_weights=str(weights),
+        encoder="tu-mobilenetv2_100",
+        encoder_weights="mobilenet_v2-b0353104.pth",
         size=96,
-        epochs=5,
+        epochs=4,
         lr=0.003,
     )
     assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0

@@ -63,7 +63,8 @@ def load_encoder(net: nn.Module, path: Path) -> int:
             where=path,
             got=f"{len(matched)} of {len(expected)} tensors fit; it has e.g. {', '.join(sorted(state)[:3])}",
             allowed=f"tensors named like {', '.join(sorted(expected)[:3])}",
-            fix="choose fit_segmenter.encoder to match, e.g. tu-<timm name> for weights of timm",
+            fix="choose fit_segmenter.encoder to match, e.g. tu-<timm name> for weights of timm, "
+            "or leave fit_segmenter.encoder_weights empty",
         )
     encoder.load_state_dict(matched, strict=False)
     return len(matched)
@@ -73,12 +74,12 @@ def _in_order(expected: State, state: State) -> State:
     """`state` under the names of `expected`, if only the names differ; else empty.
 
     Libraries define the same network (MobileNetV2 in torchvision and timm) layer by layer in the order of the
-    forward pass: several hundred shapes that agree one by one are the same layers.
+    forward pass: several hundred shapes that agree one by one are the same layers. What follows in `state` is
+    the classifier's.
     """
-    body = [tensor for key, tensor in state.items() if not key.startswith(("classifier.", "fc.", "head."))]
-    if [t.shape for t in body] != [t.shape for t in expected.values()]:
+    if [t.shape for t in state.values()][: len(expected)] != [t.shape for t in expected.values()]:
         return {}
-    return dict(zip(expected, body, strict=True))
+    return dict(zip(expected, state.values(), strict=False))
 
 
 def save_net(path: Path, net: nn.Module) -> None:
