@@ -7,6 +7,7 @@ train.seed gives other models.
 
     cleanplate compare workspace black detect-off
     cleanplate compare main black --people
+    cleanplate compare main black --answers truth.csv
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ def main(
             "workspace's."
         ),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compare the submissions instead, by this table of the true answers: ImageID,ans,person."
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Bootstrap resamples of people.")] = 2000,
     swaps: Annotated[int, typer.Option(min=100, help="Permutations behind a p-value.")] = 5000,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
@@ -53,7 +60,7 @@ def main(
             fix="e.g. `cleanplate compare workspace my-experiment`; `dvc exp list` lists experiments",
         )
     pairs = [(names[0], variant) for variant in names[1:]]
-    found = compare_revisions(pairs, Options(labels, draws, swaps, seed))
+    found = compare_revisions(pairs, Options(labels, answers, draws, swaps, seed))
     print_comparison(found, people, json, None if no_plot else plot)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanplate.experiments.cost import measure_cost
 from cleanplate.experiments.git import WORKSPACE
-from cleanplate.experiments.revisions import Revision, changed_code, changed_params
+from cleanplate.experiments.revisions import SUBMISSION, Revision, changed_code, changed_params
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import LABELS
 
@@ -24,6 +26,7 @@ class Options:
     """The command's options of the same names."""
 
     labels: str | None = None
+    answers: Path | None = None
     draws: int = 2000
     swaps: int = 5000
     seed: int = 0
@@ -50,14 +53,40 @@ def compare_revisions(
 
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     revisions = {name: Revision(name, (commits or {}).get(name)) for name in names}
-    tables = {name: revision.predictions() for name, revision in revisions.items()}
+    source = options.answers
+    answers = _true_answers(source) if source else None
+    tables = {
+        name: revision.predictions() if answers is None else _submitted(revision, answers)
+        for name, revision in revisions.items()
+    }
     if WORKSPACE in revisions and revisions[WORKSPACE].is_stale():
         say("warning: params.yaml has changed since the workspace's predictions were made; run `dvc repro`")
-    truth, truth_name = _labels(tables, options.labels)
+    truth, truth_name = (answers, str(source)) if answers is not None else _labels(tables, options.labels)
     data = align(tables, truth, truth_name)
     return ComparedRevisions(
         revisions, data, compare(data, pairs, options.draws, options.swaps, options.seed)
     )
+
+
+def _true_answers(path: Path) -> pd.DataFrame:
+    from cleanplate.comparison.submission import read_true_answers
+
+    try:
+        return read_true_answers(path.read_bytes(), str(path))
+    except OSError as e:
+        fix = "set --answers to a table ImageID,ans,person"
+        raise UserError("the true answers cannot be read", where=path, got=e.strerror, fix=fix) from e
+
+
+def _submitted(revision: Revision, answers: pd.DataFrame) -> pd.DataFrame:
+    """reports/submission.csv beside the true answers, for the photos that both name."""
+    from cleanplate.comparison.submission import read_submission
+
+    where, data = f"{SUBMISSION} of {revision.name}", revision.read(SUBMISSION)
+    if data is None:
+        raise UserError("there is no submission", where=where, fix=revision.remedy())
+    submission = read_submission(data, where).rename(columns={"ImageID": "image", "ans": "predicted"})
+    return answers.merge(submission, on="image")
 
 
 def _labels(tables: dict[str, pd.DataFrame], name: str | None) -> tuple[pd.DataFrame | None, str]:

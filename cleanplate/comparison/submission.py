@@ -39,6 +39,23 @@ def read_submission(data: bytes, where: str) -> pd.DataFrame:
     )
 
 
+def read_true_answers(data: bytes, where: str) -> pd.DataFrame:
+    """The true answers to photos that a model predicted: `image`, `person` (str), `true_class` (int64, 0-17).
+
+    The table is `ImageID,ans,person`; all photos of a person are resampled together.
+
+    Raises:
+        Problems: not such a table; lists invalid answers, duplicate ImageIDs and rows without a person.
+    """
+    answers = read_submission(data, where)
+    rows = read_rows(data, where, ["ImageID", "ans", "person"])
+    nobody = [f"line {row.line}: no person" for row in rows if not row["person"]]
+    if nobody:
+        raise Problems(f"{where} does not say who is who", nobody, fix="fill the column `person`")
+    names = {"ImageID": "image", "ans": "true_class"}
+    return answers.rename(columns=names).assign(person=[row["person"] for row in rows])
+
+
 def read_probabilities(data: bytes, where: str) -> pd.DataFrame:
     """`ImageID` (str), `p0 … p17` (float64) and `ans` (int64, the likeliest), in the order of the file.
 

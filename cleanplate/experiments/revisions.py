@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTIONS = "reports/predictions.parquet"
+SUBMISSION = "reports/submission.csv"
 INPUTS = ("dvc.yaml", "pipeline", "stages", "demo", "data", ":!*.md")  # a change here may change a result
 COLUMNS = ("image", "person", "true_class", "predicted")
 
@@ -64,12 +65,12 @@ class Revision:
         source = self.name if self.is_file else f"{PREDICTIONS} of {self.name}"
         data = _file_bytes(Path(self.name)) if self.is_file else self.read(PREDICTIONS)
         if data is None:
-            raise UserError("there are no predictions", where=source, fix=self._remedy())
+            raise UserError("there are no predictions", where=source, fix=self.remedy())
         try:
             table = pd.read_parquet(io.BytesIO(data))
         except (pa.ArrowException, OSError, ValueError) as e:
             raise UserError(
-                "these predictions cannot be read", where=source, got=str(e), fix=self._remedy()
+                "these predictions cannot be read", where=source, got=str(e), fix=self.remedy()
             ) from e
         missing = [c for c in COLUMNS if c not in table.columns]
         if missing or table.empty:
@@ -79,7 +80,8 @@ class Revision:
             )
         return table
 
-    def _remedy(self) -> str:
+    def remedy(self) -> str:
+        """How to get results that are missing."""
         if self.is_file:
             return "name a table that `evaluate` or `cleanplate vote` wrote"
         if self.is_workspace:

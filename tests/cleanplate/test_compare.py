@@ -46,6 +46,26 @@ def test_experiments_tags_commits_and_the_workspace_are_compared(folder: Path) -
     assert (folder / "reports" / "compare.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_submissions_are_compared_by_true_answers(folder: Path, tmp_path: Path) -> None:
+    """The photos to predict are other photos than those of validation: the first 20 people's here."""
+    predicted = pd.read_parquet(folder / "reports/predictions.parquet")
+    columns = {"image": "ImageID", "true_class": "ans"}
+    truth = predicted.rename(columns=columns)[["ImageID", "ans", "person"]]
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    options = ("--answers", str(tmp_path / "truth.csv"), "--json", "--no-plot")
+    done = cleanplate(folder, "compare", "workspace", "good", *options)
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["people"], told["photos"]) == (20, 140)
+    right = (predicted["predicted"] == predicted["true_class"]).iloc[:140].mean()
+    assert told["scores"]["workspace"]["accuracy"]["value"] == pytest.approx(right)
+
+    truth.assign(person="").to_csv(tmp_path / "truth.csv", index=False)
+    done = cleanplate(folder, "compare", "workspace", "good", *options)
+    assert done.exit_code == 1
+    assert "line 2: no person" in done.stderr
+
+
 def test_tables_for_people_are_plain_in_a_pipe_and_list_who_flips(folder: Path) -> None:
     done = cleanplate(folder, "compare", "workspace", "good", "--people", "--no-plot")
     assert done.exit_code == 0, done.stderr
