@@ -25,7 +25,7 @@ NEUTRAL = {
 }
 NOT_NEUTRAL = {"pipeline/params/overrides.py"}  # the report prints what it makes
 FILES_AT_MOST = 2
-PLUGIN_PARAMS = {"objective.heads": "train.heads", "objective.losses": "train.loss"}
+PLUGIN_PARAMS = {"objective.heads": "train.heads"}
 
 DVC: dict[str, Any] = parse_yaml((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES: dict[str, Any] = DVC["stages"]
@@ -47,7 +47,8 @@ def code_deps(name: str) -> set[str]:
     """What dvc.yaml has to name of the code of a stage, by the one rule:
 
     a stage depends on every room that it imports from, or, where these are one or two files, on the files;
-    `train` on files wherever the room is not its own or pipeline/io.
+    `train` on files wherever the room is not its own or pipeline/io, but on all losses, since train.loss may
+    name several.
     """
     python = {p for folder in ("pipeline", "stages") for p in (ROOT / folder).rglob("*.py")}
     ends = frozenset(p for p in python if is_neutral(p.relative_to(ROOT).as_posix()))
@@ -60,8 +61,9 @@ def code_deps(name: str) -> set[str]:
     of_train = name == "train"
     for kind in kinds:
         found = rooms.setdefault(room_of(f"{folder_of(kind)}/x.py"), set())
+        chosen = f"/${{{PLUGIN_PARAMS[kind]}}}.py" if kind in PLUGIN_PARAMS else ""
         found |= (
-            {f"{folder_of(kind)}/${{{PLUGIN_PARAMS[kind]}}}.py"}
+            {f"{folder_of(kind)}{chosen}"}
             if of_train
             else {p.relative_to(ROOT).as_posix() for p in plugins(kind)}
         )

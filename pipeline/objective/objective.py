@@ -31,7 +31,9 @@ class Objective:
     def __init__(self, params: Train, counts: np.ndarray, device: torch.device) -> None:
         self.params = params
         self.heads = load_plugin("objective.heads", params.heads)
-        self.loss_module = load_plugin("objective.losses", params.loss)
+        self.losses = [
+            (load_plugin("objective.losses", name).loss, weight) for name, weight in params.losses.items()
+        ]
         self.weights = {
             name: torch.from_numpy(
                 class_weights(counts @ task.membership(), params.class_weights, params.effective_beta)
@@ -44,7 +46,11 @@ class Objective:
         return self.heads.loss(outputs, target, self.params, self._of_task)
 
     def _of_task(self, task: str, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return self.loss_module.loss(logits, target, self.weights[task], TASKS[task], self.params)
+        parts = [
+            weight * loss(logits, target, self.weights[task], TASKS[task], self.params)
+            for loss, weight in self.losses
+        ]
+        return torch.stack(parts).sum()
 
 
 def target_of(classes: np.ndarray, years: np.ndarray, device: torch.device) -> Target:

@@ -17,7 +17,7 @@ def combination_problems(params: Params) -> list[str]:
         _plugin_problem("segment.method", "segment.methods", params.segment.method),
         _plugin_problem("compose.fill", "compose.fills", params.compose.fill),
         _plugin_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
-        _plugin_problem("train.loss", "objective.losses", params.train.loss),
+        *(_plugin_problem("train.loss", "objective.losses", name) for name in params.train.losses),
         _plugin_problem("train.heads", "objective.heads", params.train.heads),
     ]
     if params.split.validation_fold >= params.split.folds:
@@ -87,8 +87,8 @@ def _prior_problems(params: Params) -> list[str]:
     if not params.predict.prior_correction:
         return []
     why = []
-    if params.train.loss != "cross_entropy":
-        why.append(f"train.loss {params.train.loss} gives no probabilities; set cross_entropy")
+    if set(params.train.losses) != {"cross_entropy"}:
+        why.append(f"train.loss {', '.join(params.train.losses)} gives no probabilities; set cross_entropy")
     if params.train.heads == "age_regression":
         why.append("train.heads age_regression predicts years; set joint, multitask or separate")
     if params.train.pseudo_labels is not None:

@@ -245,7 +245,7 @@ class Train(Section):
     normalize: Literal["model", "imagenet", "half"] = "model"
     heads: str = "multitask"  # a file in pipeline/objective/heads/
     age_bounds: tuple[float, float] = (30.0, 60.0)
-    loss: str = "cross_entropy"  # a file in pipeline/objective/losses/
+    loss: str | tuple[dict[str, float], ...] = "cross_entropy"  # of pipeline/objective/losses/
     class_weights: Literal["none", "inverse", "effective"] = "none"
     effective_beta: float = Field(default=0.999, gt=0, lt=1)
     focal_gamma: float = Field(default=2.0, ge=0)
@@ -280,6 +280,27 @@ class Train(Section):
     processes: int = Field(default=1, ge=1, le=256)
     precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
     seed: Seed = 0
+
+    @field_validator("loss")
+    @classmethod
+    def _each_loss_has_a_weight(
+        cls, loss: str | tuple[dict[str, float], ...]
+    ) -> str | tuple[dict[str, float], ...]:
+        if isinstance(loss, str):
+            return loss
+        names = [name for part in loss for name in part]
+        if not loss or any(len(part) != 1 for part in loss) or len(set(names)) < len(names):
+            raise ValueError("must be a name, or a list of different losses like [{f1: 0.4}, {focal: 0.6}]")
+        if not all(0 < weight < float("inf") for part in loss for weight in part.values()):
+            raise ValueError("the weight of each loss must be above 0")
+        return loss
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """Name → weight of the losses whose weighted sum is minimised."""
+        if isinstance(self.loss, str):
+            return {self.loss: 1.0}
+        return {name: weight for part in self.loss for name, weight in part.items()}
 
     @field_validator("age_soft")
     @classmethod

@@ -46,7 +46,7 @@ def test_teams_sweep_holds_what_the_teams_tried() -> None:
     assert ("teams-pixels-none-unet-keep", "teams-synthesis-unet-keep-with") in sweep.pairs
     losses = {o["train.loss"] for o in sweep.experiments.values()}
     heads = {o["train.heads"] for o in sweep.experiments.values()}
-    assert losses >= {"cross_entropy", "focal", "label_smoothing", "soft_f1", "age_soft"}
+    assert losses >= {"cross_entropy", "focal", "label_smoothing", "f1", "age_soft"}
     assert heads >= {"joint", "multitask", "separate", "age_regression"}
     assert {o["train.mix"] for o in sweep.experiments.values()} == {"none", "mixup", "cutmix", "both"}
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from pipeline.labels import TASKS, Task
-from pipeline.objective.objective import class_weights
+from pipeline.objective.objective import Objective, class_weights, target_of
 from pipeline.params.schema import Train
 from pipeline.runtime.plugins import load_plugin, plugin_names
 
@@ -89,10 +90,35 @@ def test_label_smoothing_by_hand() -> None:
     assert found == pytest.approx(-(0.9 * math.log(0.8) + 0.1 * math.log(0.2)))
 
 
-def test_soft_f1_by_hand() -> None:
+def test_f1_by_hand() -> None:
     # two photos, one of each class: F_0 = 2·0.8 / (1 + 1.1), F_1 = 2·0.7 / (1 + 0.9)
-    found = value("soft_f1", [logit(0.8), logit(0.3)], [[1.0, 0.0], [0.0, 1.0]])
+    found = value("f1", [logit(0.8), logit(0.3)], [[1.0, 0.0], [0.0, 1.0]])
     assert found == pytest.approx(1 - (1.6 / 2.1 + 1.4 / 1.9) / 2)
+
+
+def test_a_weighted_sum_of_losses() -> None:
+    counts = np.full(18, 10)
+    outputs, target = torch.randn(4, 18), target_of(np.arange(4), np.full(4, 30.0), torch.device("cpu"))
+
+    def of(loss: object) -> float:
+        params = Train.model_validate({"loss": loss, "heads": "joint"})
+        return Objective(params, counts, torch.device("cpu")).loss(outputs, target).item()
+
+    assert of([{"f1": 0.4}, {"focal": 0.6}]) == pytest.approx(0.4 * of("f1") + 0.6 * of("focal"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ([], "list of different losses"),
+        ([{"f1": 0.4}, {"f1": 0.6}], "list of different losses"),
+        ([{"f1": 0.4, "focal": 0.6}], "list of different losses"),
+        ([{"f1": 0.0}], "above 0"),
+    ],
+)
+def test_a_sum_that_is_none_is_refused(loss: object, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Train.model_validate({"loss": loss})
 
 
 def test_age_soft_by_hand() -> None:

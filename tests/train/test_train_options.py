@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("project")
         {"optimizer": "sgd", "schedule": "step", "decay_epochs": 1},
         {"optimizer": "adam", "schedule": "constant", "clip_grad": 1.0},
         {"optimizer": "lion", "layer_decay": 0.7},
-        {"precision": "bf16", "loss": "soft_f1", "class_weights": "effective"},
+        {"precision": "bf16", "loss": [{"f1": 0.7}, {"cross_entropy": 0.3}], "class_weights": "effective"},
         {"heads": "separate", "loss": "age_soft", "sampler": "age"},
         {
             "heads": "age_regression",
