@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,12 +43,20 @@ def test_data() -> Path:
 
 @pytest.fixture(scope="session")
 def trained_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small demo project, run to its end, with its export in build/export; not to be changed."""
+    """A small demo project, run to its end, with its export in build/export; not to be changed.
+
+    The first of pytest-xdist's workers that needs it makes it for all.
+    """
     pytest.importorskip("onnx", reason="onnx is not installed: run `make setup`")
     from tests.fixtures.trained_demo import make_trained_demo
 
-    place = tmp_path_factory.mktemp("trained")
-    make_trained_demo(place)
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+    place, made = shared / "trained", shared / "trained.made"
+    with FileLock(shared / "trained.lock"):
+        if not made.exists():
+            make_trained_demo(place)
+            made.touch()
     return place
 
 

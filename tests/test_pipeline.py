@@ -64,7 +64,7 @@ def repository(slice_of_photos: Path, test_data: Path, tmp_path_factory: pytest.
     params["fit_segmenter"] |= {
         "photos": str(slice_of_photos / "photos"),
         "mattes": str(slice_of_photos / "mattes"),
-        "epochs": 4,
+        "epochs": 2,
         "size": 96,
     }
     params["split"] |= {"folds": 3}

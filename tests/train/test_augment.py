@@ -114,3 +114,25 @@ def test_list_of_operations_is_a_recipe_and_a_wrong_name_lists_what_there_is() -
     assert not torch.equal(out, pictures())
     with pytest.raises(UserError, match="clahe"):
         Recipe("clahee")
+
+
+def test_random_resized_crop_shows_a_part_of_the_area_drawn() -> None:
+    """On a picture whose red is its x and whose green is its y, the corners say what was cut out."""
+    line = (torch.arange(SIZE) + 0.5) / SIZE
+    picture = torch.stack(
+        [line.expand(SIZE, SIZE), line[:, None].expand(SIZE, SIZE), torch.zeros(SIZE, SIZE)]
+    )
+    keys = keys_of([f"photo/p{i}.jpg" for i in range(200)], 0)
+    crops = OPERATIONS["random_resized_crop"](
+        picture.expand(200, 3, SIZE, SIZE), Draws.for_epoch(keys, 0), area=0.5
+    )
+    inner = (SIZE - 1) / SIZE  # from the centre of the first pixel to that of the last
+    width = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]) / inner
+    height = (crops[:, 1, -1, 0] - crops[:, 1, 0, 0]) / inner
+    assert (width * height).min() > 0.4
+    assert (width * height).max() < 1.001
+    assert (width / height).min() > 0.7
+    assert (width / height).max() < 1.4
+    assert crops[:, 0, 0, 0].std() > 0.05, "crops lie at different places"
+    middle = (crops[:, 0, 0, 0] + crops[:, 0, 0, -1]) / 2
+    assert abs(middle.mean() - 0.5) < 0.03, "left as often as right"

@@ -56,6 +56,21 @@ def zoom(images: torch.Tensor, draws: Draws, *, scale: float = 0.2) -> torch.Ten
     return affine(images, draws, degrees=0, shift=0, scale=scale)
 
 
+def random_resized_crop(images: torch.Tensor, draws: Draws, *, area: float = 0.5) -> torch.Tensor:
+    """A rectangle of `area` to 1 of the picture, its sides 3 : 4 to 4 : 3, drawn anywhere, fills the picture.
+
+    As torchvision's RandomResizedCrop, which draws from .08 on; here the face must stay to be seen.
+    """
+    share, ratio = draws.uniform("area", area, 1), draws.uniform("ratio", math.log(3 / 4), math.log(4 / 3))
+    width = (share.sqrt() * torch.exp(ratio / 2)).clamp_max(1)
+    height = (share.sqrt() * torch.exp(-ratio / 2)).clamp_max(1)
+    x, y = (1 - width) * draws.uniform("x", -1, 1), (1 - height) * draws.uniform("y", -1, 1)
+    nothing = torch.zeros_like(width)
+    theta = torch.stack([width, nothing, x, nothing, height, y], dim=1).view(-1, 2, 3)
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
 def shear(images: torch.Tensor, draws: Draws, *, degrees: float = 12.0) -> torch.Tensor:
     """Slanted by up to ± `degrees`."""
     return affine(images, draws, degrees=0, shift=0, scale=0, shear=degrees)
