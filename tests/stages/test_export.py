@@ -16,7 +16,7 @@ import torch
 from cleanplate.predict.runtimes import load_network
 from pipeline.labels import CLASSES
 from pipeline.params import load_params
-from pipeline.params.schema import Detect, Predict, Segment
+from pipeline.params.schema import Predict
 from pipeline.runtime.errors import UserError
 from stages.export import export_model
 from tests.fixtures.pixel_project import bytes_below
@@ -28,10 +28,6 @@ RNG = np.random.default_rng(3)
 
 def bytes_of(low: int, *shape: int) -> np.ndarray:
     return RNG.integers(low, 256, shape, np.uint8)
-
-
-def floats_of(*shape: int) -> np.ndarray:
-    return RNG.random(shape, dtype=np.float32)
 
 
 def both(folder: Path, name: str, x: np.ndarray) -> list[list[np.ndarray]]:
@@ -103,31 +99,6 @@ def test_every_kind_of_heads_agrees_with_torch(
     outputs = both(tmp_path, step["networks"][0], pixels)
     assert_agree(outputs)
     assert_agree([outputs[0], [wanted]])
-
-
-def test_detectors_and_segmenters_agree(test_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    from pipeline.export.detector import write_detector
-    from pipeline.export.segmenter import write_segmenter
-
-    weights = {"weights": str(test_data.parent / "weights/yolov8n.pt")}
-    for method in ("mtcnn", "retinaface", "yolov8", "none"):
-        step = write_detector(
-            Detect.model_validate({"method": method, "yolov8": weights}), tmp_path, tmp_path
-        )
-        assert step["method"] == method
-    write_segmenter(Segment(method="selfie"), tmp_path, tmp_path, tmp_path)
-    assert_agree(both(tmp_path, "pnet", 255 * floats_of(1, 60, 77, 3)))
-    assert_agree(both(tmp_path, "rnet", 255 * floats_of(7, 24, 24, 3)))
-    assert_agree(both(tmp_path, "onet", 255 * floats_of(3, 48, 48, 3)))
-    assert_agree(both(tmp_path, "retinaface", 255 * floats_of(1, 3, 96, 128) - 110))
-    assert_agree(both(tmp_path, "yolov8", bytes_of(0, 1, 96, 128, 3)), 5e-4)  # logits of -20 and below
-    assert_agree(both(tmp_path, "selfie", floats_of(1, 256, 256, 3)))
-
-
-def test_the_unet_agrees(trained_demo: Path) -> None:
-    """Alphas are bytes: rounding may differ by one."""
-    assert_agree(both(trained_demo / "build/export", "unet", bytes_of(0, 1, 96, 64, 3)), 1.5)
 
 
 def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
