@@ -5,8 +5,9 @@ answer, and a model card. `cleanplate predict PHOTO --model OUT` answers with it
 nothing but `pip install 'cleanplate[predict]'`.
 
 With --int8 a second classifier of 8-bit weights and activations is calibrated on training photos and compared
-on the people held out. It answers in place of the float32 one, smaller and faster, if the interval (95 %) of
-what it loses of macro-F1 ends below 0.005; else only float32 is exported, and the card says what was lost.
+on the people held out. It answers in place of the float32 one, at a quarter of its size, if the interval
+(95 %) of what it loses of macro-F1 ends below 0.005; else only float32 is exported, and the card says what
+was lost.
 """
 
 from __future__ import annotations

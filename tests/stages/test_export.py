@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from cleanplate.predict.runtimes import load_network
-from pipeline.labels import CLASSES
+from pipeline.evaluate.calibration import tempered
+from pipeline.labels import AGE_GROUPS, CLASSES, GENDERS
 from pipeline.params import load_params
 from pipeline.params.schema import Predict
 from pipeline.runtime.errors import UserError
@@ -101,6 +102,11 @@ def test_every_kind_of_heads_agrees_with_torch(
     assert_agree([outputs[0], [wanted]])
 
 
+def log_loss(p: np.ndarray, truth: pd.Series) -> float:
+    """The mean negative logarithm of the probability of the truth."""
+    return float(-np.log(np.maximum(p[np.arange(len(p)), truth], 1e-300)).mean())
+
+
 def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     export = trained_demo / "build/export"
     card = json.loads((export / "card.json").read_text())
@@ -113,6 +119,10 @@ def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     predictions = pd.read_parquet(trained_demo / "reports/predictions.parquet")
     assert sum(group["photos"] for group in facts["groups"]) == len(predictions)
     right = predictions["true_class"] == predictions["predicted"]
+    for group in facts["groups"]:
+        gender, age = GENDERS.index(group["gender"]), AGE_GROUPS.index(group["age_group"])
+        own = predictions[predictions["true_class"] % 6 == 3 * gender + age]
+        assert (group["photos"], group["people"]) == (len(own), own["person"].nunique())
     of_groups = sum(g["photos"] * g["scores"]["class"]["accuracy"]["value"] for g in facts["groups"])
     assert of_groups == pytest.approx(right.sum())
     labels = pd.read_parquet(trained_demo / "build/labels.parquet")
@@ -122,8 +132,13 @@ def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     changed = pd.read_csv(trained_demo / "build/relabel.csv", dtype=str)
     assert facts["data"]["dropped"] == (changed["field"] == "drop").sum()
     assert facts["data"]["quarantined"] == len(pd.read_csv(trained_demo / "build/quarantine.csv"))
-    assert 0 <= facts["reliance"]["flip_rate"]["value"] <= 1
-    assert facts["calibration"]["temperature"] > 0
+    reliance = json.loads((trained_demo / "reports/reliance.json").read_text())
+    assert facts["reliance"]["flip_rate"]["value"] == pytest.approx(reliance["flip_rate"])
+    p = predictions[[f"p{c}" for c in range(CLASSES)]].to_numpy()
+    best = facts["calibration"]["temperature"]
+    assert best == json.loads((export / "chain.json").read_text())["calibrate"]["temperature"]
+    surprise = [log_loss(tempered(p, best * by), predictions["true_class"]) for by in (0.8, 1, 1.25)]
+    assert min(surprise) == surprise[1] < log_loss(p, predictions["true_class"])
     assert {w["licence"] for w in facts["weights"] if w["use"] == "detector"} == {"MIT"}
     assert all("CelebA" in w["trained_on"] for w in facts["weights"] if w["use"] == "detector")
     text = (export / "README.md").read_text(encoding="utf-8")
