@@ -106,7 +106,11 @@ const actions = {
 const buttons = { open: "o", camera: "c", swap: "b", map: "w" };
 
 for (const [id, key] of Object.entries(buttons)) $(id).addEventListener("click", () => actions[key]());
-$("file").addEventListener("change", (event) => show(event.target.files[0]));
+$("file").addEventListener("change", ({ target }) => {
+  const [file] = target.files;
+  target.value = ""; // or the same photo could not be chosen again
+  show(file);
+});
 addEventListener("keydown", (event) => {
   const id = Object.keys(buttons).find((name) => buttons[name] === event.key.toLowerCase());
   if (event.ctrlKey || event.metaKey || event.altKey || !id || $(id).disabled) return;
