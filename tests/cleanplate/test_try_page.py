@@ -150,8 +150,10 @@ def test_the_camera_is_answered_live(browser: Browser, keys: SessionTokens) -> N
         page.keyboard.press("b")
         expect(page.locator("#background")).to_have_text("black")
         expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")
+        page.evaluate("window.lens = document.querySelector('#video').srcObject.getTracks()[0]")
         page.keyboard.press("c")
         expect(page.locator("#status")).to_have_text("Camera off")
+        assert page.evaluate("window.lens.readyState") == "ended", "its light goes out"
         page.wait_for_timeout(700)  # answers that were on the way come, and change nothing
         expect(page.locator("#status")).to_have_text("Camera off")
         assert page.evaluate("document.querySelector('#video').srcObject") is None
