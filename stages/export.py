@@ -7,6 +7,7 @@ Reads build/model, build/segmenter, the weights and the reports; writes build/ex
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from stages.shared.model import ModelConfig, read_config
 
 EXPORT = Path("build/export")
 NO_CHAIN = "a model on face networks' numbers has no chain of open networks to export"
+Change = Callable[[Path, dict[str, Any], dict[str, Any]], None]
 CHECKED_PHOTOS = 50  # whose squares say whether params.yaml is what build/images was made with
 
 
@@ -40,12 +42,14 @@ def run(stage: Stage) -> None:
     export_model(stage.params, MODEL, stage.out(EXPORT))
 
 
-def export_model(params: Params, model: Path, out: Path) -> None:
+def export_model(params: Params, model: Path, out: Path, change: Change | None = None) -> None:
     """Writes the chain into the folder `out`, replacing one that was there.
 
     Args:
         params: what everything in build/ was made with.
         model: folder of the trained model.
+        out: of the export.
+        change: called with the folder, what will be chain.json, and the facts of the card, to change them.
 
     Raises:
         UserError: something was not run, or was run with other params.
@@ -70,6 +74,8 @@ def export_model(params: Params, model: Path, out: Path) -> None:
     facts = card_facts(params, sections)
     with atomic_folder(out) as folder:
         chain = write_chain(params, config, model, folder, facts["calibration"])
+        if change:
+            change(folder, chain, facts)
         card = make_card(f"cleanplate-{config.train.model}", facts)
         write_json(folder / "card.json", card)
         (folder / "README.md").write_text(card_text(card), encoding="utf-8")

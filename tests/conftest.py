@@ -60,6 +60,17 @@ def trained_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def photo_project(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project on real photos, run to its end, with its export in build/export; not to be changed."""
+    pytest.importorskip("onnx", reason="onnx is not installed: run `make setup`")
+    from tests.fixtures.photo_project import make_photo_project
+
+    place = tmp_path_factory.mktemp("photographs")
+    make_photo_project(test_data, place)
+    return place
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder with the project's params.yaml and corrections, as the current directory."""

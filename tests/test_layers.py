@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("cleanplate/experiments", "cleanplate/corrections", "cleanplate/weights", "cleanplate/predict"),
     ("cleanplate/comparison", "cleanplate/integrity", "cleanplate/review"),
-    ("cleanplate/preflight", "cleanplate/trial"),
+    ("cleanplate/preflight", "cleanplate/trial", "cleanplate/quantization"),
     ("cleanplate/commands",),
     ("cleanplate/cli.py",),
 )

@@ -23,6 +23,9 @@ def main(
 ) -> None:
     import webbrowser
 
+    # before cleanplate.predict, which does without numba: a camera's pictures repay its two seconds
+    import pipeline.detect.mtcnn.cascade
+    import pipeline.detect.nms  # noqa: F401
     from cleanplate.predict import Model
     from cleanplate.review.security import SessionTokens
     from cleanplate.review.serving import has_screen, open_socket, serve_until_interrupted

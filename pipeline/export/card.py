@@ -25,7 +25,8 @@ def make_card(name: str, facts: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         name: of the model.
-        facts: data, metrics, groups, reliance, calibration, weights, params (`stages.shared.export_facts`).
+        facts: data, metrics, groups, reliance, calibration, weights, params (`stages.shared.export_facts`),
+            and int8 where one was tried (`cleanplate.quantization`).
     """
     return {
         "language": "en",
@@ -75,6 +76,7 @@ def card_text(card: dict[str, Any]) -> str:
         _data(facts["data"]),
         _scores(facts),
         _reliance(facts["reliance"]),
+        *([_int8(facts["int8"])] if "int8" in facts else []),
         _calibration(facts["calibration"]),
         _weights(facts["weights"]),
         "## Not for\n\n" + "\n".join(f"- {line}" for line in facts["not_for"]),
@@ -127,6 +129,24 @@ def _reliance(reliance: dict[str, Any] | None) -> str:
         f"## Background\n\nAnother background changes {flip['value']:.1%} of the answers "
         f"({flip['low']:.1%} to {flip['high']:.1%})."
     )
+
+
+def _int8(int8: dict[str, Any]) -> str:
+    lost = int8["loss"]
+    measured = (
+        f"Against float32 it loses {lost['value']:.4f} of macro-F1 (95 % {lost['low']:.4f} to "
+        f"{lost['high']:.4f}, paired over {int8['people']:,} people held out); {int8['changed']:,} of "
+        f"{int8['photos']:,} answers changed."
+    )
+    ranges = f"weights and activations, calibrated on {int8['calibrated_on']:,} training photos"
+    if int8["accepted"]:
+        kept = f"The classifier that answers is int8: {ranges}. The scores above are float32's."
+    else:
+        kept = (
+            f"An int8 classifier was tried ({ranges}) and is not in this folder: the interval would have to "
+            f"end below {int8['allowed']}, on {int8['least_people']} people or more."
+        )
+    return f"## int8\n\n{kept} {measured}"
 
 
 def _calibration(calibration: dict[str, Any]) -> str:

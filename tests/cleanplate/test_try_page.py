@@ -150,7 +150,11 @@ def test_the_camera_is_answered_live(browser: Browser, keys: SessionTokens) -> N
         page.keyboard.press("b")
         expect(page.locator("#background")).to_have_text("black")
         expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")
+        page.evaluate("window.lens = document.querySelector('#video').srcObject.getTracks()[0]")
         page.keyboard.press("c")
+        expect(page.locator("#status")).to_have_text("Camera off")
+        assert page.evaluate("window.lens.readyState") == "ended", "its light goes out"
+        page.wait_for_timeout(700)  # answers that were on the way come, and change nothing
         expect(page.locator("#status")).to_have_text("Camera off")
         assert page.evaluate("document.querySelector('#video').srcObject") is None
 
@@ -186,3 +190,22 @@ def test_strangers_get_nothing(keys: SessionTokens, photos: list[Path]) -> None:
         endless = stranger.post("/api/look", content=iter([data]), headers=own)  # no content-length
         assert endless.status_code == 403
         assert stranger.post("/api/look?mapped=much", content=data, headers=own).status_code == 422
+
+
+def test_a_photo_chosen_while_the_camera_runs_stays(
+    browser: Browser, keys: SessionTokens, tmp_path: Path
+) -> None:
+    """Answers about the camera's last pictures come later than the photo is chosen."""
+    (tmp_path / "nobody.jpg").write_bytes(encode_jpeg(np.full((90, 90, 3), 60, np.uint8)))
+    for page in opened(browser, keys):
+        for _ in range(3):
+            page.keyboard.press("c")
+            expect(page.locator("#status")).to_have_text(
+                re.compile(r"Camera: 1 person, [1-9]"), timeout=20_000
+            )
+            page.set_input_files("#file", tmp_path / "nobody.jpg")
+            expect(page.locator("#people")).to_contain_text("Nobody found")
+            page.wait_for_timeout(700)
+            expect(page.locator("#people")).to_contain_text("Nobody found")
+            expect(page.locator("#status")).to_contain_text("0 people")
+            expect(page.locator("#banner")).to_be_hidden()

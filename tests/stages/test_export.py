@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from cleanplate.predict.runtimes import load_network
-from pipeline.labels import CLASSES
+from pipeline.evaluate.calibration import tempered
+from pipeline.labels import AGE_GROUPS, CLASSES, GENDERS
 from pipeline.params import load_params
-from pipeline.params.schema import Detect, Predict, Segment
+from pipeline.params.schema import Predict
 from pipeline.runtime.errors import UserError
 from stages.export import export_model
 from tests.fixtures.pixel_project import bytes_below
@@ -28,10 +29,6 @@ RNG = np.random.default_rng(3)
 
 def bytes_of(low: int, *shape: int) -> np.ndarray:
     return RNG.integers(low, 256, shape, np.uint8)
-
-
-def floats_of(*shape: int) -> np.ndarray:
-    return RNG.random(shape, dtype=np.float32)
 
 
 def both(folder: Path, name: str, x: np.ndarray) -> list[list[np.ndarray]]:
@@ -105,29 +102,9 @@ def test_every_kind_of_heads_agrees_with_torch(
     assert_agree([outputs[0], [wanted]])
 
 
-def test_detectors_and_segmenters_agree(test_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    from pipeline.export.detector import write_detector
-    from pipeline.export.segmenter import write_segmenter
-
-    weights = {"weights": str(test_data.parent / "weights/yolov8n.pt")}
-    for method in ("mtcnn", "retinaface", "yolov8", "none"):
-        step = write_detector(
-            Detect.model_validate({"method": method, "yolov8": weights}), tmp_path, tmp_path
-        )
-        assert step["method"] == method
-    write_segmenter(Segment(method="selfie"), tmp_path, tmp_path, tmp_path)
-    assert_agree(both(tmp_path, "pnet", 255 * floats_of(1, 60, 77, 3)))
-    assert_agree(both(tmp_path, "rnet", 255 * floats_of(7, 24, 24, 3)))
-    assert_agree(both(tmp_path, "onet", 255 * floats_of(3, 48, 48, 3)))
-    assert_agree(both(tmp_path, "retinaface", 255 * floats_of(1, 3, 96, 128) - 110))
-    assert_agree(both(tmp_path, "yolov8", bytes_of(0, 1, 96, 128, 3)), 5e-4)  # logits of -20 and below
-    assert_agree(both(tmp_path, "selfie", floats_of(1, 256, 256, 3)))
-
-
-def test_the_unet_agrees(trained_demo: Path) -> None:
-    """Alphas are bytes: rounding may differ by one."""
-    assert_agree(both(trained_demo / "build/export", "unet", bytes_of(0, 1, 96, 64, 3)), 1.5)
+def log_loss(p: np.ndarray, truth: pd.Series) -> float:
+    """The mean negative logarithm of the probability of the truth."""
+    return float(-np.log(np.maximum(p[np.arange(len(p)), truth], 1e-300)).mean())
 
 
 def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
@@ -142,6 +119,10 @@ def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     predictions = pd.read_parquet(trained_demo / "reports/predictions.parquet")
     assert sum(group["photos"] for group in facts["groups"]) == len(predictions)
     right = predictions["true_class"] == predictions["predicted"]
+    for group in facts["groups"]:
+        gender, age = GENDERS.index(group["gender"]), AGE_GROUPS.index(group["age_group"])
+        own = predictions[predictions["true_class"] % 6 == 3 * gender + age]
+        assert (group["photos"], group["people"]) == (len(own), own["person"].nunique())
     of_groups = sum(g["photos"] * g["scores"]["class"]["accuracy"]["value"] for g in facts["groups"])
     assert of_groups == pytest.approx(right.sum())
     labels = pd.read_parquet(trained_demo / "build/labels.parquet")
@@ -151,8 +132,13 @@ def test_the_card_says_what_the_reports_say(trained_demo: Path) -> None:
     changed = pd.read_csv(trained_demo / "build/relabel.csv", dtype=str)
     assert facts["data"]["dropped"] == (changed["field"] == "drop").sum()
     assert facts["data"]["quarantined"] == len(pd.read_csv(trained_demo / "build/quarantine.csv"))
-    assert 0 <= facts["reliance"]["flip_rate"]["value"] <= 1
-    assert facts["calibration"]["temperature"] > 0
+    reliance = json.loads((trained_demo / "reports/reliance.json").read_text())
+    assert facts["reliance"]["flip_rate"]["value"] == pytest.approx(reliance["flip_rate"])
+    p = predictions[[f"p{c}" for c in range(CLASSES)]].to_numpy()
+    best = facts["calibration"]["temperature"]
+    assert best == json.loads((export / "chain.json").read_text())["calibrate"]["temperature"]
+    surprise = [log_loss(tempered(p, best * by), predictions["true_class"]) for by in (0.8, 1, 1.25)]
+    assert min(surprise) == surprise[1] < log_loss(p, predictions["true_class"])
     assert {w["licence"] for w in facts["weights"] if w["use"] == "detector"} == {"MIT"}
     assert all("CelebA" in w["trained_on"] for w in facts["weights"] if w["use"] == "detector")
     text = (export / "README.md").read_text(encoding="utf-8")

@@ -5,18 +5,19 @@ import { count, drawBoxes, showPeople, spoken } from "/page/answers.js";
 import { Camera } from "/page/camera.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { blob: null, backgrounds: ["own"], background: "own", map: false, asked: 0 };
+const state = { blob: null, backgrounds: ["own"], background: "own", map: false, asked: 0, shown: 0, words: "" };
 const camera = new Camera($("video"));
+const AT_ONCE = 2; // camera pictures on the way: the next is taken and sent while the last is answered
 
 function tell(text) { $("status").textContent = text; }
 function warn(text) { $("banner").textContent = text; $("banner").hidden = !text; }
 
-async function look(blob, live = false) {
+async function look(blob, picture, live = false) {
   const number = ++state.asked;
   const mapped = state.map && !live ? "&mapped=true" : "";
-  const picture = await createImageBitmap(blob, { imageOrientation: "from-image" });
   const { people } = await postPicture(`/api/look?background=${state.background}&live=${live}${mapped}`, blob);
-  if (number !== state.asked) return people; // a later picture was asked about meanwhile
+  if (number < state.shown || (live && !camera.running)) return null; // later than a later picture's answer
+  state.shown = number;
   $("hint").hidden = true;
   drawBoxes($("picture"), picture, people);
   showPeople($("people"), people);
@@ -31,7 +32,8 @@ async function show(blob) {
   tell("Looking …");
   const start = performance.now();
   try {
-    const people = await look(blob);
+    const people = await look(blob, await createImageBitmap(blob, { imageOrientation: "from-image" }));
+    if (!people) return;
     state.blob = blob;
     warn("");
     tell(`${count(people)}, ${Math.round(performance.now() - start)} ms`);
@@ -51,21 +53,27 @@ async function startCamera() {
   }
   warn("");
   $("camera").setAttribute("aria-pressed", "true");
-  let before = "";
+  state.words = "";
   const times = [];
+  await Promise.all(Array.from({ length: AT_ONCE }, () => answerCamera(times)));
+}
+
+async function answerCamera(times) {
   while (camera.running) {
     try {
-      state.blob = await camera.picture();
-      const people = await look(state.blob, true);
+      const { blob, bitmap } = await camera.picture();
+      const people = await look(blob, bitmap, true);
+      if (!people) continue;
+      state.blob = blob;
       times.push(performance.now());
       if (times.length > 15) times.shift();
       const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1) - times[0]) : 0;
-      if (camera.running) tell(`Camera: ${count(people)}, ${rate.toFixed(1)} pictures/s`);
+      tell(`Camera: ${count(people)}, ${rate.toFixed(1)} pictures/s`);
       const words = people.map((p) => Object.values(p.tasks).map((t) => t.values[t.best])).join();
-      if (words !== before) $("spoken").textContent = spoken(people); // said once, not with every picture
-      before = words;
+      if (words !== state.words) $("spoken").textContent = spoken(people); // said once, not with every picture
+      state.words = words;
     } catch (error) {
-      warn(error.message);
+      if (camera.running) warn(error.message);
       stopCamera();
     }
   }
@@ -98,7 +106,11 @@ const actions = {
 const buttons = { open: "o", camera: "c", swap: "b", map: "w" };
 
 for (const [id, key] of Object.entries(buttons)) $(id).addEventListener("click", () => actions[key]());
-$("file").addEventListener("change", (event) => show(event.target.files[0]));
+$("file").addEventListener("change", ({ target }) => {
+  const [file] = target.files;
+  target.value = ""; // or the same photo could not be chosen again
+  show(file);
+});
 addEventListener("keydown", (event) => {
   const id = Object.keys(buttons).find((name) => buttons[name] === event.key.toLowerCase());
   if (event.ctrlKey || event.metaKey || event.altKey || !id || $(id).disabled) return;

@@ -1,0 +1,1 @@
+"""The int8 variant of an export: calibrated on training photos, shipped only if it loses next to nothing."""
