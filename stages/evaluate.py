@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluate import bootstrap, metrics
+from pipeline.evaluate.decision import decide
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.tables import write_csv
 from pipeline.labels import CLASSES, TASKS
@@ -70,7 +71,9 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
         own = own[own["person"].isin(list(own["person"].drop_duplicates())[: stage.limit])]
         p = predict(config, [fold], list(own["image"]), stage, stage.params.evaluate)
         answers = pd.DataFrame({f"p{c}": p[:, c] for c in range(CLASSES)}, index=own.index)
-        parts.append(pd.concat([own.assign(predicted=p.argmax(axis=1).astype(np.int64)), answers], axis=1))
+        parts.append(
+            pd.concat([own.assign(predicted=decide(p, stage.params.evaluate.decision)), answers], axis=1)
+        )
     predictions = pd.concat(parts).sort_values("image", ignore_index=True)
     if predictions.empty:
         raise UserError(

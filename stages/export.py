@@ -71,7 +71,9 @@ def export_model(params: Params, model: Path, out: Path, change: Change | None =
         "evaluate": params.evaluate,
         "predict": params.predict,
     }
-    facts = card_facts(params, sections)
+    facts: dict[str, Any] = card_facts(params, sections) | {"together": options_of_all_photos(params)}
+    for option in facts["together"]:
+        say(f"export: note: {option} looks at all photos together; an exported model answers one at a time")
     with atomic_folder(out) as folder:
         chain = write_chain(params, config, model, folder, facts["calibration"])
         if change:
@@ -82,6 +84,16 @@ def export_model(params: Params, model: Path, out: Path, change: Change | None =
         write_json(folder / "chain.json", {**chain, "files": digests(folder)})
     say(f"export: {out}: {len(chain['classify']['networks'])} classifiers, detector {params.detect.method}, "
         f"segmenter {params.segment.method}")  # fmt: skip
+
+
+def options_of_all_photos(params: Params) -> list[str]:
+    """Params by which `evaluate` and `predict` answer about all photos together, which an export cannot."""
+    options = {
+        "evaluate.decision: macro_f1": params.evaluate.decision == "macro_f1",
+        "predict.decision: macro_f1": params.predict.decision == "macro_f1",
+        "predict.prior_correction: true": params.predict.prior_correction,
+    }
+    return [option for option, chosen in options.items() if chosen]
 
 
 def write_chain(

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluate.decision import decide
 from pipeline.evaluate.prior import corrected, estimated_prior
 from pipeline.evaluate.vote import hard_vote
 from pipeline.io.atomic import write_json
 from pipeline.io.tables import write_csv
 from pipeline.labels import CLASS_NAMES, CLASSES
+from pipeline.params.schema import Predict
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import EVAL
 from stages.shared.command import Stage, stage_command
@@ -48,10 +50,7 @@ def run(stage: Stage) -> None:
         if stage.params.predict.prior_correction:
             each, prior = correct_prior(each, config)
         p[present] = each.mean(axis=0)
-        hard = stage.params.predict.vote == "hard"
-        answers[present] = (
-            hard_vote(each.argmax(axis=2), np.ones(len(each))) if hard else p[present].argmax(axis=1)
-        )
+        answers[present] = answered(each, stage.params.predict)
     missing = list(rows.loc[~present, "ImageID"])
     warn_about_missing(missing, int(learnt.argmax()))
     names = pd.DataFrame({"ImageID": rows["ImageID"].to_numpy()})
@@ -60,6 +59,13 @@ def run(stage: Stage) -> None:
     write_csv(stage.out(PROBABILITIES), names.assign(**columns))
     write_json(stage.out(DISTRIBUTION), distribution(answers[present], learnt, missing, prior))
     say(f"predict: {len(rows)} rows, {int(present.sum())} photos predicted")
+
+
+def answered(each: np.ndarray, params: Predict) -> np.ndarray:
+    """int64 [N]: the answers, by vote and decision, from the probabilities of each model, [F, N, 18]."""
+    if params.vote == "hard":
+        return hard_vote(np.stack([decide(p, params.decision) for p in each]), np.ones(len(each)))
+    return decide(each.mean(axis=0), params.decision)
 
 
 def correct_prior(each: np.ndarray, config: ModelConfig) -> tuple[np.ndarray, dict[str, Any]]:

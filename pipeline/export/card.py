@@ -26,7 +26,7 @@ def make_card(name: str, facts: dict[str, Any]) -> dict[str, Any]:
     Args:
         name: of the model.
         facts: data, metrics, groups, reliance, calibration, weights, params (`stages.shared.export_facts`),
-            and int8 where one was tried (`cleanplate.quantization`).
+            together (params by which the project answers about all photos together), and int8 where one was tried (`cleanplate.quantization`).
     """
     return {
         "language": "en",
@@ -110,9 +110,17 @@ def _scores(facts: dict[str, Any]) -> str:
              [group["scores"][t] for t in ("class", "mask", "gender", "age")], "accuracy")
         for group in facts["groups"]
     ]  # fmt: skip
+    together = ", ".join(f"`{option}`" for option in facts["together"])
+    note = (
+        f"\n\nWith {together} the project answers about all photos together; this folder answers one at a "
+        "time, by its likeliest class, so scores and answers may differ."
+    )
     return (
         "## Scores\n\nOn people that were not learnt from, with 95 % intervals over people: macro-F1 for all,"
-        " accuracy for each group of gender and age.\n\n" + TABLE_HEAD + "\n".join(rows)
+        " accuracy for each group of gender and age.\n\n"
+        + TABLE_HEAD
+        + "\n".join(rows)
+        + (note if together else "")
     )
 
 

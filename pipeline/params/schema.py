@@ -330,6 +330,7 @@ class Inference(Section):
     batch_size: int = Field(default=64, ge=1, le=65_536)
     tta_flip: bool = False
     tta_scales: tuple[Scale, ...] = Field(default=(1.0,), min_length=1)
+    decision: Literal["likeliest", "macro_f1"] = "likeliest"
 
 
 class Evaluate(Inference):
