@@ -19,7 +19,7 @@ from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
-from pipeline.train.face_features import FEATURES
+from pipeline.train.face_features import APPEND, FEATURES
 from stages.shared.artefacts import BOXES, CROPS, MODEL, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
 from stages.shared.export_facts import card_facts
@@ -32,7 +32,7 @@ CHECKED_PHOTOS = 50  # whose squares say whether params.yaml is what build/image
 
 def run(stage: Stage) -> None:
     """Runs the stage; a model that cannot be exported leaves a folder that says why."""
-    if stage.params.train.model == FEATURES:
+    if stage.params.train.model == FEATURES or stage.params.train.face_features == APPEND:
         say(f"export: {NO_CHAIN}; build/export only says so")
         with atomic_folder(stage.out(EXPORT)) as folder:
             write_json(folder / "not_exported.json", {"reason": NO_CHAIN})
@@ -55,6 +55,8 @@ def export_model(params: Params, model: Path, out: Path) -> None:
     config = read_config(model)
     if config.train.model == FEATURES:
         raise UserError(NO_CHAIN, where="train.model", got=FEATURES, fix="train a network: set a timm name")
+    if config.train.face_features == APPEND:
+        raise UserError(NO_CHAIN, where="train.face_features", got=APPEND, fix="train it with none")
     refuse_other_params(params, config)
     sections = {
         "relabel": params.relabel,

@@ -100,8 +100,13 @@ def _feature_problems(params: Params) -> list[str]:
     """What `train.model: features`, a linear model on the numbers of face networks, does not go with."""
     train = params.train
     if train.model != "features":
-        return []
+        return _appended_problems(params)
     problems = []
+    if train.face_features != "none":
+        problems.append(
+            "train.face_features: append is for networks that see pictures; train.model features learns from "
+            "face features alone: set train.face_features: none"
+        )
     if not params.faces.networks:
         problems.append(
             "train.model: features learns from face networks, but faces.network is none; set faces.network: "
@@ -118,6 +123,16 @@ def _feature_problems(params: Params) -> list[str]:
     if params.evaluate.tta_flip or params.predict.tta_flip:
         problems.append("tta_flip of evaluate and predict is for networks; with features set false")
     return problems
+
+
+def _appended_problems(params: Params) -> list[str]:
+    """`train.face_features: append` without a network that says anything of a face."""
+    if params.train.face_features == "none" or params.faces.networks:
+        return []
+    return [
+        "train.face_features: append takes what face networks say, but faces.network is none; set "
+        "faces.network: faceres or [faceres, dlib], or train.face_features: none"
+    ]
 
 
 def _plugin_problem(param: str, kind: str, name: str, more: tuple[str, ...] = ()) -> str:

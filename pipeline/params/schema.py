@@ -242,6 +242,7 @@ class Train(Section):
     model_args: dict[str, bool | int | float | str] = Field(default={})
     pretrained: bool | str = False
     normalize: Literal["model", "imagenet", "half"] = "model"
+    face_features: Literal["none", "append"] = "none"
     heads: str = "multitask"  # a file in pipeline/objective/heads/
     age_bounds: tuple[float, float] = (30.0, 60.0)
     loss: str = "cross_entropy"  # a file in pipeline/objective/losses/
