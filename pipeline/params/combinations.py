@@ -6,7 +6,8 @@ from pipeline.params.schema import Params
 from pipeline.runtime.errors import nearest
 from pipeline.runtime.plugins import plugin_names
 
-FACE_DETECTORS = ("mtcnn", "retinaface")
+FACE_DETECTORS = ("mtcnn", "retinaface", "blazeface")
+OPENVINO_DETECTORS = ("retinaface", "blazeface")
 
 
 def combination_problems(params: Params) -> list[str]:
@@ -54,12 +55,12 @@ def combination_problems(params: Params) -> list[str]:
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
     if pasted and params.detect.method not in FACE_DETECTORS:
         problems.append(
-            f"train.cutmix_boxes: eyes are found by detect.method mtcnn or retinaface, not by "
+            f"train.cutmix_boxes: eyes are found by detect.method {', '.join(FACE_DETECTORS)}, not by "
             f"{params.detect.method}; set detect.method: mtcnn or train.cutmix_boxes: random"
         )
-    if params.detect.method == "retinaface" and params.detect.backend == "torch":
+    if params.detect.method in OPENVINO_DETECTORS and params.detect.backend == "torch":
         problems.append(
-            "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only; "
+            f"detect.backend: torch runs mtcnn and yolov8; {params.detect.method} runs on OpenVINO only; "
             "set detect.backend: auto"
         )
     problems += _face_problems(params)
