@@ -106,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--method", default="mtcnn", choices=("mtcnn", "retinaface"))
+    parser.add_argument("--method", default="mtcnn", choices=("mtcnn", "retinaface", "blazeface"))
     parser.add_argument("--set", dest="folder", type=Path, help="default: $CLEANPLATE_TEST_DATA/realset")
     parser.add_argument("--workers", type=int)
     given = parser.parse_args()

@@ -16,11 +16,12 @@ from pipeline.export import FORMAT
 from pipeline.io.atomic import MANIFEST, atomic_folder, write_json
 from pipeline.labels import AGE_GROUPS, CLASS_NAMES, GENDERS, MASKS
 from pipeline.params import Params
+from pipeline.params.schema import Train
 from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
-from pipeline.train.face_features import FEATURES
+from pipeline.train.face_features import APPEND, FEATURES
 from stages.shared.artefacts import BOXES, CROPS, MODEL, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
 from stages.shared.export_facts import card_facts
@@ -28,18 +29,39 @@ from stages.shared.model import ModelConfig, read_config
 
 EXPORT = Path("build/export")
 NO_CHAIN = "a model on face networks' numbers has no chain of open networks to export"
+NO_BLAZEFACE = "an export cannot hold detect.method blazeface yet"
 Change = Callable[[Path, dict[str, Any], dict[str, Any]], None]
 CHECKED_PHOTOS = 50  # whose squares say whether params.yaml is what build/images was made with
 
 
 def run(stage: Stage) -> None:
     """Runs the stage; a model that cannot be exported leaves a folder that says why."""
-    if stage.params.train.model == FEATURES:
-        say(f"export: {NO_CHAIN}; build/export only says so")
+    if refusal := refusal_of(stage.params, stage.params.train):
+        reason = str(refusal).splitlines()[0]
+        say(f"export: {reason}; build/export only says so")
         with atomic_folder(stage.out(EXPORT)) as folder:
-            write_json(folder / "not_exported.json", {"reason": NO_CHAIN})
+            write_json(folder / "not_exported.json", {"reason": reason})
         return
     export_model(stage.params, MODEL, stage.out(EXPORT))
+
+
+def refusal_of(params: Params, train: Train) -> UserError | None:
+    """Why there is no export, or None.
+
+    Args:
+        params: what everything in build/ was made with.
+        train: the section that the model was trained with.
+    """
+    if train.model == FEATURES:
+        return UserError(NO_CHAIN, where="train.model", got=FEATURES, fix="train a network: set a timm name")
+    if train.face_features == APPEND:
+        return UserError(
+            NO_CHAIN, where="train.face_features", got=APPEND, fix="set train.face_features: none"
+        )
+    if params.detect.method == "blazeface":
+        fix = "set detect.method: retinaface, whose boxes are finer"
+        return UserError(NO_BLAZEFACE, where="detect.method", got="blazeface", fix=fix)
+    return None
 
 
 def export_model(params: Params, model: Path, out: Path, change: Change | None = None) -> None:
@@ -57,8 +79,8 @@ def export_model(params: Params, model: Path, out: Path, change: Change | None =
     from pipeline.export.card import card_text, make_card
 
     config = read_config(model)
-    if config.train.model == FEATURES:
-        raise UserError(NO_CHAIN, where="train.model", got=FEATURES, fix="train a network: set a timm name")
+    if refusal := refusal_of(params, config.train):
+        raise refusal
     refuse_other_params(params, config)
     sections = {
         "relabel": params.relabel,

@@ -32,10 +32,11 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
-from pipeline.train.face_features import FEATURES
+from pipeline.train.face_features import APPEND, FEATURES
 from pipeline.workers import run_parallel
 from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
 from stages.shared.command import Stage, stage_command
+from stages.shared.face_numbers import faces_to_append
 from stages.shared.model import ModelConfig, read_config
 
 REPORT, SHEET = "reports/reliance.json", "reports/reliance.png"
@@ -43,6 +44,10 @@ BATCH = 16  # photos per batch, each with its swapped backgrounds
 SHEET_ROWS = 10
 NO_MATTES = "segment.method is none: without mattes no background can be swapped, and nothing is outside"
 
+SAME_FACE = (
+    "train.face_features is append: the face networks saw the photo itself, so another background changes "
+    "the picture and not their numbers"
+)
 NO_PICTURES = "train.model is features: it sees no composed picture whose background could be swapped"
 
 
@@ -66,6 +71,9 @@ def run(stage: Stage) -> None:
         "photos": len(rows),
         "without_person": int(rows["background"].isna().sum()) if matted else None,
     }
+    if config.train.face_features == APPEND:
+        say(f"reliance: {SAME_FACE}")
+        report |= {"face_features": SAME_FACE}
     draw_sheet(stage, config, view_config, photos, rows)
     RELIANCE.write(stage.out(RELIANCE.path), rows)
     rate = report["flip_rate"]
@@ -170,6 +178,8 @@ def predict_batches(
     from pipeline.train.inference import load_model
 
     facts, resolved = photos.set_index("image"), resolve_config(config.train)
+    faces = faces_to_append(config.train, list(facts.index))
+    row_of = {image: row for row, image in enumerate(facts.index)}
     for fold in config.folds:
         of_fold = [task for task in tasks if facts.loc[task.image, "fold"] == fold]
         if not of_fold:
@@ -179,7 +189,8 @@ def predict_batches(
             partial(make_viewer, view_config), of_fold, workers=stage.params.machine.workers, name=_name
         )
         while batch := list(islice(views, BATCH)):
-            table, maps = predict_views(model, resolved, batch)
+            own = faces and faces.of(np.array([row_of[view.image] for view in batch]))
+            table, maps = predict_views(model, resolved, batch, own)
             yield (
                 table,
                 [

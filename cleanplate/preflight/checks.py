@@ -35,6 +35,8 @@ def weight_problems(params: Params, root: Path, lock: Path) -> tuple[list[str], 
     wanted: dict[str, str] = {}
     if params.detect.method == "retinaface":
         wanted["detect.retinaface.weights"] = params.detect.retinaface.weights
+    if params.detect.method == "blazeface":
+        wanted["detect.blazeface.weights"] = params.detect.blazeface.weights
     if params.detect.method == "yolov8":
         wanted["detect.yolov8.weights"] = params.detect.yolov8.weights
     if params.segment.method == "unet" and params.segment.unet.weights != "demo":

@@ -9,6 +9,8 @@ from cleanplate.preflight.checks import collect_problems
 from pipeline.params import Params
 from pipeline.runtime.errors import first_line, nearest
 
+FACE_NUMBERS = 1000  # of a photo, about: before `faces` has run nobody knows, and they cost next to nothing
+
 
 def network_problems(params: Params) -> list[str]:
     """Unknown names of models, optimisers and augmentations, and missing checkpoints."""
@@ -64,7 +66,7 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
 
     from pipeline.networks.timm_names import timm_name
     from pipeline.train.config import resolve_config
-    from pipeline.train.face_features import FEATURES
+    from pipeline.train.face_features import APPEND, FEATURES
     from pipeline.train.network import Classifier, make_classifier
     from pipeline.train.optimizers import optimizer_of
 
@@ -81,12 +83,16 @@ def network_flops(params: Params) -> tuple[float | None, list[str]]:
             classifiers[0].eval().requires_grad_(False)
         )  # the counter hooks what learns, which no_grad forbids
         with FlopCounterMode(display=False) as counter:
-            net(torch.zeros(1, 3, train.size, train.size))
+            net(torch.zeros(1, 3, train.size, train.size), *faces)
         counted.append(float(counter.get_total_flops()))
 
+    numbers = FACE_NUMBERS if train.face_features == APPEND else 0
     with torch.device("meta"), torch.no_grad():
+        faces = (torch.zeros(1, numbers),) if numbers else ()
         problems = _library_problems(
-            lambda: classifiers.append(make_classifier(config, weights=False)), "train.model", train.model
+            lambda: classifiers.append(make_classifier(config, weights=False, face_numbers=numbers)),
+            "train.model",
+            train.model,
         )
         if classifiers and train.optimizer in _optimizers():
             problems += _library_problems(

@@ -13,6 +13,7 @@ from cleanplate.review.photos import Unreadable, encode_small
 from pipeline.io.image_store import ImageStore, composed_name
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, FOLDS, MODEL
+from stages.shared.face_numbers import faces_to_append
 from stages.shared.model import read_config
 
 OPACITY = 0.5  # of the colours over the picture
@@ -51,16 +52,15 @@ class HeatMaps:
         with self._lock:
             try:
                 picture = self._pictures.photo(composed_name(image))
-                cam = self._cam(picture, person, field)
+                cam = self._cam(picture, image, person, field)
             except UserError as e:
                 raise Unreadable(str(e).splitlines()[0]) from e
         return encode_small(overlay(picture, cam))
 
-    def _cam(self, picture: np.ndarray, person: str, field: str) -> np.ndarray:
-        import torch
-
+    def _cam(self, picture: np.ndarray, image: str, person: str, field: str) -> np.ndarray:
         from pipeline.analysis.reliance.gradcam import cams
         from pipeline.train.config import resolve_config
+        from pipeline.train.data import Pictures
         from pipeline.train.face_features import FEATURES
         from pipeline.train.network import to_images
 
@@ -77,8 +77,11 @@ class HeatMaps:
         shrinks = size < max(picture.shape[:2])  # scaled as in training
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         small = cv2.resize(picture, (size, size), interpolation=interpolation)
-        images = to_images(torch.from_numpy(small[None]), resolved.device)
-        maps = cams(self._models[fold], images, config.train)
+        shown = Pictures((small[None],), faces_to_append(config.train, [image]))
+        first = np.zeros(1, np.int64)
+        images = to_images(shown.gather(first), resolved.device)
+        faces = shown.gather_faces(first, resolved.device)
+        maps = cams(self._models[fold], images, config.train, faces)
         if maps is None:
             raise Unreadable("this network has no feature maps for Grad-CAM")
         return maps[field if field in maps else "class"][0].numpy()

@@ -74,7 +74,7 @@ def mixes(images: torch.Tensor, keys: np.ndarray, eyes: np.ndarray, params: Trai
     alpha = f"shares from Beta({params.mix_alpha:g}, {params.mix_alpha:g})"
     for mix, boxes in (("mixup", ""), ("cutmix", "random"), ("cutmix", "upper_half"), ("cutmix", "eyes")):
         own = {"mix": mix, "mix_probability": 1.0} | ({"cutmix_boxes": boxes} if boxes else {})
-        mixed, _ = Mixer(params.model_copy(update=own))(images, target, keys, eyes, 0)
+        mixed, _, _ = Mixer(params.model_copy(update=own))(images, target, keys, eyes, 0)
         chosen = params.mix in (mix, "both") and boxes in ("", params.cutmix_boxes)
         notes = {"eyes": "around the eyes, where they were found", "upper_half": "always half of it"}
         title = f"{mix} {boxes}".strip() + (" · train.mix" if chosen else "")

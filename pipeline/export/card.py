@@ -26,7 +26,8 @@ def make_card(name: str, facts: dict[str, Any]) -> dict[str, Any]:
     Args:
         name: of the model.
         facts: data, metrics, groups, reliance, calibration, weights, params (`stages.shared.export_facts`),
-            together (params by which the project answers about all photos together), and int8 where one was tried (`cleanplate.quantization`).
+            together (params by which the project answers about all photos together), and int8
+            where one was tried (`cleanplate.quantization`).
     """
     return {
         "language": "en",

@@ -6,7 +6,8 @@ from pipeline.params.schema import Params
 from pipeline.runtime.errors import nearest
 from pipeline.runtime.plugins import plugin_names
 
-FACE_DETECTORS = ("mtcnn", "retinaface")
+FACE_DETECTORS = ("mtcnn", "retinaface", "blazeface")
+OPENVINO_DETECTORS = ("retinaface", "blazeface")
 
 
 def combination_problems(params: Params) -> list[str]:
@@ -54,12 +55,12 @@ def combination_problems(params: Params) -> list[str]:
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
     if pasted and params.detect.method not in FACE_DETECTORS:
         problems.append(
-            f"train.cutmix_boxes: eyes are found by detect.method mtcnn or retinaface, not by "
+            f"train.cutmix_boxes: eyes are found by detect.method {', '.join(FACE_DETECTORS)}, not by "
             f"{params.detect.method}; set detect.method: mtcnn or train.cutmix_boxes: random"
         )
-    if params.detect.method == "retinaface" and params.detect.backend == "torch":
+    if params.detect.method in OPENVINO_DETECTORS and params.detect.backend == "torch":
         problems.append(
-            "detect.backend: torch runs mtcnn and yolov8; retinaface runs on OpenVINO only; "
+            f"detect.backend: torch runs mtcnn and yolov8; {params.detect.method} runs on OpenVINO only; "
             "set detect.backend: auto"
         )
     problems += _face_problems(params)
@@ -100,8 +101,13 @@ def _feature_problems(params: Params) -> list[str]:
     """What `train.model: features`, a linear model on the numbers of face networks, does not go with."""
     train = params.train
     if train.model != "features":
-        return []
+        return _appended_problems(params)
     problems = []
+    if train.face_features != "none":
+        problems.append(
+            "train.face_features: append is for networks that see pictures; train.model features learns from "
+            "face features alone: set train.face_features: none"
+        )
     if not params.faces.networks:
         problems.append(
             "train.model: features learns from face networks, but faces.network is none; set faces.network: "
@@ -118,6 +124,16 @@ def _feature_problems(params: Params) -> list[str]:
     if params.evaluate.tta_flip or params.predict.tta_flip:
         problems.append("tta_flip of evaluate and predict is for networks; with features set false")
     return problems
+
+
+def _appended_problems(params: Params) -> list[str]:
+    """`train.face_features: append` without a network that says anything of a face."""
+    if params.train.face_features == "none" or params.faces.networks:
+        return []
+    return [
+        "train.face_features: append takes what face networks say, but faces.network is none; set "
+        "faces.network: faceres or [faceres, dlib], or train.face_features: none"
+    ]
 
 
 def _plugin_problem(param: str, kind: str, name: str, more: tuple[str, ...] = ()) -> str:

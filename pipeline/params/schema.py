@@ -126,12 +126,18 @@ class RetinafaceParams(Section):
     max_side: int = Field(default=640, ge=64, le=4096)
 
 
+class BlazefaceParams(Section):
+    weights: str = "face_detection_short_range.tflite"
+    score: float = Field(default=0.3, gt=0, lt=1)
+
+
 class Detect(Section):
     method: str = "mtcnn"  # a file in pipeline/detect/methods/
     backend: Backend = "auto"
     reject_implausible: bool = True
     mtcnn: MtcnnParams = MtcnnParams()
     retinaface: RetinafaceParams = RetinafaceParams()
+    blazeface: BlazefaceParams = BlazefaceParams()
     yolov8: Yolov8Params = Yolov8Params()
 
 
@@ -243,6 +249,7 @@ class Train(Section):
     model_args: dict[str, bool | int | float | str] = Field(default={})
     pretrained: bool | str = False
     normalize: Literal["model", "imagenet", "half"] = "model"
+    face_features: Literal["none", "append"] = "none"
     heads: str = "multitask"  # a file in pipeline/objective/heads/
     age_bounds: tuple[float, float] = (30.0, 60.0)
     loss: str | tuple[dict[str, float], ...] = "cross_entropy"  # of pipeline/objective/losses/

@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from pipeline import labels, seeds
+from pipeline.train.face_features import Features
 from pipeline.train.sampling import shown_per_epoch
 
 
@@ -21,12 +22,21 @@ class Pictures:
 
     Args:
         arrays: uint8 [N_i, S, S, 3], RGB, all of one S; usually memory-mapped.
+        faces: what face networks say of each picture's photo (`train.face_features`); None: nothing.
     """
 
     arrays: tuple[np.ndarray, ...]
+    faces: Features | None = None
 
     def __len__(self) -> int:
         return sum(len(a) for a in self.arrays)
+
+    def and_more(self, others: Pictures) -> Pictures:
+        """These pictures and `others` after them."""
+        faces = self.faces
+        if faces is not None and others.faces is not None:
+            faces = replace(faces, numbers=np.concatenate([faces.numbers, others.faces.numbers]))
+        return Pictures((*self.arrays, *others.arrays), faces)
 
     def gather(self, rows: np.ndarray) -> torch.Tensor:
         """uint8 [n, S, S, 3]: the pictures of int rows [n], in that order."""
@@ -37,6 +47,12 @@ class Pictures:
             out[here] = array[rows[here] - start]
             start += len(array)
         return torch.from_numpy(out)
+
+    def gather_faces(self, rows: np.ndarray, device: torch.device) -> torch.Tensor | None:
+        """float32 [n, D] on `device`: `faces` of int rows [n], in that order; None without."""
+        if self.faces is None:
+            return None
+        return torch.from_numpy(self.faces.numbers[rows].astype(np.float32)).to(device)
 
 
 class OtherBackgrounds(Protocol):

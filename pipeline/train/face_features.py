@@ -1,13 +1,13 @@
-"""`train.model: features`: a linear model on what face networks say of each photo, fitted in seconds.
+"""What face networks say of each photo, as numbers, and a linear model on them (`train.model: features`).
 
-Three logistic regressions, of mask, gender and age group; a class has the product of their probabilities, as
-with heads `multitask`.
+The model is fitted in seconds: three logistic regressions, of mask, gender and age group; a class has the
+product of their probabilities, as with heads `multitask`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline import labels
 from pipeline.runtime.errors import UserError
 
 FEATURES = "features"  # the value of train.model
+APPEND = "append"  # the value of train.face_features
 TASKS = ("mask", "gender", "age")
 MIN_MALE = 1e-4  # log odds are taken of probabilities at least so far from 0 and 1
 STEPS = 2000  # of L-BFGS, at most
@@ -29,12 +30,28 @@ class Features:
     """What the networks say of some photos.
 
     Args:
-        numbers: float64 [N, D].
+        numbers: float [N, D].
         blocks: int [D], the block of each: what belongs together: a network's embedding; its gender and age.
     """
 
     numbers: np.ndarray
     blocks: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Features:
+        """The features of int rows [n], in that order."""
+        return replace(self, numbers=self.numbers[rows])
+
+    def scaling(self) -> tuple[np.ndarray, np.ndarray]:
+        """float64 [D] each: the mean of every number, and the factor that comes after taking it off.
+
+        Every number is scaled to variance 1 and every block to a variance of 1 together, so that 1,024
+        numbers of one network do not drown two of another. A number that never varies gets the factor 0.
+        """
+        numbers = self.numbers.astype(np.float64)
+        mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
+        sizes = np.bincount(self.blocks)[self.blocks]
+        scale = np.where(deviation > 0, 1 / (np.maximum(deviation, 1e-12) * np.sqrt(sizes)), 0.0)
+        return mean, scale
 
 
 def read_features(faces: pd.DataFrame, images: Sequence[str]) -> Features:
@@ -77,8 +94,7 @@ def read_features(faces: pd.DataFrame, images: Sequence[str]) -> Features:
 def fit_features(features: Features, classes: np.ndarray, balanced: bool) -> Tensors:
     """The model's numbers by name, to save and to give to `predict_features`.
 
-    Every number is scaled to variance 1 and every block to a variance of 1 together, so that 1,024 numbers of
-    one network do not drown two of another; the L2 penalty is scikit-learn's own (C = 1).
+    Its inputs are scaled by `Features.scaling`; the L2 penalty is scikit-learn's own (C = 1).
 
     Args:
         features: of the photos to learn from.
@@ -89,9 +105,7 @@ def fit_features(features: Features, classes: np.ndarray, balanced: bool) -> Ten
         float32: `mean`, `scale` [D]; of each task `TASK.weight` [K, D] and `TASK.bias` [K], -inf for a
         code that does not occur.
     """
-    mean, deviation = features.numbers.mean(axis=0), features.numbers.std(axis=0)
-    sizes = np.bincount(features.blocks)[features.blocks]
-    scale = np.where(deviation > 0, 1 / (np.maximum(deviation, 1e-12) * np.sqrt(sizes)), 0.0)
+    mean, scale = features.scaling()
     x = (features.numbers - mean) * scale
     tensors: Tensors = {"mean": mean, "scale": scale}
     for name in TASKS:
@@ -117,6 +131,18 @@ def _per_code(model: LogisticRegression, codes: int) -> tuple[np.ndarray, np.nda
     return np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
 
 
+def refuse_other_numbers(features: Features, learnt: int) -> None:
+    """Raises a UserError where a model has learnt from another count of numbers than these."""
+    if features.numbers.shape[1] != learnt:
+        raise UserError(
+            "the model was fitted to other face networks' numbers",
+            where="build/model",
+            got=f"{features.numbers.shape[1]} numbers a photo",
+            allowed=f"{learnt}",
+            fix="run `dvc repro train`",
+        )
+
+
 def predict_features(tensors: Tensors, features: Features) -> np.ndarray:
     """float64 [N, 18]: probabilities of the classes.
 
@@ -124,14 +150,7 @@ def predict_features(tensors: Tensors, features: Features) -> np.ndarray:
         UserError: the model was fitted to other networks' numbers.
     """
     mean = tensors["mean"].astype(np.float64)
-    if features.numbers.shape[1] != len(mean):
-        raise UserError(
-            "the model was fitted to other face networks' numbers",
-            where="build/model",
-            got=f"{features.numbers.shape[1]} numbers a photo",
-            allowed=f"{len(mean)}",
-            fix="run `dvc repro train`",
-        )
+    refuse_other_numbers(features, len(mean))
     x = (features.numbers - mean) * tensors["scale"]
     p = np.ones((len(x), labels.CLASSES))
     for name in TASKS:

@@ -124,7 +124,11 @@ def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
     if accelerator.is_main_process:
         say(f"train: {params.model} on {devices.describe_device(config)}, {len(learn)} pictures")
     torch.manual_seed(seeds.seed_of(params.seed, "init", fold))
-    net = make_classifier(config).to(accelerator.device)
+    faces = learn.pictures.faces
+    net = make_classifier(config, face_numbers=faces.numbers.shape[1] if faces else 0)
+    if faces:
+        net.standardise(faces.of(learn.rows))
+    net = net.to(accelerator.device)
     ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
     if accelerator.num_processes > 1:
         share_norms(net)
@@ -153,8 +157,9 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
         run.schedule.before_step(epoch * len(parts) + step)
         images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
         target = target_of(learn.classes[where], learn.years[where], accelerator.device)
-        images, target = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch)
-        loss = run.objective.loss(run.model(images).float(), target)
+        faces = learn.pictures.gather_faces(learn.rows[where], accelerator.device)
+        images, target, faces = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch, faces)
+        loss = run.objective.loss(run.model(images, faces).float(), target)
         accelerator.backward(loss)
         if params.clip_grad:
             accelerator.clip_grad_norm_(run.model.parameters(), params.clip_grad)

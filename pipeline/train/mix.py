@@ -22,8 +22,14 @@ class Mixer:
         self.params = params
 
     def __call__(
-        self, images: torch.Tensor, target: Target, keys: np.ndarray, eyes: np.ndarray, epoch: int
-    ) -> tuple[torch.Tensor, Target]:
+        self,
+        images: torch.Tensor,
+        target: Target,
+        keys: np.ndarray,
+        eyes: np.ndarray,
+        epoch: int,
+        faces: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, Target, torch.Tensor | None]:
         """Each chosen picture mixed with the one at the mirrored place of the batch.
 
         Args:
@@ -32,14 +38,15 @@ class Mixer:
             keys: int64 [B], of the pictures.
             eyes: float32 [B, 4], box `xyxy` around the eyes as shares of the side, NaN where unknown.
             epoch: 0, 1, …
+            faces: float32 [B, D], what face networks say of the photos, or None.
 
         Returns:
-            Images and target of the same shapes; a picture of which a share λ is left is answered with λ of
-            its own answer and 1 − λ of the other's.
+            Images, target and faces of the same shapes; a picture of which a share λ is left is answered with
+            λ of its own answer and 1 − λ of the other's, and so are the numbers of its face mixed.
         """
         params = self.params
         if params.mix == "none":
-            return images, target
+            return images, target, faces
         draws = Draws.for_epoch(keys, epoch, images.device)
         chosen = draws.uniform("mix") < params.mix_probability
         cut = (
@@ -60,10 +67,13 @@ class Mixer:
         of_own = torch.where(cut[:, None, None], (~inside).float(), share[:, None, None])
         of_own = torch.where(chosen[:, None, None], of_own, 1.0)[:, None]
         mixed = images * of_own + other * (1 - of_own)
-        return mixed, Target(
+        answers = Target(
             target.classes * kept[:, None] + target.classes.flip(0) * (1 - kept[:, None]),
             target.years * kept + target.years.flip(0) * (1 - kept),
         )
+        if faces is not None:
+            faces = faces * kept[:, None] + faces.flip(0) * (1 - kept[:, None])
+        return mixed, answers, faces
 
 
 def beta_draws(keys: np.ndarray, epoch: int, alpha: float) -> np.ndarray:

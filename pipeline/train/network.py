@@ -14,6 +14,8 @@ from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train import pretrained
 from pipeline.train.config import TrainConfig, default_config
+from pipeline.train.face_features import Features
+from pipeline.train.face_layer import WithFaces, face_numbers_in
 
 
 class Classifier(nn.Module):
@@ -30,13 +32,33 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Outputs [B, K] from float32 [B, 3, S, S], RGB in [0, 1]."""
-        return self.net((images - cast(torch.Tensor, self.mean)) / cast(torch.Tensor, self.std))
+    def forward(self, images: torch.Tensor, faces: torch.Tensor | None = None) -> torch.Tensor:
+        """Outputs [B, K] from float32 [B, 3, S, S], RGB in [0, 1].
+
+        Args:
+            faces: float32 [B, D], what face networks say of the photos; only with `face_numbers`.
+        """
+        normalised = (images - cast(torch.Tensor, self.mean)) / cast(torch.Tensor, self.std)
+        return self.net(normalised) if faces is None else self.net(normalised, faces)
+
+    @property
+    def face_numbers(self) -> int:
+        """How many numbers of face networks it takes of each photo (`train.face_features`); 0: none."""
+        return face_numbers_in(self.net.state_dict())
+
+    def standardise(self, features: Features) -> None:
+        """Keeps the scaling of the numbers of face networks, from the photos to learn from."""
+        for net in self.networks():
+            if isinstance(net, WithFaces):
+                net.standardise(features)
+
+    def networks(self) -> list[nn.Module]:
+        """What is trained: one network, or one for each task with heads `separate`."""
+        return list(self._networks().values())
 
     def backbones(self) -> list[nn.Module]:
-        """The timm networks inside: one, or one for each task with heads `separate`."""
-        return list(self._networks().values())
+        """The timm networks inside, one in each of `networks`."""
+        return [net.backbone if isinstance(net, WithFaces) else net for net in self.networks()]
 
     def prefixes(self) -> dict[str, str]:
         """What is trained apart: task → how the names of its weights in the state dict of `net` begin.
@@ -56,20 +78,24 @@ def to_images(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
-def make_classifier(config: TrainConfig, *, weights: bool = True) -> Classifier:
+def make_classifier(config: TrainConfig, *, weights: bool = True, face_numbers: int = 0) -> Classifier:
     """The network that `config` describes, in training mode, on the CPU, channels last.
 
     Args:
         config: its `train.pretrained` names the weights to start from.
         weights: load them; off when a trained state dict follows.
+        face_numbers: how many numbers of face networks join the backbone's features; 0: none.
 
     Raises:
         UserError: unknown model, arguments it does not take, unavailable or mismatched weights.
     """
     train = config.train
-    net = load_plugin("objective.heads", train.heads).build(backbone_maker(train, weights=weights))
-    model = Classifier(net, config.mean, config.std)
-    _try_out(model, train)
+    make = backbone_maker(train, weights=weights)
+    if face_numbers:
+        make = joined_maker(make, train, face_numbers)
+    model = Classifier(load_plugin("objective.heads", train.heads).build(make), config.mean, config.std)
+    faces = (torch.zeros(1, face_numbers),) if face_numbers else ()
+    _try_out(model, train, *faces)
     return cast(Classifier, model.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]
 
 
@@ -104,11 +130,26 @@ def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]
     return make
 
 
-def _try_out(model: Classifier, train: Train) -> None:
+def joined_maker(
+    make: Callable[[int], nn.Module], train: Train, face_numbers: int
+) -> Callable[[int], nn.Module]:
+    """A function from a number of outputs to a backbone of `make` with the numbers of face networks."""
+
+    def make_joined(outputs: int) -> nn.Module:
+        backbone = cast(Any, make(outputs))  # with a head: weights to start from may have one
+        backbone.reset_classifier(0)
+        pooled = _try_out(backbone, train).shape[1]
+        return WithFaces(backbone, pooled, face_numbers, outputs)
+
+    return make_joined
+
+
+def _try_out(model: nn.Module, train: Train, *faces: torch.Tensor) -> torch.Tensor:
+    """What `model` makes of a black picture."""
     training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, train.size, train.size))
+            return model.eval()(torch.zeros(1, 3, train.size, train.size), *faces)
     except (RuntimeError, AssertionError, ValueError) as e:
         raise UserError(
             f"`{train.model}` cannot take pictures of {train.size} × {train.size} pixels",

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError, nearest
+from pipeline.train.face_layer import WithFaces
 from pipeline.train.network import Classifier
 
 
@@ -32,7 +33,7 @@ def optimizer_of(model: Classifier, params: Train) -> torch.optim.Optimizer:
             fix=f"did you mean `{close}`?" if close else "choose another",
         )
     groups: list[dict[str, Any]] = []
-    for net in model.backbones():
+    for net in model.networks():
         groups += _groups(net, params)
     try:
         optimizer = create_optimizer_v2(
@@ -62,6 +63,9 @@ def _groups(net: nn.Module, params: Train) -> list[dict[str, Any]]:
         param_groups_weight_decay,  # pyright: ignore[reportPrivateImportUsage]
     )
 
+    if isinstance(net, WithFaces):
+        own = param_groups_weight_decay(net.get_classifier(), params.weight_decay)
+        return _groups(net.backbone, params) + own
     if params.layer_decay < 1:
         return param_groups_layer_decay(net, params.weight_decay, layer_decay=params.layer_decay)
     return param_groups_weight_decay(net, params.weight_decay)
@@ -132,7 +136,7 @@ def make_ema(model: Classifier, params: Train) -> Any:
 def freeze(model: Classifier, params: Train, epoch: int) -> None:
     """Lets only the heads learn during the first `train.freeze_epochs`; also holds batch norm still then."""
     frozen = epoch < params.freeze_epochs
-    for net in model.backbones():
+    for net in model.networks():
         head = cast(Any, net).get_classifier()
         heads = {id(p) for p in head.parameters()}
         for p in net.parameters():

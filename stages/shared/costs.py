@@ -14,7 +14,7 @@ from stages.shared.rates import rate_key
 
 PHOTO_PIXELS = 384 * 512
 SECONDS = {"ingest": 0.002, "compose": 0.004, "synthesize": 0.008}  # of one core, a photo
-DETECT_SECONDS = {"mtcnn": 0.025, "retinaface": 0.02, "yolov8": 0.055, "none": 0.0}
+DETECT_SECONDS = {"mtcnn": 0.025, "retinaface": 0.02, "blazeface": 0.01, "yolov8": 0.055, "none": 0.0}
 FACE_SECONDS = {"faceres": 0.05, "dlib": 0.2, "facenet": 0.1}
 SEGMENT_SECONDS = {"selfie": 0.02, "demo": 0.02, "people-unet-b3": 0.23}  # by network
 REFINE_SECONDS = {"none": 0.0, "grabcut": 0.15}

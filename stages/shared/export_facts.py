@@ -114,6 +114,7 @@ def weights_used(params: Params) -> list[dict[str, str]]:
     detector = {
         "mtcnn": list(MTCNN),
         "retinaface": [params.detect.retinaface.weights],
+        "blazeface": [params.detect.blazeface.weights],
         "yolov8": [params.detect.yolov8.weights],
     }.get(params.detect.method, [])
     segmenter = {"unet": [params.segment.unet.weights], "selfie": [params.segment.selfie.weights]}.get(

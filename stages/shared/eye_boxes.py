@@ -45,6 +45,6 @@ def require_eyes(images: list[str], params: Params) -> np.ndarray:
             where="train.cutmix_boxes",
             got="eyes",
             allowed="random, upper_half",
-            fix="set detect.method: mtcnn or retinaface, the detectors that find eyes",
+            fix="set detect.method: retinaface, mtcnn or blazeface, the detectors that find eyes",
         )
     return eyes

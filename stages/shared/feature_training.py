@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from pipeline.evaluate import metrics
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
-from pipeline.train.face_features import Features, fit_features, predict_features, read_features
+from pipeline.train.face_features import fit_features, predict_features, read_features
 from stages.shared.artefacts import FACES
 from stages.shared.command import Stage
 from stages.shared.curves import OnEpoch
@@ -46,8 +45,8 @@ class FeatureTraining:
         target = self.table["train_class"].to_numpy(np.int64)[learn]
         truth = self.table["true_class"].to_numpy(np.int64)[valid]
         say(f"train: features, {self.features.numbers.shape[1]} numbers of each of {len(target)} photos")
-        tensors = fit_features(self._rows(learn), target, self.params.class_weights == "inverse")
-        p = predict_features(tensors, self._rows(valid))
+        tensors = fit_features(self.features.of(learn), target, self.params.class_weights == "inverse")
+        p = predict_features(tensors, self.features.of(valid))
         found = metrics.scores(metrics.confusion(truth, p.argmax(axis=1)))
         row = {f"valid/{k.replace('.', '_')}": float(v) for k, v in found.items() if "macro_f1" in k}
         row["valid/loss"] = nll(p, truth)
@@ -69,6 +68,3 @@ class FeatureTraining:
                 fix="take more people, fewer split.folds, or another split.validation_fold",
             )
         return learn, np.flatnonzero(held)
-
-    def _rows(self, rows: np.ndarray) -> Features:
-        return replace(self.features, numbers=self.features.numbers[rows])

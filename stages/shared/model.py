@@ -16,6 +16,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.train.face_features import FEATURES, predict_features, read_features
 from stages.shared.artefacts import COMPOSED, FACES, MODEL
 from stages.shared.command import Stage
+from stages.shared.face_numbers import faces_to_append
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,11 @@ def predict_each(
         return _predict_from_features(folds, images)
     array, _ = stage.decoded(COMPOSED, [composed_name(image) for image in images], config.train.size)
     resolved = resolve_config(config.train)
+    pictures = Pictures((array,), faces_to_append(config.train, images))
     each = [
         predict_probabilities(
             load_model(MODEL, resolved, fold),
-            Pictures((array,)),
+            pictures,
             resolved,
             batch_size=how.batch_size,
             flip=how.tta_flip,

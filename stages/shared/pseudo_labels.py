@@ -15,9 +15,11 @@ from pipeline.io.image_store import composed_name
 from pipeline.labels import CLASSES, age_group_of
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
+from pipeline.train.face_features import Features
 from stages.shared.artefacts import COMPOSED, EVAL
 from stages.shared.command import Stage
 from stages.shared.eye_boxes import read_eyes
+from stages.shared.face_numbers import faces_to_append
 
 if TYPE_CHECKING:
     from pipeline.train.checkpoint import State
@@ -82,13 +84,15 @@ class Unlabelled:
     Args:
         images: their keys, sorted.
         pixels: uint8 [m, S, S, 3].
+        faces: what face networks say of them, or None.
         eyes: float32 [m, 4], as in `Examples`.
         params: all of them; `train.pseudo_labels` is the minimum confidence.
-        digest: of keys, pixels and eyes.
+        digest: of keys, pixels, faces and eyes.
     """
 
     images: list[str]
     pixels: np.ndarray
+    faces: Features | None
     eyes: np.ndarray
     params: Params
     digest: str
@@ -98,15 +102,17 @@ class Unlabelled:
         from pipeline.train.config import resolve_config
         from pipeline.train.data import Pictures
         from pipeline.train.device import explain_cuda_errors
+        from pipeline.train.face_layer import face_numbers_in
         from pipeline.train.inference import predict_probabilities
         from pipeline.train.network import make_classifier
 
         config, threshold = resolve_config(self.params.train), self.params.train.pseudo_labels
         assert threshold is not None
-        net = make_classifier(config, weights=False)
+        net = make_classifier(config, weights=False, face_numbers=face_numbers_in(state))
         net.net.load_state_dict(state)
         with explain_cuda_errors(config.device):
-            p = predict_probabilities(net.to(config.device), Pictures((self.pixels,)), config, flip=True)
+            pictures = Pictures((self.pixels,), self.faces)
+            p = predict_probabilities(net.to(config.device), pictures, config, flip=True)
         confidence = p.max(axis=1)
         rows = np.flatnonzero(confidence >= threshold)
         answers = p[rows].argmax(axis=1).astype(np.int64)
@@ -128,7 +134,7 @@ class Unlabelled:
         keys = keys_of([f"unlabelled/{image}" for image in images], self.params.train.seed)
         return replace(
             learn,
-            pictures=Pictures((*learn.pictures.arrays, self.pixels)),
+            pictures=learn.pictures.and_more(Pictures((self.pixels,), self.faces)),
             rows=np.concatenate([learn.rows, len(learn.pictures) + pseudo_labels.rows]),
             classes=np.concatenate([learn.classes, pseudo_labels.classes]),
             years=np.concatenate([learn.years, years]),
@@ -159,6 +165,7 @@ def load_unlabelled(stage: Stage) -> Unlabelled | None:
         )
     names = [composed_name(image) for image in images]
     pixels, digest = stage.decoded(COMPOSED, names, params.train.size)
-    eyes = read_eyes(images, params)
-    whole = hashlib.blake2b(digest.encode() + eyes.tobytes(), digest_size=16)
-    return Unlabelled(images, pixels, eyes, params, whole.hexdigest())
+    faces, eyes = faces_to_append(params.train, images), read_eyes(images, params)
+    said = faces.numbers.tobytes() if faces else b""
+    whole = hashlib.blake2b(digest.encode() + eyes.tobytes() + said, digest_size=16)
+    return Unlabelled(images, pixels, faces, eyes, params, whole.hexdigest())

@@ -28,6 +28,7 @@ def rate_key(stage: str, params: Params) -> str:
     detectors = {
         "mtcnn": " adaptive" if detect.mtcnn.adaptive else " thorough",
         "retinaface": f" {detect.retinaface.weights} {detect.retinaface.max_side}",
+        "blazeface": f" {detect.blazeface.weights}",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
     refine = "" if params.segment.refine == "none" else f" {params.segment.refine}"

@@ -16,6 +16,7 @@ from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import COMPOSED, COPIES, FOLDS, LABELS, SYNTHETIC
 from stages.shared.command import Stage
 from stages.shared.eye_boxes import require_eyes
+from stages.shared.face_numbers import faces_to_append
 from stages.shared.pseudo_labels import PseudoLabels, Unlabelled, load_unlabelled
 from stages.shared.training_plates import PlateFolder, load_plates
 
@@ -64,12 +65,14 @@ def load_examples(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         digest.update(content.encode())
     eyes = require_eyes(list(table["image"]), params)
     digest.update(table.to_csv(index=False).encode("utf-8", "surrogateescape") + eyes.tobytes())
+    faces = faces_to_append(params.train, list(table["image"]))  # a synthetic copy shows its photo's face
+    digest.update(faces.numbers.tobytes() if faces else b"")
     classes = table["train_class"].to_numpy(np.int64)
     names = [
         f"{'synthetic' if s else 'photo'}/{f}" for f, s in zip(table["file"], table["synthetic"], strict=True)
     ]
     examples = Examples(
-        pictures=Pictures(tuple(arrays)),
+        pictures=Pictures(tuple(arrays), faces),
         rows=np.arange(len(table)),
         classes=classes,
         years=years_to_learn(table["age"].to_numpy(np.int64), classes),

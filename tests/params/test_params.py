@@ -221,9 +221,10 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
     assert load_params(edited(project, eyes)).detect.method == "retinaface"
 
 
-def test_retinaface_is_not_asked_to_run_on_torch(project: Path) -> None:
-    text = refused(project, {"detect.method": "retinaface", "detect.backend": "torch"})
-    assert "detect.backend" in text
+@pytest.mark.parametrize("method", ["retinaface", "blazeface"])
+def test_a_detector_of_openvino_is_not_asked_to_run_on_torch(project: Path, method: str) -> None:
+    text = refused(project, {"detect.method": method, "detect.backend": "torch"})
+    assert f"detect.backend: torch runs mtcnn and yolov8; {method}" in text
     assert "auto" in text
 
 

@@ -32,6 +32,7 @@ from pipeline.train.network import Classifier
 from stages import compose, reliance, synthesize, train
 from stages.shared.command import Stage
 from tests.fixtures.pixel_project import drawn, make_project, stage
+from tests.fixtures.small_set import write_faces
 
 SMALL: dict[str, Any] = {
     "train__model": "test_resnet",
@@ -143,6 +144,28 @@ def test_repeats_byte_for_byte_and_takes_unseen_people_only(project: Path) -> No
     assert 0 < first["cam_outside"]["value"] < 1
     assert read_photo(Path("reports/reliance.png")).shape[1] > 1000
     assert found(reliance__max_people=3)["people"] == 3
+
+
+def test_face_numbers_are_kept_on_every_background_and_it_is_said(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The face says the age that the wall would say, so less flips than without it."""
+    tie_walls_to_age(project)
+    trained(copies=0, train__epochs=3)
+    without = found()
+    assert "face_features" not in without
+    labels = pd.read_parquet("build/labels.parquet")
+    said = np.eye(3)[labels["true_class"]] * 5
+    write_faces(
+        list(labels["image"]), "dlib", said + np.random.default_rng(0).standard_normal(said.shape) / 9
+    )
+    append = {"train__face_features": "append", "faces__network": "dlib"}
+    trained(copies=0, train__epochs=3, **append)
+    with_faces = found(**append)
+    assert "face networks saw the photo itself" in with_faces["face_features"]
+    assert "face networks saw the photo itself" in capfd.readouterr().err
+    assert with_faces["flip_rate"]["age"]["value"] < without["flip_rate"]["age"]["value"]
+    assert 0 < with_faces["cam_outside"]["value"] < 1
 
 
 def test_nothing_flips_where_the_fill_leaves_no_background(project: Path) -> None:

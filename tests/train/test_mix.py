@@ -24,7 +24,7 @@ def mixed(
     years = np.arange(COUNT, dtype=np.float32)
     target = target_of(classes, years, torch.device("cpu"))
     train = Train.model_validate({"mix_probability": 1.0, **params})
-    out, answer = Mixer(train)(images, target, KEYS, eyes, epoch)
+    out, answer, _ = Mixer(train)(images, target, KEYS, eyes, epoch)
     own = ((out - images.flip(0)) / (images - images.flip(0))).mean(dim=(1, 2, 3))
     return out, answer, own
 

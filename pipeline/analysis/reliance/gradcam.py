@@ -26,13 +26,16 @@ MIN_CELLS = 6  # a side
 MIN_PROBABILITY = 1e-30  # so that logarithms stay finite
 
 
-def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, torch.Tensor] | None:
+def cams(
+    model: Classifier, images: torch.Tensor, params: Train, faces: torch.Tensor | None = None
+) -> dict[str, torch.Tensor] | None:
     """A Grad-CAM map per task for the model's prediction.
 
     Args:
         model: in evaluation mode; its weights get no gradient.
         images: float32 [B, 3, S, S], RGB in [0, 1], on the model's device.
         params: the `train` section that the model was trained with.
+        faces: float32 [B, D], what face networks say of the photos; None: the model takes nothing of it.
 
     Returns:
         task → float32 [B, S, S] on the CPU, ≥ 0, not scaled; all zeros if no region supports it.
@@ -42,7 +45,7 @@ def cams(model: Classifier, images: torch.Tensor, params: Train) -> dict[str, to
     features: list[torch.Tensor] = []
     stages = [s for net in model.backbones() if (s := last_maps(net, images.shape[-1]))]
     with torch.enable_grad(), captured(stages, features):
-        p = heads.probabilities(model(images).float(), params)
+        p = heads.probabilities(model(images, faces).float(), params)
         if len(features) != len(model.backbones()) or any(f.ndim != 4 for f in features):
             return None
         predicted = p.detach().argmax(dim=1).cpu().numpy()

@@ -14,14 +14,14 @@ from pipeline.params.schema import Train
 
 
 class Separate(nn.Module):
-    """Pixels to outputs [B, 8], mask | gender | age, each from its own network."""
+    """Pixels, and what else a network takes, to outputs [B, 8], mask | gender | age, each from its own."""
 
     def __init__(self, networks: dict[str, nn.Module]) -> None:
         super().__init__()
         self.networks = nn.ModuleDict(networks)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return torch.cat([network(pixels) for network in self.networks.values()], dim=1)
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([network(*inputs) for network in self.networks.values()], dim=1)
 
 
 def build(backbone: Backbone) -> nn.Module:
