@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 from pipeline import labels
 from pipeline.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 FEATURES = "features"  # the value of train.model
 APPEND = "append"  # the value of train.face_features
@@ -105,6 +107,10 @@ def fit_features(features: Features, classes: np.ndarray, balanced: bool) -> Ten
         float32: `mean`, `scale` [D]; of each task `TASK.weight` [K, D] and `TASK.bias` [K], -inf for a
         code that does not occur.
     """
+    from sklearn.linear_model import (
+        LogisticRegression,
+    )  # 2 s, which stages that only ask a model do not spend
+
     mean, scale = features.scaling()
     x = (features.numbers - mean) * scale
     tensors: Tensors = {"mean": mean, "scale": scale}
