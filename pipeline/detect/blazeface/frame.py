@@ -30,7 +30,7 @@ class Frame:
 def frame_of(photo: np.ndarray, side: int) -> Frame:
     """The photo, uint8 [H, W, 3] RGB, in a square of `side` pixels with its aspect kept.
 
-    MediaPipe pads alike. Stretched to the square the network finds .91 of realset's faces, not .93.
+    MediaPipe pads alike. Stretched to the square the network finds .91 of 310 people's faces, not .93.
     """
     height, width = photo.shape[:2]
     scale = side / max(width, height)
