@@ -24,8 +24,7 @@ def main(
     import pandas as pd
 
     from pipeline.dataset.folds import STRATA, people_per_cell, stratify
-    from pipeline.dataset.folds_table import deal_folds, format_folds, read_folds, read_table_bytes
-    from pipeline.io.atomic import write_text
+    from pipeline.dataset.folds_table import deal_folds, read_folds, read_table_bytes, write_folds
     from pipeline.params import load_params
     from pipeline.runtime.progress import say
     from stages.shared.artefacts import LABELS
@@ -40,6 +39,6 @@ def main(
     cells = people_per_cell(strata, fold, split.folds)
     print(pd.DataFrame(cells, STRATA, [f"fold {k}" for k in range(split.folds)]).to_string())
     if not dry_run:
-        write_text(path, format_folds(old | dict(zip(names, map(int, fold), strict=True))))
+        write_folds(path, old | dict(zip(names, map(int, fold), strict=True)))
     state = "would be added to" if dry_run else "added to"
     say(f"folds: {len(new)} people {state} {path}, {len(names) - len(new)} were there and stay")

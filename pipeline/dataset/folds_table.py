@@ -9,16 +9,16 @@ new ones go where their stratum is thinnest. With an empty table a person's fold
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline.dataset.folds import STRATA, mix_seed, person_hashes
 from pipeline.dataset.user_csv import read_rows
 from pipeline.io.spelling import nfc
+from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import Problems, UserError
 
 COLUMNS = ("person", "fold")
@@ -72,13 +72,9 @@ def read_folds(data: bytes, where: str, folds: int) -> dict[str, int]:
     return found
 
 
-def format_folds(table: Mapping[str, int]) -> str:
-    """The table's text, sorted by person, so that a new person is one new line in a diff."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(sorted(table.items()))
-    return text.getvalue()
+def write_folds(path: Path, table: Mapping[str, int]) -> None:
+    """Writes the table, sorted by person, so that a new person is one new line in a diff."""
+    write_csv(path, pd.DataFrame(sorted(table.items()), columns=list(COLUMNS)))
 
 
 def deal_folds(

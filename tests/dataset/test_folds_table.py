@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cleanplate.cli import app
 from pipeline.dataset.folds import people_per_cell, stratify
-from pipeline.dataset.folds_table import deal_folds, format_folds, read_folds
+from pipeline.dataset.folds_table import deal_folds, read_folds, write_folds
 from pipeline.runtime.errors import Problems
 from tests.fixtures.data_folder import run_split
 
@@ -123,7 +123,8 @@ def test_a_table_that_does_not_fit_is_refused_by_line() -> None:
     assert "line 2" not in said
 
 
-def test_a_table_survives_a_round_trip() -> None:
+def test_a_table_survives_a_round_trip(tmp_path: Path) -> None:
     table = {"김철수": 1, "a,b": 0, "anna": 4}
-    assert read_folds(format_folds(table).encode(), "t", FOLDS) == table
+    write_folds(tmp_path / "folds.csv", table)
+    assert read_folds((tmp_path / "folds.csv").read_bytes(), "t", FOLDS) == table
     assert read_folds(b"", "t", FOLDS) == {}

@@ -240,7 +240,7 @@ def test_a_teachers_mattes_of_real_photos_are_learnt(project: Path, test_data: P
         encoder="tu-mobilenetv2_100",
         encoder_weights="mobilenet_v2-b0353104.pth",
         size=96,
-        epochs=4,
+        epochs=6,
         lr=0.003,
     )
     assert run_stage("fit_segmenter", stage.run, Path("params.yaml"), debug=True) == 0
