@@ -10,7 +10,7 @@ from pipeline.dataset.corrections import COLUMNS, read_corrections
 from pipeline.dataset.relabel import relabel_photos
 from pipeline.dataset.relabel_page import render_page
 from pipeline.dataset.relabel_summary import summarize_effects
-from pipeline.dataset.safe_files import Unusable, read_regular
+from pipeline.dataset.user_csv import table_bytes
 from pipeline.io.atomic import write_text
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import UserError
@@ -18,7 +18,6 @@ from pipeline.runtime.progress import say
 from stages.shared.artefacts import INDEX, LABELS
 from stages.shared.command import Stage, stage_command
 
-MAX_BYTES = 64 << 20
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
 
@@ -29,7 +28,9 @@ def run(stage: Stage) -> None:
     rules = stage.params.relabel
     index = INDEX.read(*NEEDED)
     train = index[index["split"] == "train"]
-    corrections = read_corrections(_bytes(Path(rules.corrections)), rules.corrections, train)
+    corrections = read_corrections(
+        table_bytes(Path(rules.corrections), "the table of corrections", COLUMNS), rules.corrections, train
+    )
     people = stage.first(train[["person"]].drop_duplicates().sort_values("person"))["person"]
     labels, changes = relabel_photos(train, corrections, rules)
     train, labels, changes = (
@@ -52,18 +53,6 @@ def run(stage: Stage) -> None:
     write_csv(stage.out("build/relabel.csv"), changes)
     write_text(stage.out("reports/relabel.md"), render_page(summarize_effects(train, labels, changes)))
     say(f"relabel: {len(labels)} photos of {labels['person'].nunique()} people; {_summary(changes)}")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return read_regular(path, MAX_BYTES)
-    except Unusable as e:
-        raise UserError(
-            "the table of corrections cannot be read",
-            where=path,
-            got=e.reason,
-            fix=f"`git checkout {path}`, or make a file with just the line {','.join(COLUMNS)}",
-        ) from e
 
 
 def _summary(changes: pd.DataFrame) -> str:

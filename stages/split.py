@@ -20,7 +20,7 @@ from pipeline.dataset.folds import (
     person_hashes,
     stratify,
 )
-from pipeline.dataset.folds_table import deal_folds, read_folds, read_table_bytes
+from pipeline.dataset.folds_table import deal_folds, read_folds
 from pipeline.io.atomic import write_json
 from pipeline.params.schema import Split
 from pipeline.runtime.errors import UserError
@@ -60,7 +60,7 @@ def fold_of(people: pd.DataFrame, split: Split) -> np.ndarray:
 
 
 def _table(split: Split) -> dict[str, int]:
-    return read_folds(read_table_bytes(Path(split.table)), split.table, split.folds)
+    return read_folds(Path(split.table), split.folds)
 
 
 def _note_new_people(people: Sequence[str], split: Split) -> None:

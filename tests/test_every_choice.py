@@ -26,6 +26,7 @@ from demo.dataset import Params, write_demo
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
+from tests.fixtures.trained_demo import copy_inputs
 
 SLICE = Params(seed=7, people=12, eval_people=1, size=(192, 256))
 FLAT = "000900_female_Flat_60"
@@ -170,15 +171,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("walls").mkdir()
         for colour in ("black", "white"):
             Image.new("RGB", (64, 48), colour).save(f"walls/{colour}.png")
-        for name in (
-            "params.yaml",
-            "weights.lock",
-            "data/corrections.csv",
-            "data/reviewed.csv",
-            "data/folds.csv",
-        ):
-            Path(name).parent.mkdir(exist_ok=True)
-            shutil.copy(ROOT / name, name)
+        copy_inputs()
         write_params({})
         for name in touched(SECTIONS):
             run_stage(name)

@@ -24,14 +24,14 @@ def main(
     import pandas as pd
 
     from pipeline.dataset.folds import STRATA, people_per_cell, stratify
-    from pipeline.dataset.folds_table import deal_folds, read_folds, read_table_bytes, write_folds
+    from pipeline.dataset.folds_table import deal_folds, read_folds, write_folds
     from pipeline.params import load_params
     from pipeline.runtime.progress import say
     from stages.shared.artefacts import LABELS
 
     split = load_params(params).split
     path = Path(split.table)
-    old = {} if anew else read_folds(read_table_bytes(path), split.table, split.folds)
+    old = {} if anew else read_folds(path, split.folds)
     people = stratify(LABELS.read("person", "gender", "age"))
     names, strata = list(people["person"]), people["stratum"].to_numpy()
     fold = deal_folds(names, strata, old, split.folds, split.seed)

@@ -16,59 +16,42 @@ import numpy as np
 import pandas as pd
 
 from pipeline.dataset.folds import STRATA, mix_seed, person_hashes
-from pipeline.dataset.user_csv import read_rows
+from pipeline.dataset.user_csv import read_rows, table_bytes
 from pipeline.io.spelling import nfc
 from pipeline.io.tables import write_csv
-from pipeline.runtime.errors import Problems, UserError
+from pipeline.runtime.errors import Problems
 
 COLUMNS = ("person", "fold")
 
 
-def read_table_bytes(path: Path) -> bytes:
-    """The file's bytes; empty if there is none.
-
-    Raises:
-        UserError: it is a folder, or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as e:
-        raise UserError(
-            "the table of folds cannot be read",
-            where=path,
-            got=e.strerror,
-            fix=f"`git checkout {path}`, or make a file with just the line {','.join(COLUMNS)}",
-        ) from e
-
-
-def read_folds(data: bytes, where: str, folds: int) -> dict[str, int]:
-    """Person → fold; an empty file has none.
+def read_folds(path: Path, folds: int) -> dict[str, int]:
+    """Person → fold; a file that is missing or empty has none.
 
     Args:
-        data: the file's bytes.
-        where: its name for errors.
+        path: of the table.
         folds: `split.folds`; a fold is 0 to folds - 1.
 
     Raises:
+        UserError: the file cannot be read.
         Problems: a fold is no such number, or a person stands twice; lists every such line.
     """
+    data = table_bytes(path, "the table of folds", COLUMNS) if path.exists() else b""
+    allowed = {str(fold) for fold in range(folds)}
     found: dict[str, int] = {}
     wrong: list[str] = []
-    for row in read_rows(data, where, COLUMNS) if data.strip() else []:
+    for row in read_rows(data, str(path), COLUMNS) if data.strip() else []:
         person, fold = nfc(row["person"]), row["fold"]
         if not person:
             wrong.append(f"line {row.line}: no person")
         elif person in found:
             wrong.append(f"line {row.line}: {person} stands there twice")
-        elif not (fold.isascii() and fold.isdigit() and int(fold) < folds):
+        elif fold not in allowed:
             wrong.append(f"line {row.line}: fold {fold!r} of {person}; allowed: 0 to {folds - 1}")
         else:
             found[person] = int(fold)
     if wrong:
         fix = "`cleanplate folds --anew` deals everybody again, for another split.folds; or correct the table"
-        raise Problems(f"{where} does not fit split.folds {folds}", wrong, fix=fix)
+        raise Problems(f"{path} does not fit split.folds {folds}", wrong, fix=fix)
     return found
 
 

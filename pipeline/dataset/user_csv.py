@@ -12,11 +12,14 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.runtime.errors import Problems, nearest
+from pipeline.dataset.safe_files import Unusable, read_regular
+from pipeline.runtime.errors import Problems, UserError, nearest
 
 SEPARATORS = (",", ";", "\t")
 FIX = "correct the table and run again"
+MAX_BYTES = 64 << 20
 MAX_HEADER_CHARS = 300  # characters of a header in an error
 AS_CSV = "save it as UTF-8, in Excel as `CSV UTF-8`"
 
@@ -30,6 +33,28 @@ class Row:
 
     def __getitem__(self, column: str) -> str:
         return self.cells.get(column, "")
+
+
+def table_bytes(path: Path, what: str, columns: Sequence[str]) -> bytes:
+    """The bytes of a table that git tracks.
+
+    Args:
+        path: of the table.
+        what: it is, for the error: "the table of corrections".
+        columns: of its header, for the error.
+
+    Raises:
+        UserError: it is missing, no regular file, not readable, or larger than MAX_BYTES.
+    """
+    try:
+        return read_regular(path, MAX_BYTES)
+    except Unusable as e:
+        raise UserError(
+            f"{what} cannot be read",
+            where=path,
+            got=e.reason,
+            fix=f"`git checkout {path}`, or make a file with just the line {','.join(columns)}",
+        ) from e
 
 
 def read_rows(data: bytes, where: str, columns: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:

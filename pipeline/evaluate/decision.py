@@ -6,11 +6,10 @@ likeliest class, and depends on the other photos (Lipton, Elkan, Narayanaswamy 2
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
-Decision = Literal["likeliest", "macro_f1"]
+from pipeline.params.schema import Decision
+
 ROUNDS = 50  # over all photos; the ascent ends earlier when no answer changes
 EMPTY = 1e-9  # a class with less neither occurs nor is answered
 TIE = 1e-12  # a gain that is none

@@ -107,7 +107,7 @@ class Split(Section):
     folds: int = Field(default=5, ge=2, le=100)
     validation_fold: int = Field(default=0, ge=0)
     seed: Seed = 0
-    table: str = "data/folds.csv"
+    table: str = Field(default="data/folds.csv", min_length=1)
 
 
 class MtcnnParams(Section):
@@ -331,13 +331,16 @@ class Train(Section):
         return bounds
 
 
+Decision = Literal["likeliest", "macro_f1"]
+
+
 class Inference(Section):
     """Inference with a trained model."""
 
     batch_size: int = Field(default=64, ge=1, le=65_536)
     tta_flip: bool = False
     tta_scales: tuple[Scale, ...] = Field(default=(1.0,), min_length=1)
-    decision: Literal["likeliest", "macro_f1"] = "likeliest"
+    decision: Decision = "likeliest"
 
 
 class Evaluate(Inference):

@@ -107,9 +107,8 @@ def fit_features(features: Features, classes: np.ndarray, balanced: bool) -> Ten
         float32: `mean`, `scale` [D]; of each task `TASK.weight` [K, D] and `TASK.bias` [K], -inf for a
         code that does not occur.
     """
-    from sklearn.linear_model import (
-        LogisticRegression,
-    )  # 2 s, which stages that only ask a model do not spend
+    # imported late: it takes 2 s, which stages that only ask a model do not need
+    from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.scaling()
     x = (features.numbers - mean) * scale

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cleanplate.cli import app
 from pipeline.dataset.folds import people_per_cell, stratify
 from pipeline.dataset.folds_table import deal_folds, read_folds, write_folds
-from pipeline.runtime.errors import Problems
+from pipeline.runtime.errors import Problems, UserError
 from tests.fixtures.data_folder import run_split
 
 FOLDS = 5
@@ -113,12 +113,25 @@ def test_the_command_writes_the_table_and_split_follows_it(
     assert Path("data/folds.csv").read_text(encoding="utf-8").splitlines() == lines
 
 
-def test_a_table_that_does_not_fit_is_refused_by_line() -> None:
-    text = "person,fold\nanna,0\nbert,5\nanna,1\n,2\ncarl,one\n"
+def test_a_table_that_does_not_fit_is_refused_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "folds.csv"
+    path.write_text(
+        f"person,fold\nanna,0\nbert,5\nanna,1\n,2\ncarl,one\ndora,{'9' * 5000}\n", encoding="utf-8"
+    )
     with pytest.raises(Problems) as e:
-        read_folds(text.encode(), "data/folds.csv", FOLDS)
+        read_folds(path, FOLDS)
     said = str(e.value)
-    for part in ("line 3", "'5'", "0 to 4", "line 4", "anna", "line 5", "line 6", "cleanplate folds --anew"):
+    for part in (
+        "line 3",
+        "'5'",
+        "0 to 4",
+        "line 4",
+        "anna",
+        "line 5",
+        "line 6",
+        "line 7",
+        "cleanplate folds --anew",
+    ):
         assert part in said, said
     assert "line 2" not in said
 
@@ -126,5 +139,7 @@ def test_a_table_that_does_not_fit_is_refused_by_line() -> None:
 def test_a_table_survives_a_round_trip(tmp_path: Path) -> None:
     table = {"김철수": 1, "a,b": 0, "anna": 4}
     write_folds(tmp_path / "folds.csv", table)
-    assert read_folds((tmp_path / "folds.csv").read_bytes(), "t", FOLDS) == table
-    assert read_folds(b"", "t", FOLDS) == {}
+    assert read_folds(tmp_path / "folds.csv", FOLDS) == table
+    assert read_folds(tmp_path / "nothing.csv", FOLDS) == {}
+    with pytest.raises(UserError, match="the table of folds cannot be read"):
+        read_folds(tmp_path, FOLDS)

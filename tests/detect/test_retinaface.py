@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline.detect.boxes import iou
+from pipeline.detect.choice import Faces
 from pipeline.detect.methods import retinaface
 from pipeline.detect.nms import nms
-from pipeline.detect.retinaface.faces import NMS_IOU, Faces, find_faces
+from pipeline.detect.retinaface.faces import NMS_IOU, find_faces
 from pipeline.detect.retinaface.frame import MEAN_RGB, fill_frame, frame_of
 from pipeline.detect.retinaface.network import Network
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes

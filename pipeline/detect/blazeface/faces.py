@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.detect.blazeface.anchors import anchor_centres, decode, scores_of
 from pipeline.detect.blazeface.frame import frame_of
 from pipeline.detect.blazeface.network import Output
+from pipeline.detect.choice import Faces
 from pipeline.detect.nms import nms
 
 NMS_IOU = 0.3  # `min_suppression_threshold` of MediaPipe's face_detection.pbtxt
-
-
-class Faces(NamedTuple):
-    """N faces by falling score; N may be 0.
-
-    Attributes:
-        boxes: float32 [N, 4], `xyxy`, pixels of the photo; may reach outside.
-        scores: float32 [N], 0 to 1.
-        landmarks: float32 [N, 5, 2], x and y in pixels of left eye, right eye, nose, left and right corner of
-            the mouth; left is the viewer's left.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    landmarks: np.ndarray
 
 
 def find_faces(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.detect import retinaface
-from pipeline.detect.boxes import Detection, area, clip
-from pipeline.detect.choice import choose
+from pipeline.detect.boxes import Detection
+from pipeline.detect.choice import best_face
 from pipeline.detect.methods import DetectFn
 from pipeline.networks import weights
 from pipeline.params.schema import Detect
@@ -48,11 +48,7 @@ def create(detect: Detect, root: Path) -> DetectFn:
     def detect_one(photo: np.ndarray) -> Detection | None:
         height, width = photo.shape[:2]
         faces = find_faces(network, photo, params.score, params.max_side)
-        boxes = clip(faces.boxes, width, height)
-        if not area(boxes).any():
-            return None
-        best = choose(boxes, faces.scores, width, height)
-        return Detection(boxes[best], float(faces.scores[best]), faces.landmarks[best])
+        return best_face(faces, width, height)
 
     def detect_faces(photos: Sequence[np.ndarray]) -> list[Detection | None]:
         return [detect_one(photo) for photo in photos]

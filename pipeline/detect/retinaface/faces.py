@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.detect.choice import Faces
 from pipeline.detect.nms import nms
 from pipeline.detect.retinaface.frame import fill_frame, frame_of
 from pipeline.detect.retinaface.network import Output
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
 
 NMS_IOU = 0.4  # as in biubug6/Pytorch_Retinaface, detect.py
-
-
-class Faces(NamedTuple):
-    """N faces by falling score; N may be 0.
-
-    Attributes:
-        boxes: float32 [N, 4], `xyxy`, pixels of the photo; may reach outside.
-        scores: float32 [N], 0 to 1.
-        landmarks: float32 [N, 5, 2], x and y in pixels of left eye, right eye, nose, left and right corner of
-            the mouth; left is the viewer's left.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    landmarks: np.ndarray
 
 
 def find_faces(
