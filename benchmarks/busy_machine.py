@@ -90,7 +90,7 @@ def measured(work: str, environment: dict[str, str]) -> float:
 def train_rate() -> float:
     """resnet18 at 64 px, on drawn noise, in the loop that `train` runs."""
     from benchmarks.training_input import examples_of
-    from pipeline.params.schema import Train
+    from pipeline.params.learning import Train
     from pipeline.train.config import resolve_config
     from pipeline.train.loop import one_epoch, start
 
@@ -103,7 +103,7 @@ def train_rate() -> float:
 
 def fit_rate() -> float:
     """The U-Net of `fit_segmenter`, on drawn noise, at the sizes of the demo."""
-    from pipeline.params.schema import FitSegmenter
+    from pipeline.params.preparation import FitSegmenter
     from pipeline.segment.unet.architecture import build
     from pipeline.segment.unet.config import UnetConfig
     from pipeline.segment.unet.fitting import DECODER_CHANNELS, Sample, fit_net, set_seed

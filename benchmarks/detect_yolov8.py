@@ -25,7 +25,7 @@ from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.detect.boxes import iou
 from pipeline.networks.backends import cpu_has_bf16
-from pipeline.params.schema import Detect, Yolov8Params
+from pipeline.params.preparation import Detect, Yolov8Params
 from pipeline.runtime.process import worker_count
 
 TOGETHER = 7  # photos of a person

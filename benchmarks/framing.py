@@ -24,7 +24,7 @@ from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_json
 from pipeline.io.photo import decode_photo
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 from pipeline.runtime.progress import say
 from stages.detect import box_table
 

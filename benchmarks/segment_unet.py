@@ -26,7 +26,7 @@ from benchmarks import limit
 from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.networks.backends import cpu_has_bf16
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.runtime.process import worker_count
 from pipeline.segment.mattes import iou
 

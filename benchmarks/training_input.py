@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks.interleave import Row, compare, table
 from pipeline.io.image_store import ImageStore
 from pipeline.objective.objective import target_of
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples, Pictures, keys_of
 from pipeline.train.decoded import decoded

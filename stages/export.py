@@ -16,7 +16,7 @@ from pipeline.export import FORMAT
 from pipeline.io.atomic import MANIFEST, atomic_folder, write_json
 from pipeline.labels import AGE_GROUPS, CLASS_NAMES, GENDERS, MASKS
 from pipeline.params import Params
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin

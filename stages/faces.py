@@ -20,7 +20,7 @@ from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import prune
 from pipeline.networks.weights import resolve, sha256_of
 from pipeline.networks.weights_lock import read_lock
-from pipeline.params.schema import Faces
+from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS

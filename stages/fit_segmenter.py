@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.networks.weights import resolve, sha256_of
-from pipeline.params.schema import FitSegmenter, Segment
+from pipeline.params.preparation import FitSegmenter, Segment
 from pipeline.runtime.disk import main_root
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track

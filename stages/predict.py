@@ -19,7 +19,7 @@ from pipeline.evaluate.vote import hard_vote
 from pipeline.io.atomic import write_json
 from pipeline.io.tables import write_csv
 from pipeline.labels import CLASS_NAMES, CLASSES
-from pipeline.params.schema import Predict
+from pipeline.params.learning import Predict
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import EVAL
 from stages.shared.command import Stage, stage_command

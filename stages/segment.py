@@ -17,7 +17,7 @@ from pipeline.io.atomic import write_report
 from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.networks.result_cache import ResultCache, prune
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say

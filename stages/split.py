@@ -22,7 +22,7 @@ from pipeline.dataset.folds import (
 )
 from pipeline.dataset.folds_table import deal_folds, read_folds
 from pipeline.io.atomic import write_json
-from pipeline.params.schema import Split
+from pipeline.params.preparation import Split
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS

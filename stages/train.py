@@ -20,7 +20,7 @@ import pandas as pd
 
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.progress import say
 from pipeline.train.face_features import FEATURES
 from stages.shared.artefacts import LIVE, MODEL

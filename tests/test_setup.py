@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import importlib.util
 import json
 import os
@@ -21,7 +20,6 @@ from packaging.requirements import Requirement
 import install
 import lockfile
 import pip_settings
-from pipeline.params.loading import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 LOCK = lockfile.LOCK.read_text(encoding="utf-8")
@@ -209,86 +207,6 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
         entry = next(name for name in names if name.endswith("entry_points.txt"))
         assert "cleanplate = cleanplate:main" in packed.read(entry).decode()
     assert set(tracked) <= names
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "build/index.parquet",
-        "build/images/train/images/a/mask1.jpg",
-        "build/live/plots/metrics/loss.tsv",
-        "reports/metrics.json",
-        "quick/build/index.parquet",
-        "demo/data/train/train.csv",
-        "demo/truth/labels.csv",
-        "demo/mattes/a.png",
-        "weights/yolov8n.pt",
-        "yolov8n.pt",
-        ".cache/items/ab/cd",
-        ".venv/bin/python",
-        ".dvc/tmp/lock",
-        ".dvc/cache/files/md5/00",
-        "pipeline/__pycache__/labels.cpython-311.pyc",
-    ],
-)
-def test_outputs_are_ignored_by_git(path: str) -> None:
-    assert git("check-ignore", "-q", "--no-index", path).returncode == 0
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "data/corrections.csv",
-        "data/reviewed.csv",
-        "data/folds.csv",
-        "dvc.lock",
-        "dvc.yaml",
-        "demo/dvc.yaml",
-        "demo/dvc.lock",
-        "params.yaml",
-        "weights.lock",
-        "requirements.lock",
-        ".dvc/config",
-        ".ci/run",
-        "docs/stages.png",
-    ],
-)
-def test_sources_are_not_ignored_by_git(path: str) -> None:
-    assert git("check-ignore", "-q", "--no-index", path).returncode == 1
-
-
-def test_every_output_of_every_stage_is_ignored_by_git() -> None:
-    """DVC would add a line to a .gitignore otherwise, and dirty the checkout."""
-    files = [path for path in (ROOT / "dvc.yaml", ROOT / "demo" / "dvc.yaml") if path.exists()]
-    assert files, "there is no dvc.yaml"
-    for path in files:
-        for name, stage in parse_yaml(path.read_text(encoding="utf-8"))["stages"].items():
-            base = path.parent / stage.get("wdir", ".")
-            for kind in ("outs", "metrics", "plots"):
-                for out in stage.get(kind, []):
-                    place = base / (out if isinstance(out, str) else next(iter(out)))
-                    inside = str(place.resolve().relative_to(ROOT))
-                    assert git("check-ignore", "-q", "--no-index", inside).returncode == 0, (name, inside)
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("cache.type", "hardlink,symlink,copy"),
-        ("core.analytics", "false"),
-        ("core.check_update", "false"),
-    ],
-)
-def test_dvc_config(option: str, value: str) -> None:
-    config = configparser.ConfigParser()
-    config.read(ROOT / ".dvc" / "config", encoding="utf-8")
-    section, _, name = option.partition(".")
-    told = config[section][name].strip('"')
-    assert told == value
-
-
-def test_dvc_ignores_bytecode() -> None:
-    assert "__pycache__" in (ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_make_lets_python_keep_its_bytecode() -> None:

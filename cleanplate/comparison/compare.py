@@ -54,6 +54,8 @@ def compare_revisions(
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     revisions = {name: Revision(name, (commits or {}).get(name)) for name in names}
     source = options.answers
+    if source and options.labels:
+        raise UserError("--answers and --labels both say what is true", fix="give one of them")
     answers = _true_answers(source) if source else None
     tables = {
         name: revision.predictions() if answers is None else _submitted(revision, answers)
@@ -86,7 +88,18 @@ def _submitted(revision: Revision, answers: pd.DataFrame) -> pd.DataFrame:
     if data is None:
         raise UserError("there is no submission", where=where, fix=revision.remedy())
     submission = read_submission(data, where).rename(columns={"ImageID": "image", "ans": "predicted"})
-    return answers.merge(submission, on="image")
+    found = answers.merge(submission, on="image")
+    if found.empty:
+        raise UserError(
+            "the submission answers none of the photos of --answers",
+            where=where,
+            got=str(submission["image"].iloc[0]),
+            allowed=str(answers["image"].iloc[0]) + " and the others there",
+            fix="name the true answers to this project's eval photos",
+        )
+    if len(found) < len(answers):
+        say(f"note: {where} lacks {len(answers) - len(found)} photos of --answers, which are left out")
+    return found
 
 
 def _labels(tables: dict[str, pd.DataFrame], name: str | None) -> tuple[pd.DataFrame | None, str]:

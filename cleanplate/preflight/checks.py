@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pipeline.dataset.corrections import Correction
     from pipeline.dataset.listing import Candidate, Listing
 
-MAX_BYTES = 64 << 20
-
 
 def collect_problems(check: Callable[[], object]) -> list[str]:
     """Calls `check`; returns the error that it raises as one or several problems, or []."""
@@ -103,20 +101,21 @@ def correction_problems(params: Params, listing: Listing) -> list[str]:
     """Rows of the table of corrections that do not fit the data."""
     import pandas as pd
 
-    from pipeline.dataset.corrections import read_corrections
-    from pipeline.dataset.safe_files import Unusable, read_regular
+    from pipeline.dataset.corrections import COLUMNS, read_corrections
+    from pipeline.dataset.user_csv import table_bytes
 
-    where = params.relabel.corrections
+    where, read = params.relabel.corrections, list[bytes]()
     if not Path(where).exists():
         return [f"relabel.corrections: there is no such file; got {where}"]
-    try:
-        data = read_regular(Path(where), MAX_BYTES)
-    except Unusable as e:
-        return [f"{where}: {e.reason}; {e.advice}"]
+    unreadable = collect_problems(
+        lambda: read.append(table_bytes(Path(where), "the table of corrections", COLUMNS))
+    )
+    if unreadable:
+        return unreadable
     rows = [(p.image, p.person, p.gender, p.age, p.mask) for p in listing.photos if p.split == "train"]
     labels = pd.DataFrame(rows, columns=["image", "person", "gender", "age", "mask"])
     corrections: list[Correction] = []
-    problems = collect_problems(lambda: corrections.extend(read_corrections(data, where, labels)))
+    problems = collect_problems(lambda: corrections.extend(read_corrections(read[0], where, labels)))
     dropped = {c.image for c in corrections if c.field == "drop"}
     left = [p for p in listing.photos if p.split == "train" and p.image not in dropped]
     if left and all(p.age in params.relabel.drop_train_ages for p in left):

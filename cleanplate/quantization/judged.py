@@ -15,7 +15,7 @@ from pipeline.evaluate.metrics import confusion_by_person
 from pipeline.export.int8 import write_int8
 from pipeline.export.networks import ONNX, OPENVINO
 from pipeline.labels import CLASSES
-from pipeline.params.schema import Evaluate
+from pipeline.params.learning import Evaluate
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say, track
 from stages.shared.artefacts import PREDICTIONS

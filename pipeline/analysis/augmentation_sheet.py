@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.objective.target import Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.seeds import seed_of
 from pipeline.train.augment.draws import Draws
 from pipeline.train.augment.recipe import OPERATIONS, RECIPES, TRIVIAL, TRIVIAL_NAME, Recipe, Step, applied

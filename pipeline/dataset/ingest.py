@@ -15,7 +15,7 @@ from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
-from pipeline.params.schema import Data, Ingest
+from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track

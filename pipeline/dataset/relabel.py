@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.dataset.corrections import Correction
 from pipeline.labels import classes_of
-from pipeline.params.schema import Relabel
+from pipeline.params.preparation import Relabel
 
 LABELS = ["image", "person", "gender", "age", "mask", "true_class", "train_class"]
 CHANGES = ["image", "person", "field", "before", "after", "reason", "source"]

@@ -15,7 +15,7 @@ from pipeline.detect.boxes import Detection
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
 from pipeline.networks.result_cache import ResultCache, Row
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
 from pipeline.workers import run_parallel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.params.schema import Decision
+from pipeline.params.learning import Decision
 
 ROUNDS = 50  # over all photos; the ascent ends earlier when no answer changes
 EMPTY = 1e-9  # a class with less neither occurs nor is answered

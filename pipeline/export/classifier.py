@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.export.networks import write_network
-from pipeline.params.schema import Predict
+from pipeline.params.learning import Predict
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.config import TrainConfig
 from pipeline.train.inference import load_model

@@ -16,7 +16,7 @@ from pipeline.detect.retinaface import faces, frame, priors
 from pipeline.detect.yolo import letterbox, people
 from pipeline.export.networks import ONNX, write_ir_of_onnx, write_network
 from pipeline.networks import weights
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 
 def write_detector(detect: Detect, root: Path, folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.export.graph_to_onnx import write_onnx
 from pipeline.export.networks import ONNX, require_onnx, write_ir, write_network
 from pipeline.networks.weights import resolve
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.segment.methods import unet
 from pipeline.segment.selfie import conversion
 from pipeline.segment.unet import openvino_net

@@ -9,7 +9,7 @@ from torch.nn import functional
 from pipeline import labels
 from pipeline.labels import TASKS
 from pipeline.objective.target import Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin
 
 YEARS_OF_GROUP = (

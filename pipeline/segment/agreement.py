@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.io.image_store import ImageStore, matte_name
 from pipeline.io.photo import decode_matte
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.segment.mattes import iou
 from pipeline.segment.methods import selfie
 

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.networks.backends import Precision, cpu_has_bf16
 from pipeline.networks.timm_names import timm_name
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError
 
 Channels = tuple[float, ...]

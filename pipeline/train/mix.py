@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.objective.target import Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.augment.draws import Draws
 
 UPPER_HALF = (0.0, 0.0, 1.0, 0.5)

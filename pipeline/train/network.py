@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.networks.timm_names import timm_name
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train import pretrained

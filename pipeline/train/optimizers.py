@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError, nearest
 from pipeline.train.face_layer import WithFaces
 from pipeline.train.network import Classifier

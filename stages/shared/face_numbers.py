@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.face_features import APPEND, Features, read_features
 from stages.shared.artefacts import FACES
 

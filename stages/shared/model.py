@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import composed_name
-from pipeline.params.schema import Inference, Train
+from pipeline.params.learning import Inference, Train
 from pipeline.runtime.errors import UserError
 from pipeline.train.face_features import FEATURES, predict_features, read_features
 from stages.shared.artefacts import COMPOSED, FACES, MODEL

@@ -14,7 +14,7 @@ from pipeline.analysis.contact_sheet import CELL
 from pipeline.analysis.reliance.gradcam import MIN_CELLS, cams, last_maps, log_odds, outside_share
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.labels import TASKS
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.config import resolve_config
 from pipeline.train.network import Classifier, make_classifier
 

@@ -60,6 +60,19 @@ def test_submissions_are_compared_by_true_answers(folder: Path, tmp_path: Path) 
     right = (predicted["predicted"] == predicted["true_class"]).iloc[:140].mean()
     assert told["scores"]["workspace"]["accuracy"]["value"] == pytest.approx(right)
 
+    more = pd.concat([truth, truth.assign(ImageID="new/" + truth["ImageID"])])
+    more.to_csv(tmp_path / "truth.csv", index=False)
+    done = cleanplate(folder, "compare", "workspace", "good", *options)
+    assert json.loads(done.stdout)["photos"] == 140
+    assert "reports/submission.csv of good lacks 420 photos of --answers" in done.stderr
+    more.iloc[280:].to_csv(tmp_path / "truth.csv", index=False)
+    done = cleanplate(folder, "compare", "workspace", "good", *options)
+    assert done.exit_code == 1
+    assert "answers none of the photos of --answers" in done.stderr
+    done = cleanplate(folder, "compare", "workspace", "good", *options, "--labels", "workspace")
+    assert done.exit_code == 1
+    assert "give one of them" in done.stderr
+
     truth.assign(person="").to_csv(tmp_path / "truth.csv", index=False)
     done = cleanplate(folder, "compare", "workspace", "good", *options)
     assert done.exit_code == 1

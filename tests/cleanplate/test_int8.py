@@ -19,7 +19,7 @@ from cleanplate.predict import Model
 from cleanplate.quantization.judged import MOST_LOST, loss
 from cleanplate.quantization.pictures import CALIBRATION, calibration_photos
 from pipeline.evaluate.metrics import confusion_by_person
-from pipeline.params.schema import Evaluate
+from pipeline.params.learning import Evaluate
 from stages.shared.artefacts import FOLDS, LABELS
 from tests.fixtures.pixel_project import bytes_below
 

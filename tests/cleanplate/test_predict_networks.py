@@ -13,7 +13,7 @@ from cleanplate.predict.chain import Chain, Classify, Compose, PhotoRules
 from cleanplate.predict.detectors import load_detector
 from cleanplate.predict.segmenters import load_segmenter
 from pipeline.io.photo import read_photo
-from pipeline.params.schema import Detect, Segment
+from pipeline.params.preparation import Detect, Segment
 from pipeline.runtime.plugins import load_plugin
 
 PHOTOS = 8

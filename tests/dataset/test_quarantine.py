@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params.schema import Ingest
+from pipeline.params.preparation import Ingest
 from pipeline.runtime.errors import Problems
 from tests.fixtures.data_folder import (
     ANNA,

@@ -11,7 +11,7 @@ from pipeline.compose.backgrounds import Sources
 from pipeline.compose.backgrounds.folder import chooser
 from pipeline.dataset.layouts import csv, folders
 from pipeline.io.image_store import ImageStore
-from pipeline.params.schema import Data
+from pipeline.params.preparation import Data
 from pipeline.segment.unet.matte_pairs import find_pairs
 from tests.fixtures.data_folder import ANNA, BERT, add_eval, add_person, picture, quarantine, run_ingest
 

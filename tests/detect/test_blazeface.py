@@ -20,7 +20,7 @@ from pipeline.detect.methods import blazeface, retinaface
 from pipeline.io.photo import read_photo
 from pipeline.networks.weights import resolve
 from pipeline.params import load_params
-from pipeline.params.schema import BlazefaceParams, Detect
+from pipeline.params.preparation import BlazefaceParams, Detect
 from pipeline.runtime.errors import UserError
 from stages import export
 from stages.shared.command import Stage

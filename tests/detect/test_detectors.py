@@ -16,7 +16,7 @@ from pipeline.detect.boxes import iou
 from pipeline.io.photo import read_photo
 from pipeline.networks.backends import cpu_has_bf16, has_cuda
 from pipeline.networks.weights import sha256_of
-from pipeline.params.schema import Detect, Yolov8Params
+from pipeline.params.preparation import Detect, Yolov8Params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
 from tests.conftest import ROOT

@@ -22,7 +22,7 @@ from pipeline.detect.retinaface.network import Network
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
 from pipeline.io.photo import read_photo
 from pipeline.networks.weights import resolve
-from pipeline.params.schema import Detect, RetinafaceParams
+from pipeline.params.preparation import Detect, RetinafaceParams
 from pipeline.runtime.errors import UserError
 
 WEIGHTS = "retinaface_mv1_0.25.onnx"

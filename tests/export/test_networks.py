@@ -22,7 +22,7 @@ from pipeline.detect.yolo.box_branch import BoxBranch
 from pipeline.detect.yolo.letterbox import fill_letterbox, letterbox_of
 from pipeline.detect.yolo.output import MapOutput
 from pipeline.io.photo import read_photo
-from pipeline.params.schema import Detect, Segment
+from pipeline.params.preparation import Detect, Segment
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a session trains the demo
 RNG = np.random.default_rng(3)

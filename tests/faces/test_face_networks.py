@@ -15,7 +15,7 @@ import pytest
 from pipeline.faces.alignment import cut_face, similarity, square_matrix
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
 from pipeline.io.photo import read_photo
-from pipeline.params.schema import DlibParams, FacenetParams, FaceresParams, Faces
+from pipeline.params.preparation import DlibParams, FacenetParams, FaceresParams, Faces
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
 from tests.conftest import ROOT
@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def faces(test_data: Path, root: Path) -> list[Face]:
     """Of four people the bare photo and that with a wrong mask, boxes and landmarks by RetinaFace."""
     from pipeline.detect.methods import retinaface
-    from pipeline.params.schema import Detect
+    from pipeline.params.preparation import Detect
 
     detect = retinaface.create(Detect(method="retinaface"), root)
     people = sorted((test_data / "realset" / "train" / "images").iterdir())[:PEOPLE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.networks.timm_names import timm_name
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -8,7 +8,7 @@ from torch import nn
 from pipeline import labels
 from pipeline.objective.objective import Objective, target_of, years_to_learn
 from pipeline.objective.target import Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin, plugin_names
 
 CPU = torch.device("cpu")

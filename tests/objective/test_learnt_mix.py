@@ -8,7 +8,7 @@ import torch
 
 from pipeline import labels
 from pipeline.objective.objective import Objective, target_of, training_prior
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.sampling import epoch_order, shown_per_epoch
 

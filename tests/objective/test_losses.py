@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.labels import TASKS, Task
 from pipeline.objective.objective import Objective, class_weights, target_of
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin, plugin_names
 
 GENDER, AGE, CLASS = TASKS["gender"], TASKS["age"], TASKS["class"]
@@ -114,6 +114,7 @@ def test_a_weighted_sum_of_losses() -> None:
         ([{"f1": 0.4}, {"f1": 0.6}], "list of different losses"),
         ([{"f1": 0.4, "focal": 0.6}], "list of different losses"),
         ([{"f1": 0.0}], "above 0"),
+        ([{"f1": True}], "true and false are not allowed"),
     ],
 )
 def test_a_sum_that_is_none_is_refused(loss: object, said: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.io.photo import read_matte, read_photo
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.runtime.plugins import load_plugin
 from pipeline.segment.mattes import iou
 from pipeline.segment.refine import grabcut, identity, refining

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
 from pipeline.segment.methods import RunPlan

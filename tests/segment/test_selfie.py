@@ -15,7 +15,7 @@ from pipeline.io.photo import read_matte, read_photo
 from pipeline.networks.backends import cpu_has_bf16, openvino_properties
 from pipeline.networks.weights import resolve
 from pipeline.params import load_params
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError
 from pipeline.segment.mattes import iou
 from pipeline.segment.methods import selfie as module

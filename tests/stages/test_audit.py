@@ -165,7 +165,7 @@ def test_a_table_that_says_otherwise_than_the_folder_is_a_suspicion() -> None:
 def test_a_model_adds_its_features(tmp_path: Path) -> None:
     import torch
 
-    from pipeline.params.schema import Train
+    from pipeline.params.learning import Train
     from pipeline.train.network import backbone_maker
 
     network = backbone_maker(Train(model="test_resnet", size=64), weights=False)(1000)

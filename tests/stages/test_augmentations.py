@@ -20,7 +20,7 @@ from pipeline.analysis.augmentation_sheet import (
 )
 from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.photo import read_matte, read_photo
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.augment.recipe import OPERATIONS, recipe_names
 from stages import augmentations, compose
 from tests.fixtures.pixel_project import make_project, stage

@@ -17,7 +17,7 @@ from cleanplate.predict.runtimes import load_network
 from pipeline.evaluate.calibration import tempered
 from pipeline.labels import AGE_GROUPS, CLASSES, GENDERS
 from pipeline.params import load_params
-from pipeline.params.schema import Predict
+from pipeline.params.learning import Predict
 from pipeline.runtime.errors import UserError
 from stages.export import export_model
 from tests.fixtures.pixel_project import bytes_below
@@ -76,7 +76,7 @@ def test_every_kind_of_heads_agrees_with_torch(
     from safetensors.torch import save_file
 
     from pipeline.export.classifier import write_classifier
-    from pipeline.params.schema import Train
+    from pipeline.params.learning import Train
     from pipeline.train.config import resolve_config
     from pipeline.train.data import Pictures
     from pipeline.train.inference import load_model, predict_probabilities

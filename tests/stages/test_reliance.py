@@ -25,7 +25,7 @@ from pipeline.io.atomic import atomic_folder
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
 from pipeline.io.tables import write_table
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.seeds import generator
 from pipeline.train.config import resolve_config
 from pipeline.train.network import Classifier

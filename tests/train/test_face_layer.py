@@ -15,9 +15,9 @@ from cleanplate.review.heatmaps import HeatMaps
 from pipeline.io.atomic import atomic_folder
 from pipeline.objective.objective import target_of
 from pipeline.params import Params
+from pipeline.params.learning import Train
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
-from pipeline.params.schema import Train
 from pipeline.runtime.errors import UserError
 from pipeline.train.checkpoint import Progress
 from pipeline.train.config import resolve_config

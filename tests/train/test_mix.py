@@ -6,7 +6,7 @@ import torch
 
 from pipeline.objective.objective import target_of
 from pipeline.objective.target import Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.data import keys_of
 from pipeline.train.mix import Mixer, eyes_box, in_boxes, paste_boxes
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.train.optimizers import Schedule
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, trained

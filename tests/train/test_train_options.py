@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, same, trained, weights
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError
 from pipeline.train.config import resolve_config
 from pipeline.train.inference import load_model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Pictures

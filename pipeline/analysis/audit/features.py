@@ -67,7 +67,7 @@ def _network(audit: Audit) -> Callable[[np.ndarray], np.ndarray]:
     import torch
     from torch.nn import functional
 
-    from pipeline.params.schema import Train
+    from pipeline.params.learning import Train
     from pipeline.train.config import resolve_config
     from pipeline.train.network import backbone_maker
 

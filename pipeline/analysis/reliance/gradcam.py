@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.labels import TASKS
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin
 from pipeline.train.network import Classifier
 

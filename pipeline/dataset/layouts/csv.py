@@ -23,7 +23,7 @@ from pipeline.io.formula import formula_problem
 from pipeline.io.spelling import nfc, spelling_clashes
 from pipeline.io.system_files import is_system_path, system_folder
 from pipeline.labels import read_age, read_gender, read_mask
-from pipeline.params.schema import Data
+from pipeline.params.preparation import Data
 from pipeline.runtime.errors import Problems, UserError, nearest
 
 COLUMNS = ("image", "person", "gender", "age", "mask")

@@ -18,7 +18,7 @@ from pipeline.dataset.safe_files import checked_folder, name_problem
 from pipeline.io.spelling import spelling_clashes
 from pipeline.io.system_files import is_system
 from pipeline.labels import MASK_OF_STEM
-from pipeline.params.schema import Data
+from pipeline.params.preparation import Data
 from pipeline.runtime.errors import UserError, nearest, printable
 
 TRAIN = "train/images"

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.detect.boxes import Detection
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 DetectFn = Callable[[Sequence[np.ndarray]], list[Detection | None]]
 

@@ -17,7 +17,7 @@ from pipeline.detect.boxes import Detection
 from pipeline.detect.choice import best_face
 from pipeline.detect.methods import DetectFn
 from pipeline.networks import weights
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 VERSION = f"1.{blazeface.VERSION}.{CONVERSION}"
 

@@ -14,7 +14,7 @@ from pipeline.detect.methods import DetectFn
 from pipeline.detect.mtcnn.coroutine import Face
 from pipeline.detect.mtcnn.weights import ensure_converted, weights_sha256
 from pipeline.networks.backends import engine_of, has_cuda
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 VERSION = f"1.{mtcnn.VERSION}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 VERSION = "1"
 create = None

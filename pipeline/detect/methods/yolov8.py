@@ -11,7 +11,7 @@ from pipeline.detect.yolo.engines import OpenvinoEngine, TorchEngine
 from pipeline.detect.yolo.people import PersonDetector
 from pipeline.networks import weights
 from pipeline.networks.backends import Precision, engine_of, precision_of
-from pipeline.params.schema import Detect
+from pipeline.params.preparation import Detect
 
 VERSION = f"2.{engines.VERSION}"
 PRECISION = "detect.yolov8.precision"

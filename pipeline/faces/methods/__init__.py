@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.faces.numbers import Face, FaceNumbers
-from pipeline.params.schema import Faces
+from pipeline.params.preparation import Faces
 
 LookFn = Callable[[Sequence[Face]], list[FaceNumbers]]
 

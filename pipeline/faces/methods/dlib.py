@@ -17,7 +17,7 @@ from pipeline.faces.alignment import cut_face, similarity, square_matrix
 from pipeline.faces.methods import LookFn
 from pipeline.faces.numbers import Face, FaceNumbers
 from pipeline.networks.weights import resolve, sha256_of
-from pipeline.params.schema import Faces
+from pipeline.params.preparation import Faces
 from pipeline.runtime.errors import UserError, first_line
 
 VERSION = "1"

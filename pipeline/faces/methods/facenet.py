@@ -18,7 +18,7 @@ from pipeline.faces.methods import LookFn
 from pipeline.faces.numbers import Face, FaceNumbers
 from pipeline.networks.backends import openvino_properties
 from pipeline.networks.weights import resolve, sha256_of
-from pipeline.params.schema import Faces
+from pipeline.params.preparation import Faces
 
 VERSION = "1"
 SIZE = 160  # pixels

@@ -14,7 +14,7 @@ from pipeline.faces.faceres.graph import ensure_converted, numbers_of
 from pipeline.faces.methods import LookFn
 from pipeline.faces.numbers import Face, FaceNumbers
 from pipeline.networks.weights import resolve, sha256_of
-from pipeline.params.schema import Faces
+from pipeline.params.preparation import Faces
 
 VERSION = "1"
 

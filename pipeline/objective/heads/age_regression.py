@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.objective.target import Backbone, LossOf, Target, joint_from_tasks
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 MEAN_YEARS = 40.0  # the output is (years - 40) / 20, so that an untrained 0 is a plausible age
 YEARS_PER_UNIT = 20.0

@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline import labels
 from pipeline.objective.target import Backbone, LossOf, Target
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 def build(backbone: Backbone) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pipeline.objective.target import SIZES, Backbone, LossOf, Target, joint_probabilities, mean_task_loss
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 def build(backbone: Backbone) -> nn.Module:

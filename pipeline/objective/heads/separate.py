@@ -10,7 +10,7 @@ from torch import nn
 
 from pipeline.labels import TASKS
 from pipeline.objective.target import PARTS, Backbone, LossOf, Target, joint_probabilities, mean_task_loss
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 class Separate(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from pipeline import labels
 from pipeline.labels import TASKS, Task
 from pipeline.objective.target import weighted
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 def loss(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pipeline.labels import Task
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 def loss(

@@ -6,7 +6,7 @@ import torch
 
 from pipeline.labels import Task
 from pipeline.objective.target import weighted
-from pipeline.params.schema import Train
+from pipeline.params.learning import Train
 
 
 def loss(

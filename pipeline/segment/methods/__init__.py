@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 
 SegmentFn = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 

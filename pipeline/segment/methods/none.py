@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.segment.methods import RunPlan
 
 VERSION = "1"

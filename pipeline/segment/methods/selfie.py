@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.networks.backends import Precision, precision_of
 from pipeline.networks.weights import resolve, sha256_of
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.segment.methods import RunPlan, SegmentFn
 from pipeline.segment.selfie.conversion import ensure_converted
 from pipeline.segment.selfie.openvino_net import SelfieNet

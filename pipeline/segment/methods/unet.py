@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.networks.backends import engine_of, has_cuda, precision_of
 from pipeline.networks.weights import resolve
-from pipeline.params.schema import Segment
+from pipeline.params.preparation import Segment
 from pipeline.segment.methods import RunPlan, SegmentFn
 from pipeline.segment.unet.config import UnetConfig, fingerprint, locate
 from pipeline.segment.unet.openvino_net import OpenvinoNet, ensure_converted

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils import deterministic
 
-from pipeline.params.schema import FitSegmenter
+from pipeline.params.preparation import FitSegmenter
 from pipeline.seeds import generator, seed_of
 from pipeline.segment.mattes import iou
 from pipeline.segment.unet.architecture import MatteNet, channels_last
