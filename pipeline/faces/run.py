@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
+from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.indexed_photo import IndexedPhoto, names_of
-from pipeline.networks.result_cache import ResultCache, Row
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track

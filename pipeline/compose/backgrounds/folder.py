@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,12 @@ def _checker(folder: Path) -> Callable[[str], str]:
         return ""
 
     return check
+
+
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The bytes of the donor's picture; see `pipeline.compose.backgrounds`."""
+    assert sources.folder is not None
+    return [hashlib.sha256((sources.folder / donor).read_bytes()).hexdigest()]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
