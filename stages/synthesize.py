@@ -26,11 +26,12 @@ from pipeline.compose.crop import Square
 from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.io.photo import encode_jpeg
+from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator, seed_of
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, SYNTHETIC
 from stages.shared.command import Stage, stage_command
 
@@ -88,7 +89,7 @@ def run(stage: Stage) -> None:
         mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         background_rgb=stage.params.ingest.transparent_rgb,
-        workers=stage.params.machine.workers,
+        machine=stage.params.machine,
     )
     people = labelled_photos()
     choose = load_plugin("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
@@ -98,7 +99,7 @@ def run(stage: Stage) -> None:
     with atomic_images(stage.out(SYNTHETIC.path), stage.params.data.shards) as writer:
         config = Config(sources, synthesize.backgrounds, writer, size, synthesize.seed)
         started = time.monotonic()
-        without_person = write_copies(config, tasks, stage.params.machine.workers)
+        without_person = write_copies(config, tasks, stage.params.machine)
         stage.measured(time.monotonic() - started, len(table))
         copies = table[~table["image"].isin(without_person)].reset_index(drop=True)
         COPIES.write(writer.folder / COPIES.path.name, copies)
@@ -152,11 +153,11 @@ def plan_copies(
     return tasks, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def write_copies(config: Config, tasks: list[Task], workers: int | None) -> list[str]:
+def write_copies(config: Config, tasks: list[Task], machine: Machine) -> list[str]:
     """Draws and writes all pictures; returns the photos without copies, those with an empty matte."""
     started, spent, without_person, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
     groups = groups_of(tasks, config.size)
-    done = run_parallel(partial(make_synthesizer, config), groups, workers=workers, chunk=1, name=_names)
+    done = run_parallel(partial(make_synthesizer, config), groups, machine=machine, chunk=1, name=_names)
     for group, result in zip(groups, track(done, len(groups), "synthesize", "groups of photos"), strict=True):
         spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
         for task, person in zip(group, result.people, strict=True):

@@ -15,11 +15,12 @@ from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 INDEX = [
     "image",
@@ -87,19 +88,19 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     return root, listing
 
 
-def open_photos(root: Path, listing: Listing, ingest: Ingest, workers: int | None = None) -> IngestResult:
+def open_photos(root: Path, listing: Listing, ingest: Ingest, machine: Machine) -> IngestResult:
     """Opens every listed photo, in worker processes.
 
     Args:
         root: the data folder, resolved.
         listing: its contents.
         ingest: the params section.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
     factory = partial(make_opener, root, ingest)
     images = [p.image for p in photos]
-    results = run_parallel(factory, images, workers=workers, chunk=32)
+    results = run_parallel(factory, images, machine=machine, chunk=32)
     rejected, usable = list(listing.rejected), []
     for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
         if isinstance(info, Rejected):

@@ -13,11 +13,12 @@ Each file offers two functions:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.io.image_store import ImageStore
+from pipeline.params.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Sources:
     mattes: ImageStore
     folder: Path | None = None  # the user's pictures
     background_rgb: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
-    workers: int | None = None
+    machine: Machine = field(default_factory=Machine)
 
 
 class Candidate(NamedTuple):
