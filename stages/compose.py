@@ -25,7 +25,7 @@ from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
 
@@ -52,7 +52,7 @@ def run(stage: Stage) -> None:
         done = run_parallel(
             partial(make_composer, config),
             groups,
-            workers=stage.params.machine.workers,
+            machine=stage.params.machine,
             chunk=1,
             name=_task_names,
         )

@@ -31,7 +31,7 @@ def run(stage: Stage) -> None:
     root = stage.result_cache.parent.parent
     if detect.method != "none":
         say(f"detect: {detect.method} for {len(indexed)} photos")
-    result = detect_photos(indexed, detect, root, stage.result_cache, machine.workers, background)
+    result = detect_photos(indexed, detect, root, stage.result_cache, machine, background)
     detections = [result.detections[photo.sha256] for photo in indexed]
     if result.ran:
         say("detect: " + result.line(len(indexed), sum(d is not None for d in detections)))

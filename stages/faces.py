@@ -37,7 +37,7 @@ def run(stage: Stage) -> None:
     parts, hits, seconds = [face_table([], "", [])], 0, 0.0
     for network in faces.networks:
         say(f"faces: {network} for {len(tasks)} photos")
-        result = look_at_faces(tasks, network, faces, root, stage.result_cache, machine.workers, background)
+        result = look_at_faces(tasks, network, faces, root, stage.result_cache, machine, background)
         say(f"faces: {result.line()}")
         hits += result.hits
         seconds += result.seconds

@@ -23,10 +23,11 @@ from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
 from pipeline.io.image_store import ImageWriter, composed_name, matte_name
 from pipeline.io.photo import encode_jpeg, encode_matte
+from pipeline.params.machine import Machine
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator, seed_of
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES
 from stages.shared.command import Stage, stage_command
 
@@ -83,7 +84,7 @@ def run(stage: Stage) -> None:
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,
-        workers=params.machine.workers,
+        machine=params.machine,
     )
     backgrounds, seed = params.synthesize.backgrounds, params.synthesize.seed
     photos = PHOTOS.read("image", "person", "split")
@@ -93,7 +94,7 @@ def run(stage: Stage) -> None:
     with stage.pictures(PLATES, stage.params.data.shards) as writer:
         started = time.monotonic()
         results = draw_plates(
-            Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine.workers
+            Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine
         )
         stage.measured(time.monotonic() - started, len(tasks))
         PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, plate_table(tasks, results, photos))
@@ -111,10 +112,10 @@ def make_tasks(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: i
     ]
 
 
-def draw_plates(config: Config, tasks: list[Task], workers: int | None) -> list[Result]:
+def draw_plates(config: Config, tasks: list[Task], machine: Machine) -> list[Result]:
     """Draws and writes all pictures."""
     started = time.monotonic()
-    done = run_parallel(partial(make_drawer, config), tasks, workers=workers, name=_name)
+    done = run_parallel(partial(make_drawer, config), tasks, machine=machine, name=_name)
     results = list(track(done, len(tasks), "plates"))
     without_person = sum(not m.person for m in results)
     if without_person:

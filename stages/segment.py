@@ -77,9 +77,9 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create = refine.refining(segment.refine, partial(module.create, *chosen))
-    workers = stage.params.machine.workers
-    result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, workers)
-    prune(stage.result_cache, stage.params.machine.cache_gb)
+    machine = stage.params.machine
+    result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, machine)
+    prune(stage.result_cache, machine.cache_gb)
     return result
 
 

@@ -29,7 +29,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import seed_of
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, PHOTOS, SYNTHETIC
 from stages.shared.command import Stage, stage_command
 
@@ -59,7 +59,7 @@ def run(stage: Stage) -> None:
         folder=Path(synthesize.folder) if synthesize.folder else None,
         background_rgb=stage.params.ingest.transparent_rgb,
         checksums=dict(zip(people["image"], people["sha256"], strict=True)),
-        workers=stage.params.machine.workers,
+        machine=stage.params.machine,
     )
     choose = load_plugin("compose.backgrounds", synthesize.backgrounds).chooser(sources, candidates(people))
     photos = stage.first(people[people["train_class"] >= 0].reset_index(drop=True))
@@ -133,8 +133,8 @@ def plan_copies(
 def write_copies(stage: Stage, config: Config, tasks: list[Task]) -> list[str]:
     """Draws and writes all pictures; returns the photos without copies, those with an empty matte."""
     started, spent, without_person, hits = time.monotonic(), [0.0, 0.0, 0.0], list[str](), 0
-    groups, workers = groups_of(tasks, config.size), stage.params.machine.workers
-    done = run_parallel(partial(make_synthesizer, config), groups, workers=workers, chunk=1, name=_names)
+    groups, machine = groups_of(tasks, config.size), stage.params.machine
+    done = run_parallel(partial(make_synthesizer, config), groups, machine=machine, chunk=1, name=_names)
     for result in track(done, len(groups), "synthesize", "groups of photos"):
         spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
         without_person += result.without_person

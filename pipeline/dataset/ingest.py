@@ -18,11 +18,12 @@ from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
 from pipeline.io.result_cache import ResultCache, Row, code_identity
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 INDEX = [
     "image",
@@ -91,7 +92,7 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
 
 
 def open_photos(
-    root: Path, listing: Listing, ingest: Ingest, cache_folder: Path, workers: int | None = None
+    root: Path, listing: Listing, ingest: Ingest, cache_folder: Path, machine: Machine
 ) -> IngestResult:
     """Opens every listed photo, in worker processes; decodes those whose bytes it has not seen before.
 
@@ -100,14 +101,14 @@ def open_photos(
         listing: its contents.
         ingest: the params section.
         cache_folder: of the result cache.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
     cache = ResultCache(cache_folder, "ingest", _identity(ingest))
     known, fresh = set(cache.rows()), dict[str, Row]()
     factory = partial(make_opener, root, ingest, cache)
     images = [p.image for p in photos]
-    results = run_parallel(factory, images, workers=workers, chunk=32)
+    results = run_parallel(factory, images, machine=machine, chunk=32)
     rejected, usable = list(listing.rejected), []
     try:
         for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.io.image_store import ImageStore
+from pipeline.params.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Sources:
     folder: Path | None = None  # the user's pictures
     background_rgb: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
     checksums: Mapping[str, str] = field(default_factory=dict)  # sha256 of each photo
-    workers: int | None = None
+    machine: Machine = field(default_factory=Machine)
 
 
 class Candidate(NamedTuple):

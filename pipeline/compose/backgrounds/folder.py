@@ -16,7 +16,7 @@ from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 MIN_WINDOW = 0.6  # of the picture's shorter side
 
@@ -33,7 +33,7 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_picture(p, folder))
     check = partial(_checker, folder)
     reasons = track(
-        run_parallel(check, names, workers=sources.workers), len(names), "backgrounds", "pictures"
+        run_parallel(check, names, machine=sources.machine), len(names), "backgrounds", "pictures"
     )
     problems = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
     broken = {name for name, _ in problems}
