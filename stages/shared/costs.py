@@ -44,17 +44,16 @@ class Cost:
 
 def stage_bytes(name: str, params: Params, photos: int) -> float:
     """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
-    spooled = (
-        2 if per_shard(params.data.shards, photos) else 1
-    )  # pictures to be packed lie in a file of their own meanwhile
-    size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
+    # a tar, its spool and the result cache's entry; a file is a link to that entry
+    times = 3 if per_shard(params.data.shards, photos) else 1
+    size = times * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
     folds = params.split.folds if params.train.folds == "all" else 1
     swapped = params.train.background_swap > 0
     known = {
         "ingest": 2 * ROW_BYTES * photos,
-        "segment": 0.0 if params.segment.method == "none" else spooled * MATTE_BYTES * photos,
+        "segment": 0.0 if params.segment.method == "none" else times * MATTE_BYTES * photos,
         "compose": size * photos,
-        "synthesize": spooled
+        "synthesize": times
         * params.compose.size**2
         * OTHER_COMPOSED_BYTES
         * photos
