@@ -81,6 +81,14 @@ class Train(Section):
             return {self.loss: 1.0}
         return {name: weight for part in self.loss for name, weight in part.items()}
 
+    @property
+    def eyes_for(self) -> tuple[str, ...]:
+        """What needs to know where the eyes are, as `param: value`; () for nothing."""
+        names = (self.augment,) if isinstance(self.augment, str) else self.augment
+        needs = tuple(f"train.augment: {name}" for name in names if name.startswith("occlude_"))
+        pasted = self.mix in ("cutmix", "both") and self.cutmix_boxes == "eyes"
+        return (*needs, "train.cutmix_boxes: eyes") if pasted else needs
+
     @field_validator("age_classes")
     @classmethod
     def _every_class_has_a_group(cls, bounds: tuple[int, ...]) -> tuple[int, ...]:
