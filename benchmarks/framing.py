@@ -24,6 +24,7 @@ from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_json
 from pipeline.io.photo import decode_photo
 from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Detect
 from pipeline.runtime.progress import say
 from stages.detect import box_table
@@ -50,7 +51,7 @@ def run(folder: Path, detect: Detect, workers: int | None) -> dict[str, Any]:
             *(photos[name].tolist() for name in ("image", "sha256", "width", "height")), strict=True
         )
     ]
-    result = detect_photos(indexed, detect, REPO, REPO / ".cache" / "items", workers)
+    result = detect_photos(indexed, detect, REPO, REPO / ".cache" / "items", Machine(workers=workers))
     detections = [result.detections[photo.sha256] for photo in indexed]
     true_boxes = np.array([json.loads(box) for box in truth["box"]])
     rows: dict[str, Any] = {"photos": len(photos), "engine": result.engine}

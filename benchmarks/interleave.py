@@ -124,7 +124,7 @@ def shown(value: float | None, digits: int, unit: str = "") -> str:
 def processes(
     factory: Callable[[], Callable[[Item], B]], workers: int | None = None, chunk: int = 8
 ) -> Iterator[Callable[[Sequence[Item]], list[B]]]:
-    """A side made of processes of one thread that stay: as `pipeline.workers.run_parallel`, over many blocks.
+    """A side made of processes of one thread that stay: as the engine `local`, over many blocks.
 
     `factory` is called once in each process, and each is warm when the block begins. `chunk` items are handed
     over at a time, as in a stage, and fewer towards the block's end: a stage has thousands of photos and no

@@ -17,11 +17,12 @@ from demo.drawing.people import Person, choose_people, class_of, image_id, mask_
 from demo.drawing.person import PHOTOS, draw
 from demo.files import UNREADABLE, encode_matte, encode_photo
 from pipeline.io.atomic import atomic_folder
+from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_dvc
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 HERE = Path(__file__).parent
 FREE = 0.0  # how far eval backgrounds are tied to the age group
@@ -61,7 +62,11 @@ def write_demo(target: Path, params: Params, workers: int | None) -> int:
         )
         draw_one = partial(_drawer, seed, size, data, mattes)
         boxes = run_parallel(
-            draw_one, orders, workers=workers, chunk=7, name=lambda o: o.person.path(seed, o.photo)
+            draw_one,
+            orders,
+            machine=Machine(workers=workers),
+            chunk=7,
+            name=lambda o: o.person.path(seed, o.photo),
         )
         found = list(track(boxes, len(orders), "demo"))
         _write_tables(data, chosen, seed)

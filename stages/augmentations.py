@@ -18,6 +18,7 @@ from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, at_network_size, cut, placement
 from pipeline.io.atomic import atomic_file
 from pipeline.io.image_store import composed_name
+from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
@@ -77,7 +78,7 @@ def swap_backgrounds(
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,
-        workers=1,
+        machine=Machine(workers=1),
     )
     kind = load_plugin("compose.backgrounds", params.synthesize.backgrounds)
     people = [Candidate(i, person, 0) for i, person in zip(table["image"], table["person"], strict=True)]

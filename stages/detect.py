@@ -12,8 +12,8 @@ from pipeline.detect.boxes import FOUND, IMPLAUSIBLE, NOT_RUN, STATUSES, Detecti
 from pipeline.detect.plausible import implausible
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_report
+from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import prune
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command
@@ -31,7 +31,7 @@ def run(stage: Stage) -> None:
     root = stage.result_cache.parent.parent
     if detect.method != "none":
         say(f"detect: {detect.method} for {len(indexed)} photos")
-    result = detect_photos(indexed, detect, root, stage.result_cache, machine.workers, background)
+    result = detect_photos(indexed, detect, root, stage.result_cache, machine, background)
     detections = [result.detections[photo.sha256] for photo in indexed]
     if result.ran:
         say("detect: " + result.line(len(indexed), sum(d is not None for d in detections)))

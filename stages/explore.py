@@ -84,7 +84,7 @@ def compute_stats(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
     mattes = MATTES.open()
     tasks = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
     config = Config(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
-    return compute_photo_stats(tasks, config, stage.params.machine.workers)
+    return compute_photo_stats(tasks, config, stage.params.machine)
 
 
 def probe_background(train: pd.DataFrame, stats: PhotoStats, stage: Stage) -> dict[str, Any]:

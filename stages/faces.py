@@ -16,8 +16,8 @@ import pyarrow as pa
 from pipeline.faces.numbers import FaceNumbers
 from pipeline.faces.run import FaceTask, look_at_faces
 from pipeline.io.atomic import write_json
+from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import prune
 from pipeline.networks.weights import resolve, sha256_of
 from pipeline.networks.weights_lock import read_lock
 from pipeline.params.preparation import Faces
@@ -37,7 +37,7 @@ def run(stage: Stage) -> None:
     parts, hits, seconds = [face_table([], "", [])], 0, 0.0
     for network in faces.networks:
         say(f"faces: {network} for {len(tasks)} photos")
-        result = look_at_faces(tasks, network, faces, root, stage.result_cache, machine.workers, background)
+        result = look_at_faces(tasks, network, faces, root, stage.result_cache, machine, background)
         say(f"faces: {result.line()}")
         hits += result.hits
         seconds += result.seconds

@@ -79,7 +79,7 @@ def find_or_teach(stage: Stage, until_the_end: ExitStack) -> tuple[list[Pair], l
         root,
         stage.result_cache,
         out,
-        machine.workers,
+        machine,
     )
     say(f"fit_segmenter: {result.line()}")
     return pairs, matching_pairs(photos, mattes)

@@ -21,17 +21,13 @@ import pandas as pd
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
-from pipeline.io.image_store import (
-    ImageWriter,
-    atomic_images,
-    composed_name,
-    matte_name,
-)
+from pipeline.io.image_store import ImageWriter, composed_name, matte_name
 from pipeline.io.photo import encode_jpeg, encode_matte
+from pipeline.params.machine import Machine
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import generator, seed_of
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES
 from stages.shared.command import Stage, stage_command
 
@@ -77,7 +73,7 @@ class Result(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     if stage.params.train.background_swap == 0:
-        with atomic_images(stage.out(PLATES.path), stage.params.data.shards) as writer:
+        with stage.pictures(PLATES, stage.params.data.shards) as writer:
             PLATE_TABLE.write(
                 writer.folder / PLATE_TABLE.path.name, pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
             )
@@ -88,17 +84,17 @@ def run(stage: Stage) -> None:
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,
-        workers=params.machine.workers,
+        machine=params.machine,
     )
     backgrounds, seed = params.synthesize.backgrounds, params.synthesize.seed
     photos = PHOTOS.read("image", "person", "split")
     squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     tasks = make_tasks(photos, sources, backgrounds, seed)
-    with atomic_images(stage.out(PLATES.path), params.data.shards) as writer:
+    with stage.pictures(PLATES, stage.params.data.shards) as writer:
         started = time.monotonic()
         results = draw_plates(
-            Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine.workers
+            Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine
         )
         stage.measured(time.monotonic() - started, len(tasks))
         PLATE_TABLE.write(writer.folder / PLATE_TABLE.path.name, plate_table(tasks, results, photos))
@@ -116,10 +112,10 @@ def make_tasks(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: i
     ]
 
 
-def draw_plates(config: Config, tasks: list[Task], workers: int | None) -> list[Result]:
+def draw_plates(config: Config, tasks: list[Task], machine: Machine) -> list[Result]:
     """Draws and writes all pictures."""
     started = time.monotonic()
-    done = run_parallel(partial(make_drawer, config), tasks, workers=workers, name=_name)
+    done = run_parallel(partial(make_drawer, config), tasks, machine=machine, name=_name)
     results = list(track(done, len(tasks), "plates"))
     without_person = sum(not m.person for m in results)
     if without_person:

@@ -33,7 +33,7 @@ from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.train.face_features import APPEND, FEATURES
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
 from stages.shared.command import Stage, stage_command
 from stages.shared.face_numbers import faces_to_append
@@ -186,7 +186,7 @@ def predict_batches(
             continue
         model = load_model(MODEL, resolved, fold)
         views = run_parallel(
-            partial(make_viewer, view_config), of_fold, workers=stage.params.machine.workers, name=_name
+            partial(make_viewer, view_config), of_fold, machine=stage.params.machine, name=_name
         )
         while batch := list(islice(views, BATCH)):
             own = faces and faces.of(np.array([row_of[view.image] for view in batch]))

@@ -10,8 +10,10 @@ from tests.imports import ROOT, imported
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("pipeline/runtime", "pipeline/seeds.py", "cleanplate/setup"),
-    ("pipeline/labels.py", "pipeline/io", "pipeline/workers.py"),
-    ("pipeline/params", "pipeline/networks", "pipeline/compose"),
+    ("pipeline/labels.py", "pipeline/io"),
+    ("pipeline/params",),
+    ("pipeline/workers",),
+    ("pipeline/networks", "pipeline/compose"),
     ("pipeline/dataset", "pipeline/detect", "pipeline/faces", "pipeline/segment"),
     ("pipeline/objective", "pipeline/evaluate"),
     ("pipeline/train",),

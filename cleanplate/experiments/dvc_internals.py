@@ -3,8 +3,8 @@
 If another DVC version lacks one, the command fails with a message: otherwise a truncated `dvc.lock` would
 pass as intact, and a queued experiment would be queued twice.
 
-Private APIs of other libraries: `_processes` of ProcessPoolExecutor in pipeline/workers.py (Python 3.11), the
-stub for `openvino_telemetry` in pipeline/__init__.py (2026.4.1).
+Private APIs of other libraries: `_processes` of ProcessPoolExecutor in pipeline/workers/engines/local.py
+(Python 3.11), the stub for `openvino_telemetry` in pipeline/__init__.py (2026.4.1).
 """
 
 from __future__ import annotations

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.detect.boxes import Detection
+from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
-from pipeline.networks.result_cache import ResultCache, Row
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Detect
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 CPU_BATCH = 8  # photos per task of a worker
 CUDA_BATCH = 32
@@ -65,7 +66,7 @@ def detect_photos(
     detect: Detect,
     root: Path,
     cache_folder: Path,
-    workers: int | None,
+    machine: Machine,
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> DetectionResult:
     """Detects in every photo, from the result cache where it can.
@@ -75,7 +76,7 @@ def detect_photos(
         detect: the params section.
         root: the folder with `.cache`.
         cache_folder: of the result cache.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
         background: RGB put behind transparent pixels.
 
     Raises:
@@ -99,7 +100,7 @@ def detect_photos(
         module.prepare(detect, root)
         batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
         factory = functools.partial(DetectWorker, detect, root, background)
-        _run_workers(batches, factory, workers, cache, result)
+        _run_workers(batches, factory, machine, cache, result)
     cache.count(result.hits, len(photos) - result.hits)
     result.seconds = time.monotonic() - start
     return result
@@ -113,13 +114,13 @@ def on_cuda(detect: Detect) -> bool:
 def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Any,
-    workers: int | None,
+    machine: Machine,
     cache: ResultCache,
     result: DetectionResult,
 ) -> None:
     """Runs the workers; caches results as they come, also when the run is interrupted."""
     fresh: dict[str, Row] = {}
-    outputs = run_parallel(factory, batches, workers=workers, chunk=1, name=names_of)
+    outputs = run_parallel(factory, batches, machine=machine, chunk=1, name=names_of)
     photos = (row for output in outputs for row in _take_rows(output, result.worker_seconds))
     try:
         for sha256, row in track(photos, result.computed, "detect"):

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
+from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.indexed_photo import IndexedPhoto, names_of
-from pipeline.networks.result_cache import ResultCache, Row
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 BATCH = 8  # photos per task of a worker
 STORE_EVERY = 256  # photos between writes to the cache, so that an interrupted run loses little
@@ -82,7 +83,7 @@ def look_at_faces(
     faces: Faces,
     root: Path,
     cache_folder: Path,
-    workers: int | None,
+    machine: Machine,
     background: Background,
 ) -> LookResult:
     """The numbers of one network for every face, from the result cache where it can.
@@ -92,7 +93,7 @@ def look_at_faces(
         faces: the params section.
         root: the folder with `.cache`.
         cache_folder: of the result cache.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
         background: RGB put behind transparent pixels.
 
     Raises:
@@ -111,7 +112,7 @@ def look_at_faces(
     if missing:
         module.prepare(faces, root)
         factory = functools.partial(FaceWorker, network, faces, root, background)
-        rows |= _run_workers(missing, factory, workers, cache, result.worker_seconds)
+        rows |= _run_workers(missing, factory, machine, cache, result.worker_seconds)
     cache.count(result.hits, len(tasks) - result.hits)
     result.numbers = [from_row(rows[task.key]) for task in tasks]
     result.seconds = time.monotonic() - start
@@ -121,13 +122,13 @@ def look_at_faces(
 def _run_workers(
     tasks: list[FaceTask],
     factory: Any,
-    workers: int | None,
+    machine: Machine,
     cache: ResultCache,
     worker_seconds: dict[str, float],
 ) -> dict[str, Row]:
     """Rows by key; caches them as they come, also when the run is interrupted."""
     batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-    outputs = run_parallel(factory, batches, workers=workers, chunk=1, name=_names_of)
+    outputs = run_parallel(factory, batches, machine=machine, chunk=1, name=_names_of)
     done: dict[str, Row] = {}
     fresh: dict[str, Row] = {}
     try:

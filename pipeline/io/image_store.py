@@ -6,6 +6,7 @@ linking); `data.shards` packs them. A picture's bytes are the same either way.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import threading
@@ -89,6 +90,10 @@ class ImageStore:
                 fix=f"run `dvc repro --force {self.stage}`" if self.stage else None,
             ) from e
         return data
+
+    def digest(self, image: str) -> str:
+        """A checksum of the matte of photo `image`, of its bytes."""
+        return hashlib.blake2b(self.read(matte_name(image)), digest_size=16).hexdigest()
 
     def where(self, name: str) -> str:
         """The location of a picture, for errors."""

@@ -22,6 +22,7 @@ def combination_problems(params: Params) -> list[str]:
         _plugin_problem("synthesize.backgrounds", "compose.backgrounds", params.synthesize.backgrounds),
         *(_plugin_problem("train.loss", "objective.losses", name) for name in params.train.losses),
         _plugin_problem("train.heads", "objective.heads", params.train.heads),
+        _plugin_problem("machine.engine", "workers.engines", params.machine.engine),
     ]
     if params.split.validation_fold >= params.split.folds:
         problems.append(

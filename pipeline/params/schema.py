@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipeline.params.learning import Evaluate, Predict, Train
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import (
     Compose,
     Data,
@@ -66,13 +67,6 @@ class Explore(Section):
     min_cosine: float = Field(default=0.9, ge=-1, le=1)
     sheet_photos: int = Field(default=12, ge=1, le=100)
     seed: Seed = 0
-
-
-class Machine(Section):
-    """Changes speed, never an output; no stage depends on it."""
-
-    workers: int | None = Field(default=None, ge=1, le=256)
-    cache_gb: float = Field(default=20.0, ge=0)
 
 
 class Params(Section):

@@ -12,12 +12,13 @@ import numpy as np
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import decode_matte, encode_matte
+from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
-from pipeline.networks.result_cache import ResultCache
+from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage
 from pipeline.segment.methods import SegmentFn
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 PHASES = ("decode", "network", "encode")
 CHUNK = 8  # photos per task of a worker
@@ -63,7 +64,7 @@ def matte_photos(
     cache: ResultCache,
     writer: ImageWriter,
     background: Background,
-    workers: int | None = None,
+    machine: Machine,
 ) -> SegmentationResult:
     """Writes the matte of every photo.
 
@@ -74,7 +75,7 @@ def matte_photos(
         cache: of mattes and their coverage.
         writer: takes the mattes.
         background: RGB behind transparent pixels.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
 
     Raises:
         UserError: a photo cannot be read, or is not the one that was indexed; names it.
@@ -84,7 +85,7 @@ def matte_photos(
     missing = _copy_cached(photos, cache, writer, result)
     if missing:
         batches = batches_of(missing, prepare())
-        _run_workers(batches, partial(MatteWorker, create, background, cache, writer), cache, workers, result)
+        _run_workers(batches, partial(MatteWorker, create, background, cache, writer), cache, machine, result)
     result.coverage = {photo.image: result.coverage[photo.image] for photo in photos}
     cache.count(result.hits, len(missing))
     result.seconds = time.monotonic() - start
@@ -116,14 +117,14 @@ def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Callable[[], MatteWorker],
     cache: ResultCache,
-    workers: int | None,
+    machine: Machine,
     result: SegmentationResult,
 ) -> None:
     """Runs the workers; caches coverages as they come, also when the run is interrupted."""
     fresh: dict[str, dict[str, float]] = {}
     total = sum(map(len, batches))
     chunk = max(1, CHUNK // max(map(len, batches)))
-    outputs = run_parallel(factory, batches, workers=workers, chunk=chunk, name=names_of)
+    outputs = run_parallel(factory, batches, machine=machine, chunk=chunk, name=names_of)
     photos = (
         pair
         for batch, output in zip(batches, outputs, strict=True)

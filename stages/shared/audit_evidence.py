@@ -77,7 +77,7 @@ def gather_evidence(photos: pd.DataFrame, stage: Stage) -> Evidence:
         Task(composed_name(image), face_matrix(box, list(marks), square, scale, audit.size))
         for image, box, marks, square, scale in facts
     ]
-    description = describe(pictures, tasks, audit, stage.params.machine.workers)
+    description = describe(pictures, tasks, audit, stage.params.machine)
     components = reduced(description.features, seed_of(audit.seed, "components"))
     answers = read_answers(list(photos["image"]))
     by_task = {

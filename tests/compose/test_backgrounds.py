@@ -10,6 +10,7 @@ import pytest
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg
+from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
 from pipeline.seeds import generator, seed_of
@@ -31,7 +32,9 @@ def sources(project: Path) -> Sources:
     (project / "mine/deep/wall.jpg").write_bytes(encode_jpeg(blue))
     (project / "mine/notes.txt").write_text("no picture")
     (project / "mine/.hidden").write_text("not even looked at")
-    return Sources(project / "data", ImageStore(project / "build/mattes"), project / "mine", workers=1)
+    return Sources(
+        project / "data", ImageStore(project / "build/mattes"), project / "mine", machine=Machine(workers=1)
+    )
 
 
 @pytest.mark.parametrize("size", [32, 101])
@@ -94,7 +97,9 @@ def test_a_folder_without_pictures_is_an_error(sources: Sources, tmp_path: Path)
     folder = load_plugin("compose.backgrounds", "folder")
     for wrong in (empty, tmp_path / "absent", None):
         with pytest.raises(UserError, match="folder"):
-            folder.chooser(Sources(sources.photos, sources.mattes, wrong, workers=1), CANDIDATES)
+            folder.chooser(
+                Sources(sources.photos, sources.mattes, wrong, machine=Machine(workers=1)), CANDIDATES
+            )
 
 
 def test_procedural_pictures_differ() -> None:

@@ -15,8 +15,9 @@ import pytest
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
 from pipeline.params import Params
+from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages import compose, evaluate, synthesize, train
 from stages.shared.command import Stage
 from tests.fixtures.pixel_project import bytes_below, make_project, stage
@@ -45,7 +46,7 @@ def _write(writer: ImageWriter, name: str) -> None:
 
 def packed(folder: Path, names: list[str] = NAMES, workers: int = 1) -> Path:
     with atomic_images(folder, 4) as writer:
-        list(run_parallel(partial(writes, writer), names, workers=workers, chunk=2))
+        list(run_parallel(partial(writes, writer), names, machine=Machine(workers=workers), chunk=2))
     return folder
 
 

@@ -17,6 +17,7 @@ from pipeline.io.photo import encode_jpeg
 from pipeline.io.tables import write_table
 from pipeline.params import Params, load_params
 from pipeline.params.loading import parse_yaml
+from pipeline.params.machine import Machine
 from pipeline.params.overrides import yaml_text
 from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems, UserError
@@ -173,9 +174,12 @@ def test_a_model_adds_its_features(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     (tmp_path / "a.jpg").write_bytes(encode_jpeg(picture))
     pictures, orders = ImageStore(tmp_path), [Task("a.jpg", np.eye(2, 3))]
-    plain = describe(pictures, orders, Audit(size=64), 1)
+    plain = describe(pictures, orders, Audit(size=64), Machine(workers=1))
     more = describe(
-        pictures, orders, Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64), 1
+        pictures,
+        orders,
+        Audit(model="test_resnet", pretrained=str(tmp_path / "weights.pth"), size=64),
+        Machine(workers=1),
     )
     count = plain.features.shape[1]
     assert more.features.shape[1] > count

@@ -23,8 +23,9 @@ from pipeline.io.tables import write_table
 from pipeline.labels import true_class
 from pipeline.params import Params, load_params
 from pipeline.params.loading import parse_yaml
+from pipeline.params.machine import Machine
 from pipeline.params.overrides import yaml_text
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 from stages import explore
 from stages.shared.command import Stage
 
@@ -42,7 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run_parallel(
                 partial(drawer, folder / name, tied),
                 [(p, photo) for p in choose_people(SEED, PEOPLE, 0) for photo in PHOTOS],
-                workers=2,
+                machine=Machine(workers=2),
             )
         )
         columns = ["image", "person", "gender", "age", "mask", "true_class"]

@@ -13,9 +13,10 @@ import numpy as np
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
 from pipeline.faces.alignment import cut_face
 from pipeline.io.image_store import ImageStore
+from pipeline.params.machine import Machine
 from pipeline.params.schema import Audit
 from pipeline.runtime.progress import track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 POOLED_SIDE = 2  # the map of the last layer but one is pooled to 2 × 2
 
@@ -36,10 +37,10 @@ class Result:
     hashes: np.ndarray
 
 
-def describe(pictures: ImageStore, tasks: Sequence[Task], audit: Audit, workers: int | None) -> Result:
-    """Describes every picture; the numbers do not depend on the number of workers."""
+def describe(pictures: ImageStore, tasks: Sequence[Task], audit: Audit, machine: Machine) -> Result:
+    """Describes every picture; the numbers do not depend on the machine."""
     results = run_parallel(
-        partial(_make_describer, pictures, audit), tasks, workers=workers, name=lambda task: task.picture
+        partial(_make_describer, pictures, audit), tasks, machine=machine, name=lambda task: task.picture
     )
     rows = list(track(results, len(tasks), "audit"))
     features = np.stack([features for features, _ in rows])

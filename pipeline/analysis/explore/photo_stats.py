@@ -15,9 +15,10 @@ from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import read_photo
+from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage, resize_alpha
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Config:
     background_rgb: tuple[int, int, int]
 
 
-def compute_photo_stats(tasks: Sequence[Task], config: Config, workers: int | None) -> PhotoStats:
+def compute_photo_stats(tasks: Sequence[Task], config: Config, machine: Machine) -> PhotoStats:
     """The statistics of every photo, in order."""
-    results = run_parallel(partial(_make_worker, config), tasks, workers=workers, name=lambda o: o.image)
+    results = run_parallel(partial(_make_worker, config), tasks, machine=machine, name=lambda o: o.image)
     rows = list(track(results, len(tasks), "explore"))
     columns = [np.stack([row[k] for row in rows]) for k in range(6)]
     return PhotoStats(*columns)

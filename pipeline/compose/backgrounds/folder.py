@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
 from pipeline.runtime.progress import say, track
-from pipeline.workers import run_parallel
+from pipeline.workers.run import run_parallel
 
 MIN_WINDOW = 0.6  # of the picture's shorter side
 
@@ -32,7 +33,7 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_picture(p, folder))
     check = partial(_checker, folder)
     reasons = track(
-        run_parallel(check, names, workers=sources.workers), len(names), "backgrounds", "pictures"
+        run_parallel(check, names, machine=sources.machine), len(names), "backgrounds", "pictures"
     )
     problems = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
     broken = {name for name, _ in problems}
@@ -65,6 +66,12 @@ def _checker(folder: Path) -> Callable[[str], str]:
         return ""
 
     return check
+
+
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The bytes of the donor's picture; see `pipeline.compose.backgrounds`."""
+    assert sources.folder is not None
+    return [hashlib.sha256((sources.folder / donor).read_bytes()).hexdigest()]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:

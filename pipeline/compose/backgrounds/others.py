@@ -41,6 +41,11 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     return choose
 
 
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
+    return [sources.checksums[donor], sources.mattes.digest(donor)]
+
+
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
     photo = read_photo(sources.photos / donor, sources.background_rgb)

@@ -18,6 +18,11 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     return lambda person, seed: ""
 
 
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The generator decides alone; see `pipeline.compose.backgrounds`."""
+    return []
+
+
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A new picture for each `rng`; see `pipeline.compose.backgrounds`."""
     small = max(32, size // 2)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import PhotoError, decode_photo
+from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import ResultCache
+from pipeline.params.machine import Machine
 from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
@@ -72,7 +73,7 @@ def teach(
     root: Path,
     cache: Path,
     out: Path,
-    workers: int | None,
+    machine: Machine,
 ) -> tuple[list[Pair], SegmentationResult]:
     """Writes the teacher's matte of each photo below `out`; those of an earlier run come from the cache.
 
@@ -84,7 +85,7 @@ def teach(
         root: the folder with `.cache`.
         cache: the result cache, shared with the stage `segment`.
         out: an empty folder.
-        workers: processes; None = one per usable CPU.
+        machine: the params section: engine and workers.
     """
     module = load_plugin("segment.methods", teacher.method)
     chosen = (teacher, root, out)
@@ -95,7 +96,7 @@ def teach(
     def prepare() -> int:
         return module.prepare(*chosen).batch
 
-    result = matte_photos(photos, prepare, create, results, ImageWriter(out), background, workers)
+    result = matte_photos(photos, prepare, create, results, ImageWriter(out), background, machine)
     names = [Path(photo.image).with_suffix("").as_posix() for photo in photos]
     person = people_of(names)
     pairs = [

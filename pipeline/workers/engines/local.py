@@ -1,4 +1,4 @@
-"""One function over many items, on several processes, results in the order of the items."""
+"""The cores of this machine: spawned processes of one thread each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
+from pipeline.params.machine import Machine
 from pipeline.runtime.disk import explain_shared_memory
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import die_with_parent, keep_freed_memory, worker_count
+from pipeline.workers.order import Work
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 AHEAD = 4  # chunks in flight per worker: enough to hide the hand-over, few enough to bound memory
 
 _work: Callable[[Any], Any] | None = None
@@ -25,32 +25,18 @@ _slot: int = -1
 _slots: Any = None
 
 
-def run_parallel(
-    factory: Callable[[], Callable[[Item], Result]],
-    items: Sequence[Item],
-    *,
-    workers: int | None = None,
-    chunk: int = 8,
-    name: Callable[[Item], str] = str,
-) -> Iterator[Result]:
-    """Yields `factory()(item)` for each item, in order, whatever the number of workers.
-
-    Args:
-        factory: picklable; called once in each worker process to load what it needs (a network, a table).
-        items: picklable work orders, small (paths, rows), not pixels.
-        workers: processes; None = one per usable CPU, 1 = in this process.
-        chunk: items handed over at a time.
-        name: how to call an item in an error.
+def run(work: Work, machine: Machine) -> Iterator[Any]:
+    """The results in order; see `pipeline.workers.engines`. One worker runs in this process.
 
     Raises:
         UserError: a worker process was killed; names the items that were being worked on. Or the system
             has no room in /dev/shm for what several processes share.
-        Exception: whatever `factory()(item)` raises.
     """
-    count = min(worker_count(workers), max(1, -(-len(items) // chunk)))
+    items, chunk = work.items, work.chunk
+    count = min(worker_count(machine.workers), max(1, -(-len(items) // chunk)))
     if count == 1:
-        work = factory()
-        yield from (work(item) for item in items)
+        function = work.factory()
+        yield from (function(item) for item in items)
         return
     keep_freed_memory()
     context = multiprocessing.get_context("spawn")
@@ -60,14 +46,14 @@ def run_parallel(
     threads = {k: os.environ.get(k) for k in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(threads, "1"))  # N processes x 1 thread beat 1 x N
     try:
-        begin = (factory, slots, taken, os.getpid())
+        begin = (work.factory, slots, taken, os.getpid())
         with explain_shared_memory("machine.workers"):
             workshop = ProcessPoolExecutor(count, context, _start, begin)
         with workshop as pool:
             try:
                 yield from _in_order(pool, items, chunk, count * AHEAD)
             except BrokenProcessPool as e:
-                raise _worker_lost([name(items[i]) for i in slots if i >= 0]) from e
+                raise _worker_lost([work.name(items[i]) for i in slots if i >= 0]) from e
             except KeyboardInterrupt:
                 for process in list(pool._processes.values()):
                     process.kill()

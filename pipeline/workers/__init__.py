@@ -1,0 +1,1 @@
+"""One function over many items, on the workers of an engine."""
