@@ -245,6 +245,12 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
     assert load_params(edited(project, eyes)).detect.method == "retinaface"
 
 
+def test_parts_of_faces_to_hide_need_a_detector_that_finds_eyes(project: Path) -> None:
+    text = refused(project, {"train.augment": ["flip", "occlude_mask"], "detect.method": "yolov8"})
+    assert "train.augment: occlude_mask needs eyes" in text
+    load_params(edited(project, {"train.augment": "occlude_mask", "detect.method": "mtcnn"}))
+
+
 @pytest.mark.parametrize("method", ["retinaface", "blazeface"])
 def test_a_detector_of_openvino_is_not_asked_to_run_on_torch(project: Path, method: str) -> None:
     text = refused(project, {"detect.method": method, "detect.backend": "torch"})
