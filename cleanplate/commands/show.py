@@ -42,9 +42,10 @@ def main(
     from pipeline.io.atomic import atomic_file
     from pipeline.params import load_params
 
-    name = find_photo(image, _photos())
+    params = load_params(Path("params.yaml"))
+    name = find_photo(image.removeprefix(f"{params.data.root}/"), _photos())
     if stage is None:
-        content, suffix = encode_png(draw_stages(name, load_params(Path("params.yaml")))), ".png"
+        content, suffix = encode_png(draw_stages(name, params)), ".png"
     else:
         content, suffix = read_picture(name, stage)
     target = (
@@ -156,8 +157,10 @@ def _boxed(name: str, photo: np.ndarray) -> tuple[str, np.ndarray | str]:
 
     if not BOXES.path.is_file() or not CROPS.path.is_file():
         return NOT_RUN, NOT_RUN
-    row = BOXES.read().set_index("image").loc[name]
-    square = CROPS.read().set_index("image").loc[name]
+    boxes, squares = BOXES.read().set_index("image"), CROPS.read().set_index("image")
+    if name not in boxes.index or name not in squares.index:
+        return NOT_RUN, NOT_RUN
+    row, square = boxes.loc[name], squares.loc[name]
     status = str(row["status"])
     if status == "not_run":
         return status, NOT_RUN

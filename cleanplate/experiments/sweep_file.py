@@ -15,7 +15,6 @@ SECTIONS = ("stages", "seeds", "base", "grids", "variants", "pairs")
 PAIR_KEYS = ("without", "with", "over")
 FIX = "correct the sweep file"
 SEED = "train.seed"
-SEED = "train.seed"
 MAX_SEEDS = 100
 STAGE = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -1,7 +1,7 @@
 """Pictures by name in a folder, as single files or packed into tar shards, behind one interface.
 
-From some 100,000 pictures on, single files slow DVC down (45 µs per file and reference, plus hashing and
-linking); `data.shards` packs them. A picture's bytes are the same either way.
+Single files slow DVC down (45 µs per file and reference, plus hashing and linking); `data.shards` packs them,
+by itself from 5,001 photos on. A picture's bytes are the same either way.
 """
 
 from __future__ import annotations
@@ -190,10 +190,14 @@ def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
 
 def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
     if source is not None:
+        path.unlink(missing_ok=True)  # never written in place: it may be a link to another entry
         try:
             os.link(source, path)
             return
-        except OSError:  # another disk, or deleted meanwhile
+        except FileNotFoundError:
+            if not path.parent.is_dir():
+                raise
+        except OSError:  # another disk
             pass
     path.write_bytes(content)
 

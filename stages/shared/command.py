@@ -19,8 +19,9 @@ import typer
 from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.io.result_cache import ResultCache, prune
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params, load_params
-from pipeline.params.preparation import Shards, per_shard
+from pipeline.params.preparation import Shards
 from pipeline.runtime.disk import main_root, require_room, same_disk
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_dvc, stage_lock

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params
-from pipeline.params.preparation import per_shard
 from stages.shared.rates import rate_key
 
 PHOTO_PIXELS = 384 * 512

@@ -8,12 +8,14 @@ import tarfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params
 from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
@@ -107,6 +109,14 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     (folder / "INDEX.json").write_text("{")
     with pytest.raises(UserError, match=r"INDEX\.json"):
         ImageStore.opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("shards", "photos", "expected"),
+    [("auto", 5000, None), ("auto", 5001, 1000), (None, 90_000, None), (0, 90_000, None), (7, 3, 7)],
+)
+def test_auto_packs_large_sets_alone(shards: Any, photos: int, expected: int | None) -> None:
+    assert per_shard(shards, photos) == expected
 
 
 def test_a_stage_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
