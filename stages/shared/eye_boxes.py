@@ -11,7 +11,7 @@ from stages.shared.artefacts import BOXES, CROPS
 
 def read_eyes(images: list[str], params: Params) -> np.ndarray:
     """float32 [n, 4]: the box around the eyes in each picture, NaN if unused or no face was found."""
-    from pipeline.train.mix import eyes_box
+    from pipeline.train.boxes import eyes_box
 
     if not params.train.eyes_for:
         return np.full((len(images), 4), np.nan, np.float32)

@@ -1,7 +1,7 @@
 """Operations that hide a part of the face behind gray, as Cutout hides any part (arXiv:1708.04552).
 
 Each takes float32 [B, 3, S, S] in [0, 1], the batch's draws, and `eyes`, float32 [B, 4]: the box `xyxy`
-around both eyes in shares of the side (`pipeline.train.mix.eyes_box`), NaN where no eyes were found: such a
+around both eyes in shares of the side (`pipeline.train.boxes.eyes_box`), NaN where no eyes were found: such a
 picture stays as it is. They come before operations that move pixels, since the box says where the eyes were.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from pipeline.train.augment.draws import Draws
+from pipeline.train.boxes import in_boxes
 
 GRAY = 0.5
 BESIDE, ABOVE, BELOW = 1.0, 0.9, 1.9  # how far a face reaches from between its eyes, in eye distances
@@ -49,8 +50,5 @@ def _around(eyes: torch.Tensor, left: float, top: float, right: float, bottom: f
 
 
 def _hidden(images: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    """Gray where the centres of pixels lie in boxes [B, 4]; nowhere for NaN."""
-    line = (torch.arange(images.shape[-1], device=images.device) + 0.5) / images.shape[-1]
-    across = (line >= boxes[:, 0:1]) & (line < boxes[:, 2:3])
-    down = (line >= boxes[:, 1:2]) & (line < boxes[:, 3:4])
-    return torch.where((down[:, :, None] & across[:, None, :])[:, None], GRAY, images)
+    """Gray in boxes [B, 4]; nowhere for NaN."""
+    return torch.where(in_boxes(boxes, images.shape[-1])[:, None], GRAY, images)
