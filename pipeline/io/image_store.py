@@ -203,10 +203,13 @@ def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
 
 
 def _read_spool(spool: Path) -> Iterator[tuple[str, Place]]:
-    """Name and place of each picture in a spool."""
+    """Name and place of each picture in a spool, but for one that a killed worker left half-written."""
+    end = spool.stat().st_size
     with spool.open("rb") as f:
-        while head := f.read(HEAD.size):
+        while len(head := f.read(HEAD.size)) == HEAD.size:
             name, size = HEAD.unpack(head)
+            if f.tell() + name + size > end:
+                return
             decoded = os.fsdecode(f.read(name))
             yield decoded, Place(spool.name, f.tell(), size)
             f.seek(size, os.SEEK_CUR)
