@@ -79,7 +79,8 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
     result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, machine)
-    prune(stage.result_cache, machine.cache_gb)
+    if result.hits < len(photos):
+        prune(stage.result_cache, machine.cache_gb)
     return result
 
 

@@ -26,6 +26,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,7 @@ class ResultCache:
     name: str
     identity: Mapping[str, Any]
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of this identity's entries."""
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
@@ -96,10 +97,12 @@ class ResultCache:
         if self.folder.is_dir():
             for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
                 try:
-                    found = sorted(p for p in shard.iterdir() if not p.name.startswith("."))
+                    found = sorted(
+                        entry.name for entry in os.scandir(shard) if not entry.name.startswith(".")
+                    )
                 except FileNotFoundError:  # `prune` has just emptied it
                     continue
-                results |= {path.name.partition("-")[0]: path for path in found}
+                results |= {name.partition("-")[0]: shard / name for name in found}
         return results
 
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
@@ -129,11 +132,12 @@ class ResultCache:
         None also where it is gone: another process may have pruned it.
         """
         try:
-            content = entry.read_bytes()
-            if entry.stem.partition("-")[2] != _checksum(content):
+            with open(entry, "rb", buffering=0) as f:
+                content, modified = f.readall(), os.fstat(f.fileno()).st_mtime_ns
+            if not entry.name.partition("-")[2].startswith(_checksum(content)):
                 entry.unlink(missing_ok=True)
                 return None
-            _touch(entry)
+            os.utime(entry, ns=(time.time_ns(), modified))
         except FileNotFoundError:
             return None
         return content
