@@ -89,14 +89,14 @@ def test_an_extra_adds_to_the_lock_and_changes_nothing_in_it(extra: str) -> None
 
 
 def test_extras_stay_until_they_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make test` begins with `make setup`, which must not take Ray away again."""
+    """`make test` begins with `make setup`, which must not take them away again."""
     monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
     assert install.chosen_extras("auto") == []
-    install.STAMP.write_text(json.dumps({"extras": "cluster"}), encoding="utf-8")
-    assert install.chosen_extras("auto") == ["cluster"]
+    install.STAMP.write_text(json.dumps({"extras": "remotes"}), encoding="utf-8")
+    assert install.chosen_extras("auto") == ["remotes"]
     assert install.chosen_extras("none") == []
-    with pytest.raises(SystemExit, match="may be: none, cluster"):
-        install.chosen_extras("clusters")
+    with pytest.raises(SystemExit, match="may be: none, remotes"):
+        install.chosen_extras("remote")
 
 
 def test_the_lock_is_what_runs_here() -> None:
@@ -225,7 +225,7 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     """`pip install .` brings every module, what the pages need, and the command."""
     tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
     source = tmp_path / "source"
-    inputs = ("requirements.in", "requirements-predict.in", "requirements-cluster.in")
+    inputs = ("requirements.in", "requirements-predict.in", "requirements-remotes.in")
     for name in (*tracked, "pyproject.toml", *inputs, "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)

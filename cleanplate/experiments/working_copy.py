@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cleanplate.experiments.git import git, project_prefix
 from pipeline.runtime.disk import MAIN_ROOT
@@ -81,7 +81,8 @@ class WorkingCopy:
 
         local: dict[str, Any] = dict(Config(str(self.main / ".dvc")).read("local"))
         cache = (self.main / cache_folder(self.main)).resolve()
-        with Config(str(self.folder / ".dvc")).edit("local") as settings:
+        with Config(str(self.folder / ".dvc")).edit("local") as edited:
+            settings = cast(dict[str, Any], edited)
             settings |= local | {"cache": local.get("cache", {}) | {"dir": str(cache)}}
 
     def environment(self) -> dict[str, str]:
