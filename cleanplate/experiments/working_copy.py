@@ -79,7 +79,7 @@ class WorkingCopy:
     def _share_cache(self) -> None:
         from dvc.config import Config
 
-        local: dict[str, Any] = dict(Config(str(self.main / ".dvc")).read("local"))
+        local = cast(dict[str, Any], Config(str(self.main / ".dvc")).read("local"))
         cache = (self.main / cache_folder(self.main)).resolve()
         with Config(str(self.folder / ".dvc")).edit("local") as edited:
             settings = cast(dict[str, Any], edited)

@@ -16,7 +16,7 @@ from tests.fixtures.experiments import commit_all, environment, experiment, make
 from tests.fixtures.remotes import Remote, breaking_way, install_s3rver, s3_remote, ssh_remote
 from tests.reliability import repository
 
-KINDS = ("sshd", "asyncssh", "s3rver")
+KINDS = ("ssh", "s3")
 SECONDS = 120
 PHOTOS, SIZE = 40, 20_000  # bytes: so many that the middle is far from both ends
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "1"}  # S3 is otherwise asked again for most of a minute
@@ -34,10 +34,10 @@ def pushed(
     """A folder with `origin.git`, and the remote: one person has pushed a project and an experiment."""
     folder = tmp_path_factory.mktemp(request.param)
     with ExitStack() as stack:
-        if request.param == "s3rver":
+        if request.param == "s3":
             way = s3_remote(folder / "server", request.getfixturevalue("s3rver"))
         else:
-            way = ssh_remote(folder / "server", request.param)
+            way = ssh_remote(folder / "server")
         remote = stack.enter_context(way)
         mine = folder / "mine"
         mine.mkdir()
