@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import install
 import lockfile
@@ -81,7 +82,9 @@ def test_an_extra_adds_to_the_lock_and_changes_nothing_in_it(extra: str) -> None
         except metadata.PackageNotFoundError:
             pytest.skip(f"{entry.name} is not installed: make setup EXTRAS={extra}")
         plain = (Requirement(line) for line in needs)
-        wanted_here = {r.name.lower() for r in plain if r.marker is None or r.marker.evaluate({"extra": ""})}
+        wanted_here = {
+            canonicalize_name(r.name) for r in plain if r.marker is None or r.marker.evaluate({"extra": ""})
+        }
         assert wanted_here <= names, f"{entry.name} needs {sorted(wanted_here - names)}"
     for requirement in wanted(f"requirements-{extra}.in"):
         version = next(entry.version for entry in added if entry.name == requirement.name)
