@@ -24,7 +24,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -63,6 +64,16 @@ class ResultCache:
         """The folder of this identity's entries."""
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
         return self.cache_folder / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits until no other process computes this pass under this identity: then its results are here.
+
+        For experiments that run at once and begin alike; the system frees the lock of a killed process.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "pass.lock"):
+            yield
 
     def rows(self) -> dict[str, Row]:
         """All sound rows by the photo's sha256; of two rows for one photo the later one."""
