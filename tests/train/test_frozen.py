@@ -74,9 +74,10 @@ def test_linear_probing_looks_at_each_picture_once() -> None:
         {"model": "test_vit", "model_args": {"drop_rate": 0.3}, "clip_grad": 0.5},
         {"heads": "separate", "task_size": {"mask": 24}, "task_crop": {"age": 0.7}},
         {"heads": "age_regression", "sampler": "one_mask_age"},
-        {"face_features": "append", "precision": "bf16"},
+        {"heads": "coral"},
+        {"face_features": "append", "heads": "coral", "precision": "bf16"},
     ],
-    ids=["averaged", "dropout", "separate", "sampled", "faces"],
+    ids=["averaged", "dropout", "separate", "sampled", "coral", "faces"],
 )
 def test_curves_are_those_of_a_network_that_looks_in_each_epoch(
     change: dict[str, object], monkeypatch: pytest.MonkeyPatch
