@@ -77,12 +77,13 @@ def examples_of(array: np.ndarray, names: Sequence[str]) -> Examples:
         keys=keys_of(names, 0),
         eyes=np.full((count, 4), np.nan, np.float32),
         alike=np.arange(count),
+        weights=np.ones(count),
     )
 
 
 def part_of(examples: Examples, rows: np.ndarray) -> Examples:
     """Some of the examples."""
-    names = ("rows", "classes", "years", "keys", "eyes", "alike")
+    names = ("rows", "classes", "years", "keys", "eyes", "alike", "weights")
     return replace(examples, **{name: getattr(examples, name)[rows] for name in names})
 
 

@@ -168,6 +168,8 @@ def _feature_problems(params: Params) -> list[str]:
         problems.append("train.class_weights: effective is for networks; with features set none or inverse")
     if train.pseudo_labels is not None:
         problems.append("train.pseudo_labels are for networks; with features leave it empty")
+    if train.extra_weight != 1:
+        problems.append("train.extra_weight is for networks; with features set 1")
     if train.background_swap > 0:
         problems.append("train.background_swap is for networks; with features set 0")
     if params.evaluate.tta_flip or params.predict.tta_flip:

@@ -89,7 +89,7 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     seed = seeds.seed_of(params.seed, run.fold)
 
     def shown(epoch: int) -> np.ndarray:
-        return epoch_order(learn.classes, learn.alike, params.sampler, seed, epoch)
+        return epoch_order(learn.classes, learn.alike, learn.weights, params.sampler, seed, epoch)
 
     order = shown(epoch)
     parts = batches(order, params.batch_size, accelerator.process_index, accelerator.num_processes)

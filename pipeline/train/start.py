@@ -74,7 +74,7 @@ def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
     ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
     if accelerator.num_processes > 1:
         share_norms(net)
-    length = epoch_length(learn.alike, params.sampler)
+    length = epoch_length(learn.alike, learn.weights, params.sampler)
     steps = len(batches(np.arange(length), params.batch_size, 0, accelerator.num_processes))
     optimizer = optimizer_of(net, params)
     schedule = Schedule(optimizer, params, steps)
