@@ -79,8 +79,7 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
     result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, machine)
-    if result.hits < len(photos):
-        prune(stage.result_cache, machine.cache_gb)
+    prune(stage.result_cache, machine.cache_gb)
     return result
 
 
