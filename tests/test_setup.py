@@ -107,6 +107,71 @@ def test_install_is_stale_when_the_lock_changes(tmp_path: Path, monkeypatch: pyt
     assert not install.is_installed("auto", [])
 
 
+INTERRUPTED = """
+def interrupt(command):
+    assert command[1:4] == ["-m", "venv", "--clear"], command
+    raise KeyboardInterrupt
+install.run = interrupt
+install.main()"""
+UV = """#!/bin/sh
+case "$1" in --version) echo "uv {version}"; exit ;; esac
+echo "$@" >> "{log}"
+for argument; do case "$argument" in */requirements.txt) cat "$argument" >> "{log}" ;; esac; done
+if [ -e "{log}.interrupt" ]; then kill -INT $PPID; exit 130; fi
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The real setup scripts and locks, and a `.venv` whose uv only notes what it is asked to install."""
+    if importlib.util.find_spec("pip") is None:
+        pytest.skip("no pip here: this environment was not made by `make setup`")
+    for path in (*(ROOT / "cleanplate/setup").glob("*.py"), *ROOT.glob("*.lock"), ROOT / "pyproject.toml"):
+        place = tmp_path / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    tools = tmp_path / ".venv/bin"
+    tools.mkdir(parents=True)
+    version = lockfile.entry(LOCK, "uv").version
+    (tools / "uv").write_text(UV.format(version=version, log=tmp_path / "asked"), encoding="utf-8")
+    (tools / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    return tmp_path
+
+
+def test_extras_are_not_forgotten_when_their_install_is_cut_short(checkout: Path) -> None:
+    """Ctrl-C in `make setup EXTRAS=remotes`, then `make`."""
+    asked, interrupt = checkout / "asked", checkout / "asked.interrupt"
+    setup = [sys.executable, "cleanplate/setup/install.py"]
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        asked.write_text("", encoding="utf-8")
+        return subprocess.run([*setup, *options], cwd=checkout, capture_output=True, text=True, check=False)
+
+    assert "ready" in run("--extras", "none").stdout
+    interrupt.touch()
+    assert "KeyboardInterrupt" in run("--extras", "remotes").stderr
+    interrupt.unlink()
+    assert "ready" in run().stdout, "a stale install was taken for a whole one"
+    installed = asked.read_text(encoding="utf-8")
+    assert "\ndvc-ssh==" in installed
+    assert "--exact --reinstall -r" in installed, "a package may be half copied"
+    assert run().stdout == asked.read_text(encoding="utf-8") == "", "up to date"
+
+
+def test_extras_are_not_forgotten_when_the_environment_is_made_anew(checkout: Path) -> None:
+    """The first Ctrl-C may come while Python makes the `.venv`, which it clears first."""
+    tools = checkout / ".venv/bin"
+    (tools / "python").unlink()
+    setup = f"import sys; sys.path.insert(0, 'cleanplate/setup'); import install; {INTERRUPTED}"
+    subprocess.run([sys.executable, "-c", setup, "--extras", "remotes"], cwd=checkout, check=False)
+    stamp = json.loads((checkout / ".venv/.installed").read_text(encoding="utf-8"))
+    assert stamp["extras"] == "remotes"
+    assert "digest" not in stamp
+    assert stamp["venv"] != str(checkout / ".venv"), "half made, it must not be taken for whole"
+
+
 @pytest.mark.parametrize(
     "package", ["timm", "torchvision", "segmentation_models_pytorch", "ultralytics", "facenet_pytorch"]
 )
