@@ -22,6 +22,7 @@ from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square, square_around, whole_frame
 from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import ImageWriter, atomic_images, composed_name
+from pipeline.io.parcel import Source
 from pipeline.io.photo import encode_jpeg
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
@@ -82,6 +83,7 @@ def run(stage: Stage) -> None:
             machine=stage.params.machine,
             chunk=1,
             name=_task_names,
+            reads=partial(_sources_of, config.cutter),
         )
         for group, result in zip(
             groups, track(done, len(groups), "compose", "groups of photos"), strict=True
@@ -176,6 +178,10 @@ def list_names(images: list[str], max_names: int = 5) -> str:
     return ", ".join(images[:max_names]) + (
         f" and {len(images) - max_names} more" if len(images) > max_names else ""
     )
+
+
+def _sources_of(cutter: Cutter, tasks: list[Task]) -> list[Source]:
+    return [source for task in tasks for source in cutter.sources(task.image)]
 
 
 def _task_names(tasks: list[Task]) -> str:

@@ -25,6 +25,7 @@ from pipeline.compose.composite import person_of, shows_person
 from pipeline.compose.crop import Square
 from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import ImageWriter, atomic_images
+from pipeline.io.parcel import Source
 from pipeline.io.photo import encode_jpeg
 from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
@@ -157,7 +158,8 @@ def write_copies(config: Config, tasks: list[Task], machine: Machine) -> list[st
     """Draws and writes all pictures; returns the photos without copies, those with an empty matte."""
     started, spent, without_person, count = time.monotonic(), [0.0, 0.0, 0.0], [], 0
     groups = groups_of(tasks, config.size)
-    done = run_parallel(partial(make_synthesizer, config), groups, machine=machine, chunk=1, name=_names)
+    factory, reads = partial(make_synthesizer, config), partial(_sources_of, config)
+    done = run_parallel(factory, groups, machine=machine, chunk=1, name=_names, reads=reads)
     for group, result in zip(groups, track(done, len(groups), "synthesize", "groups of photos"), strict=True):
         spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
         for task, person in zip(group, result.people, strict=True):
@@ -204,6 +206,14 @@ def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
         return Result((read - start, time.perf_counter() - read - writing, writing), visible)
 
     return synthesize
+
+
+def _sources_of(config: Config, tasks: list[Task]) -> list[Source]:
+    """The photos, their mattes, and what their backgrounds are made of."""
+    sources, backgrounds = config.sources, load_plugin("compose.backgrounds", config.backgrounds)
+    cutter = Cutter(sources.photos, sources.mattes, config.size)
+    own = [source for task in tasks for source in cutter.sources(task.image)]
+    return own + [s for task in tasks for donor in task.donors for s in backgrounds.reads(sources, donor)]
 
 
 def _names(tasks: list[Task]) -> str:

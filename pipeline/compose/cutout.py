@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
-from pipeline.io.image_store import ImageStore
+from pipeline.io.image_store import ImageStore, matte_name
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
 
@@ -77,6 +78,11 @@ class Cutter:
         cut_photo = self.photo(image, square)
         return CutOut(cut_photo.crop, cut_photo.valid, self.matte(image, cut_photo))
 
+    def sources(self, image: str) -> list[Source]:
+        """The files that a photo is cut from, for a worker that does not see them."""
+        mattes = [] if self.mattes is None else [self.mattes.source(matte_name(image))]
+        return [file_source(self.root / image), *mattes]
+
     def photo(self, image: str, square: Square, ingested: tuple[int, int] | None = None) -> CutPhoto:
         """The square of photo `image` without its matte.
 
@@ -88,7 +94,7 @@ class Cutter:
             UserError: it cannot be read, or has another size.
         """
         path = self.root / image
-        data = path.read_bytes()
+        data = read_file(path)
         header = parse_photo_header(data, str(path))
         size = (header.width, header.height)
         _check("photo", image, size, ingested or size)

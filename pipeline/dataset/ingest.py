@@ -14,6 +14,7 @@ from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
+from pipeline.io.parcel import Source
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
@@ -100,7 +101,8 @@ def open_photos(root: Path, listing: Listing, ingest: Ingest, machine: Machine) 
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
     factory = partial(make_opener, root, ingest)
     images = [p.image for p in photos]
-    results = run_parallel(factory, images, machine=machine, chunk=32)
+    sources = partial(_sources, root)
+    results = run_parallel(factory, images, machine=machine, chunk=32, reads=sources)
     rejected, usable = list(listing.rejected), []
     for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
         if isinstance(info, Rejected):
@@ -121,12 +123,29 @@ def open_photos(root: Path, listing: Listing, ingest: Ingest, machine: Machine) 
     )
 
 
+def _sources(root: Path, image: str) -> list[Source]:
+    return [source_of(root, image)]
+
+
+def source_of(root: Path, image: str) -> Source:
+    """A listed photo, read with all care for what it may be.
+
+    Raises (when read):
+        Unusable: it must not or cannot be read.
+    """
+    return Source(str(root / image), partial(_read_listed, root, image))
+
+
+def _read_listed(root: Path, image: str) -> bytes:
+    return read_regular(checked_path(root, image), MAX_BYTES)
+
+
 def make_opener(root: Path, ingest: Ingest) -> Callable[[str], PhotoInfo | Rejected]:
     """Makes a worker's function: image key -> the photo's facts, or why it is rejected."""
 
     def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
-            data = read_regular(checked_path(root, image), MAX_BYTES)
+            data = source_of(root, image).read()
             header = checked_header(data, image, ingest.max_pixels, ingest.min_side)
             if ingest.verify == "strict":
                 decode_photo(data, where=image)

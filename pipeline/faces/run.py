@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
-from pipeline.networks.indexed_photo import IndexedPhoto, names_of
+from pipeline.io.parcel import Source
+from pipeline.networks.indexed_photo import IndexedPhoto, names_of, sources_of
 from pipeline.networks.result_cache import ResultCache, Row
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Faces
@@ -111,8 +112,9 @@ def look_at_faces(
     result.hits = sum(task.key in rows for task in tasks)
     if missing:
         module.prepare(faces, root)
+        same = functools.partial(module.identity, faces, root)
         factory = functools.partial(FaceWorker, network, faces, root, background)
-        rows |= _run_workers(missing, factory, machine, cache, result.worker_seconds)
+        rows |= _run_workers(missing, factory, same, machine, cache, result.worker_seconds)
     cache.count(result.hits, len(tasks) - result.hits)
     result.numbers = [from_row(rows[task.key]) for task in tasks]
     result.seconds = time.monotonic() - start
@@ -122,13 +124,16 @@ def look_at_faces(
 def _run_workers(
     tasks: list[FaceTask],
     factory: Any,
+    same: Callable[[], dict[str, Any]],
     machine: Machine,
     cache: ResultCache,
     worker_seconds: dict[str, float],
 ) -> dict[str, Row]:
     """Rows by key; caches them as they come, also when the run is interrupted."""
     batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-    outputs = run_parallel(factory, batches, machine=machine, chunk=1, name=_names_of)
+    outputs = run_parallel(
+        factory, batches, machine=machine, chunk=1, name=_names_of, reads=_sources_of, same=same
+    )
     done: dict[str, Row] = {}
     fresh: dict[str, Row] = {}
     try:
@@ -154,6 +159,10 @@ def _rows_of(
 
 def _names_of(batch: Sequence[FaceTask]) -> str:
     return names_of([task.photo for task in batch])
+
+
+def _sources_of(batch: Sequence[FaceTask]) -> list[Source]:
+    return sources_of([task.photo for task in batch])
 
 
 class FaceWorker:

@@ -7,16 +7,19 @@ linking); `data.shards` packs them. A picture's bytes are the same either way.
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from pipeline.io.atomic import atomic_folder, verified_folder
+from pipeline.io.parcel import Source, delivered, send_back
 from pipeline.io.photo import decode_matte, decode_photo
 from pipeline.io.tar_shards import Place, read_index, write_shards
 from pipeline.runtime.errors import UserError
@@ -72,6 +75,9 @@ class ImageStore:
         Raises:
             UserError: it is missing or unreadable.
         """
+        held = delivered(str(self.folder / name))
+        if held is not None:
+            return held
         try:
             if self.index is None:
                 return (self.folder / name).read_bytes()
@@ -89,6 +95,10 @@ class ImageStore:
                 fix=f"run `dvc repro --force {self.stage}`" if self.stage else None,
             ) from e
         return data
+
+    def source(self, name: str) -> Source:
+        """A picture, for a worker that does not see the folder."""
+        return Source(str(self.folder / name), partial(self.read, name))
 
     def where(self, name: str) -> str:
         """The location of a picture, for errors."""
@@ -135,6 +145,8 @@ class ImageWriter:
             content: its bytes.
             source: a read-only file with this content, to hard-link instead of writing.
         """
+        if send_back(partial(ImageWriter.write, self, name, content, source)):
+            return
         if self.shards:
             self._spool(name, content)
             return
@@ -148,7 +160,7 @@ class ImageWriter:
     def _spool(self, name: str, content: bytes) -> None:
         """Appends to this thread's own spool file; `pack` sorts the pictures into shards."""
         encoded = os.fsencode(name)
-        spool = self.folder / f"{SPOOL}{os.getpid()}-{threading.get_ident()}"
+        spool = self.folder / f"{SPOOL}{_process_name(os.getpid())}-{threading.get_ident()}"
         with spool.open("ab", buffering=0) as f:
             record = HEAD.pack(len(encoded), len(content)) + encoded + content
             if f.write(record) != len(record):
@@ -188,16 +200,29 @@ def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
         try:
             os.link(source, path)
             return
-        except OSError:  # another disk, or deleted meanwhile
+        except FileNotFoundError:
+            if source.exists():  # then it is the folder of `path` that is missing
+                raise
+        except OSError:  # another disk, or a killed worker left something here
             pass
+    path.unlink(missing_ok=True)  # never written into: it may be a link into the cache
     path.write_bytes(content)
 
 
+@cache
+def _process_name(pid: int) -> str:
+    """The name of this process, also among machines that share a folder."""
+    return f"{pid}-{secrets.token_hex(4)}"
+
+
 def _read_spool(spool: Path) -> Iterator[tuple[str, Place]]:
-    """Name and place of each picture in a spool."""
+    """Name and place of each picture in a spool; what a killed worker left half-written is passed over."""
+    end = spool.stat().st_size
     with spool.open("rb") as f:
-        while head := f.read(HEAD.size):
+        while len(head := f.read(HEAD.size)) == HEAD.size:
             name, size = HEAD.unpack(head)
             decoded = os.fsdecode(f.read(name))
+            if f.tell() + size > end:
+                return
             yield decoded, Place(spool.name, f.tell(), size)
             f.seek(size, os.SEEK_CUR)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.runtime.errors import UserError
 
@@ -35,7 +36,7 @@ class IndexedPhoto:
             UserError: it is gone, cannot be decoded, or has other bytes now; names it.
         """
         try:
-            data = self.path.read_bytes()
+            data = read_file(self.path)
             if hashlib.sha256(data).hexdigest() != self.sha256:
                 raise UserError("a photo is not the one that was indexed", where=self.path, fix=FIX)
             return decode_photo(data, background, where=str(self.path))
@@ -57,6 +58,11 @@ def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPh
         else:
             batches.append([photo])
     return batches
+
+
+def sources_of(batch: Sequence[IndexedPhoto]) -> list[Source]:
+    """The files of some photos, for a worker that does not see them."""
+    return [file_source(photo.path) for photo in batch]
 
 
 def names_of(batch: Sequence[IndexedPhoto]) -> str:

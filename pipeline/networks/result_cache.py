@@ -23,12 +23,14 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from pipeline.io.atomic import atomic_file, write_json
+from pipeline.io.parcel import send_back
 from pipeline.networks.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 
 __all__ = ["ResultCache", "Row", "Usage", "prune", "stats"]
@@ -101,6 +103,8 @@ class ResultCache:
         entries are linked into is not synced either, so that waiting for the disk made nothing safer.
         """
         entry = self.folder / photo[:2] / f"{photo}-{_checksum(content)}{suffix}"
+        if send_back(partial(ResultCache.add_file, self, photo, content, suffix)):
+            return entry
         for attempt in (1, 2):
             try:
                 self._write_identity()

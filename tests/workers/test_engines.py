@@ -17,6 +17,8 @@ from pipeline.workers.run import run_parallel
 @pytest.fixture(params=plugin_names("workers.engines"))
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of an engine."""
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: make setup EXTRAS=cluster")
     return request.param
 
 

@@ -1,11 +1,12 @@
 """Backgrounds of synthetic pictures: one file = one value of `synthesize.backgrounds`.
 
-Each file offers two functions:
+Each file offers three functions:
 
 - `chooser(sources, candidates) -> choose`, called once, in the main process; raises UserError where there is
   nothing to choose from. `choose(person, seed) -> donor`: the background for `person` (a `Candidate`), as a
   name for synthetic.parquet ("" = generated). A donor in the set has the **same fold** and is a **different
   person**: whichever fold validates, no pixel of it leaks into training.
+- `reads(sources, donor) -> files`: what `picture` reads, for workers that do not see it;
 - `picture(sources, donor, size, rng) -> picture`, called in the workers: uint8 [size, size, 3] RGB,
   the whole frame, the same for the same arguments.
 """

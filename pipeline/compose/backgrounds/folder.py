@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import resized
+from pipeline.io.parcel import Source, file_source
 from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
@@ -32,7 +33,10 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_picture(p, folder))
     check = partial(_checker, folder)
     reasons = track(
-        run_parallel(check, names, machine=sources.machine), len(names), "backgrounds", "pictures"
+        run_parallel(check, names, machine=sources.machine, reads=partial(reads, sources)),
+        len(names),
+        "backgrounds",
+        "pictures",
     )
     problems = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
     broken = {name for name, _ in problems}
@@ -65,6 +69,12 @@ def _checker(folder: Path) -> Callable[[str], str]:
         return ""
 
     return check
+
+
+def reads(sources: Sources, donor: str) -> list[Source]:
+    """The picture; see `pipeline.compose.backgrounds`."""
+    assert sources.folder is not None
+    return [file_source(sources.folder / donor)]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import Square, resized
 from pipeline.compose.inpaint import inpaint, inpaint_mask
+from pipeline.io.image_store import matte_name
+from pipeline.io.parcel import Source, file_source
 from pipeline.io.photo import read_photo
 from pipeline.runtime.errors import UserError
 
@@ -39,6 +41,11 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
         return rows[position if position < first else position + last - first].image
 
     return choose
+
+
+def reads(sources: Sources, donor: str) -> list[Source]:
+    """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
+    return [file_source(sources.photos / donor), sources.mattes.source(matte_name(donor))]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,91 @@
+"""The cluster that the engine `ray` starts by itself: reached from here alone, gone with its starter."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT
+
+pytest.importorskip("ray", reason="Ray is not installed: make setup EXTRAS=cluster")
+
+LISTENING = """
+import json, os, sys, time
+import psutil
+from pipeline.params.machine import Machine
+from pipeline.workers.run import run_parallel
+from tests.workers.test_engines import square
+
+if __name__ == "__main__":
+    results = run_parallel(square, range(500), machine=Machine(engine="ray", workers=1), chunk=1)
+    next(results)
+    own = psutil.Process()
+    family = [own, *own.children(recursive=True)]
+    places = [c.laddr.ip for p in family for c in p.net_connections("tcp") if c.status == "LISTEN"]
+    words = [" ".join(p.cmdline()) for p in family]
+    pids, token, mode = [p.pid for p in family], os.environ["RAY_AUTH_TOKEN"], os.environ["RAY_AUTH_MODE"]
+    print(json.dumps([places, words, pids, token, mode]), flush=True)
+    if sys.argv[1] == "stay":
+        time.sleep(600)
+"""
+
+
+def started(folder: Path, what: str) -> subprocess.Popen[str]:
+    (folder / "main.py").write_text(LISTENING)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    return subprocess.Popen(
+        [sys.executable, "main.py", what],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("what", ["end", "stay"])
+def test_it_listens_here_alone_and_ends_with_who_started_it(tmp_path: Path, what: str) -> None:
+    """`stay` is killed with -9."""
+    process = started(tmp_path, what)
+    assert process.stdout is not None
+    places, words, pids, token, mode = json.loads(process.stdout.readline())
+    if what == "stay":
+        process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert len(places) >= 3
+    assert {place.removeprefix("::ffff:") for place in places} <= {"127.0.0.1", "::1"}
+    assert mode == "token"
+    assert len(token) >= 32
+    assert not any(token in line for line in words), "every user of the machine sees command lines"
+    assert any("gcs_server" in line for line in words)
+    assert not any("usage_stats_head" in line for line in words)
+    end = time.monotonic() + 10
+    while (left := [p for p in pids if _lives(p)]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_without_ray_the_command_that_brings_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.params.machine import Machine
+    from pipeline.runtime.errors import UserError
+    from pipeline.workers.run import run_parallel
+    from tests.workers.test_engines import square
+
+    monkeypatch.setattr("pipeline.workers.cluster.connection.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="make setup EXTRAS=cluster"):
+        list(run_parallel(square, range(3), machine=Machine(engine="ray")))
