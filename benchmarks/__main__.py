@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,11 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help="which; all when none is named")
-    names = parser.parse_args().names
+    parser.add_argument(
+        "--whole", type=Path, metavar="SET", help="also this set, whole: benchmarks/whole_set.py"
+    )
+    given = parser.parse_args()
+    names = given.names
     offered = benchmarks(*material())
     if unknown := sorted(set(names) - set(offered)):
         sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(offered)}")
@@ -80,6 +85,8 @@ def main() -> None:
         write_json(REPORT, reports)
     print()
     print(table(rows))
+    if given.whole:
+        subprocess.run([sys.executable, "-m", "benchmarks.whole_set", str(given.whole)], check=True)
 
 
 if __name__ == "__main__":

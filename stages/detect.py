@@ -12,8 +12,8 @@ from pipeline.detect.boxes import FOUND, IMPLAUSIBLE, NOT_RUN, STATUSES, Detecti
 from pipeline.detect.plausible import implausible
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_report
+from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import prune
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command

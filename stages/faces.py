@@ -16,8 +16,8 @@ import pyarrow as pa
 from pipeline.faces.numbers import FaceNumbers
 from pipeline.faces.run import FaceTask, look_at_faces
 from pipeline.io.atomic import write_json
+from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import prune
 from pipeline.networks.weights import resolve, sha256_of
 from pipeline.networks.weights_lock import read_lock
 from pipeline.params.preparation import Faces

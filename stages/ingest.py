@@ -19,7 +19,7 @@ def run(stage: Stage) -> None:
     params = stage.params
     root, listing = list_data(params.data, stage.limit)
     begun = time.monotonic()
-    result = open_photos(root, listing, params.ingest, params.machine)
+    result = open_photos(root, listing, params.ingest, stage.result_cache, params.machine)
     stage.measured(time.monotonic() - begun, len(listing.photos))
     quarantine = stage.out("build/quarantine.csv")
     write_csv(quarantine, result.quarantine)

@@ -21,12 +21,7 @@ import pandas as pd
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
-from pipeline.io.image_store import (
-    ImageWriter,
-    atomic_images,
-    composed_name,
-    matte_name,
-)
+from pipeline.io.image_store import ImageWriter, composed_name, matte_name
 from pipeline.io.parcel import Source
 from pipeline.io.photo import encode_jpeg, encode_matte
 from pipeline.params.machine import Machine
@@ -79,7 +74,7 @@ class Result(NamedTuple):
 def run(stage: Stage) -> None:
     """Runs the stage."""
     if stage.params.train.background_swap == 0:
-        with atomic_images(stage.out(PLATES.path), stage.params.data.shards) as writer:
+        with stage.pictures(PLATES, stage.params.data.shards) as writer:
             PLATE_TABLE.write(
                 writer.folder / PLATE_TABLE.path.name, pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
             )
@@ -97,7 +92,7 @@ def run(stage: Stage) -> None:
     squares = CROPS.read("image", "x1", "y1", "x2", "y2")
     photos = stage.first(photos[photos["split"] == "train"].merge(squares, on="image").sort_values("image"))
     tasks = make_tasks(photos, sources, backgrounds, seed)
-    with atomic_images(stage.out(PLATES.path), params.data.shards) as writer:
+    with stage.pictures(PLATES, stage.params.data.shards) as writer:
         started = time.monotonic()
         results = draw_plates(
             Config(sources, backgrounds, writer, params.compose.size, seed), tasks, params.machine

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.io.atomic import write_report
-from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
+from pipeline.io.image_store import ImageStore, ImageWriter
+from pipeline.io.result_cache import ResultCache, prune
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import ResultCache, prune
 from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
@@ -36,7 +36,7 @@ def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read(*columns))
     if segment.method != "none":
         say(f"segment: {segment.method} for {len(photos)} photos")
-    with atomic_images(stage.out(MATTES.path), stage.params.data.shards) as writer:
+    with stage.pictures(MATTES, stage.params.data.shards) as writer:
         result = SegmentationResult() if segment.method == "none" else _segment_photos(stage, photos, writer)
     agreement = _compare_with_selfie(stage, photos)
     empty = [image for image, share in result.coverage.items() if share < MIN_COVERAGE]

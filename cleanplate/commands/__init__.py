@@ -12,6 +12,7 @@ HELP = {  # the first paragraph of each command's docstring
     "predict": "Answers who is in a photo: mask, gender, age group of each person, by an exported model.",
     "review": "Opens a browser page for reviewing the labels that the audit suspects.",
     "score": "What will this submission score? Estimates it from the agreement with a scored one.",
+    "show": "Shows a photo as every stage left it: raw, box, matte, composed picture, synthetic copies.",
     "sweep": "Runs a file of variants as DVC experiments and compares them, e.g. examples/sweeps/teams.yaml.",
     "try": "Opens a browser page that answers who is in a photo, or before the camera, by an exported model.",
     "verify": "Rehashes DVC's cache, the outputs, the weights, the photos and the result cache.",

@@ -19,8 +19,8 @@ def main(
 ) -> None:
     from json import dumps
 
-    from pipeline.networks.cache_usage import as_json, stats
-    from pipeline.networks.cache_usage import prune as make_room
+    from pipeline.io.cache_usage import as_json, stats
+    from pipeline.io.cache_usage import prune as make_room
     from pipeline.runtime.disk import format_bytes, free_bytes, main_root
     from pipeline.runtime.progress import say
 

@@ -56,9 +56,10 @@ def main(
         return
     failed = runner.run({name: sweep.experiments[name] for name in todo})
     done |= {name: name for name in todo if name not in failed}
-    pairs = [(done[a], done[b]) for a, b in sweep.pairs if a in done and b in done]
+    runs = {name: [done[r] for r in of_name if r in done] for name, of_name in sweep.runs.items()}
+    pairs = [(runs[a][0], runs[b][0]) for a, b in sweep.pairs if runs[a] and runs[b]]
     if pairs:
-        _compare(pairs, runner, json, plot)
+        _compare(pairs, {r[0]: r for r in runs.values() if r}, runner, json, plot)
     if failed:
         raise UserError(
             f"{len(failed)} of {len(sweep.experiments)} experiments failed and are not compared",
@@ -88,10 +89,16 @@ def _read(file: Path) -> tuple[Sweep, dict[str, Any]]:
     return plan(document, file.stem, params), params
 
 
-def _compare(pairs: list[tuple[str, str]], runner: ExperimentRunner, json: bool, plot: Path) -> None:
+def _compare(
+    pairs: list[tuple[str, str]],
+    runs: dict[str, list[str]],
+    runner: ExperimentRunner,
+    json: bool,
+    plot: Path,
+) -> None:
     from cleanplate.commands.compare import print_comparison
     from cleanplate.comparison.compare import Options, compare_revisions
 
     print_comparison(
-        compare_revisions(pairs, Options(), runner.commits()), people=False, json=json, plot=plot
+        compare_revisions(pairs, Options(), runner.commits(), runs), people=False, json=json, plot=plot
     )

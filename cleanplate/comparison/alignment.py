@@ -22,6 +22,7 @@ class AlignedPredictions:
         truth: int64 [N], classes 0-17, the same for every model.
         predicted: int64 [N] per model.
         notes: sentences about omitted or relabelled photos.
+        runs: of each recipe, the models that are its runs with several seeds; empty: each model by itself.
     """
 
     image: np.ndarray
@@ -29,6 +30,15 @@ class AlignedPredictions:
     truth: np.ndarray
     predicted: dict[str, np.ndarray]
     notes: list[str] = field(default_factory=list)
+    runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def recipes(self) -> list[str]:
+        return list(self.runs or self.predicted)
+
+    def answers(self, recipe: str) -> np.ndarray:
+        """int64 [S, N]: a row for each run of the recipe."""
+        return np.stack([self.predicted[run] for run in self.runs.get(recipe, (recipe,))])
 
     @property
     def people(self) -> int:
@@ -36,7 +46,10 @@ class AlignedPredictions:
 
 
 def align(
-    tables: Mapping[str, pd.DataFrame], truth: pd.DataFrame | None = None, truth_name: str = ""
+    tables: Mapping[str, pd.DataFrame],
+    truth: pd.DataFrame | None = None,
+    truth_name: str = "",
+    runs: Mapping[str, tuple[str, ...]] | None = None,
 ) -> AlignedPredictions:
     """The photos that all `tables` have in common.
 
@@ -45,6 +58,7 @@ def align(
         truth: `image, true_class` for scoring all models; None: those of the first table. Models scored by
             different labels would not be comparable.
         truth_name: name of `truth` for messages.
+        runs: see AlignedPredictions.
 
     Raises:
         UserError: a photo occurs twice, or no photo is common to all.
@@ -67,6 +81,7 @@ def align(
         true_class,
         {n: t["predicted"].loc[kept].to_numpy(np.int64) for n, t in indexed.items()},
         notes,
+        runs or {},
     )
 
 
@@ -127,21 +142,24 @@ def _relabelled(
 def flipped_people(data: AlignedPredictions, reference: str, variant: str) -> pd.DataFrame:
     """`person, photos, mended, broken, other` of people with changed predictions, largest net change first.
 
-    `mended`: wrong under the reference, right under the variant; `broken`: the other way round; `other`:
-    wrong under both, differently.
+    `mended`: photos that are wrong under the reference, right under the variant; `broken`: the other way
+    round; `other`: wrong under both, differently. Whole numbers, or means over the pairs of their runs.
     """
-    before, after = data.predicted[reference], data.predicted[variant]
-    was, is_ = before == data.truth, after == data.truth
+    before, after = (data.answers(name) for name in (reference, variant))
+    pairs = len(before) * len(after)
+    was, is_ = before[:, None] == data.truth, after[None] == data.truth  # [S, 1, N], [1, S', N]
     table = pd.DataFrame(
         {
             "person": data.person,
-            "photos": np.ones(len(was), dtype=np.int64),
-            "mended": ~was & is_,
-            "broken": was & ~is_,
-            "other": ~was & ~is_ & (before != after),
+            "photos": np.ones(len(data.truth), dtype=np.int64),
+            "mended": (~was & is_).sum(axis=(0, 1)),
+            "broken": (was & ~is_).sum(axis=(0, 1)),
+            "other": (~was & ~is_ & (before[:, None] != after[None])).sum(axis=(0, 1)),
         }
     )
     people = table.groupby("person", sort=True).sum().astype(np.int64).reset_index()
+    if pairs > 1:
+        people[["mended", "broken", "other"]] = people[["mended", "broken", "other"]] / pairs
     people = people[people[["mended", "broken", "other"]].any(axis=1)]
     net = (people["mended"] - people["broken"]).abs()
     flips = people[["mended", "broken", "other"]].sum(axis=1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cleanplate.experiments.cost import measure_cost
 from cleanplate.experiments.git import WORKSPACE
 from cleanplate.experiments.revisions import SUBMISSION, Revision, changed_code, changed_params
+from cleanplate.experiments.sweep_file import SEED
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import LABELS
@@ -27,6 +28,7 @@ class Options:
 
     labels: str | None = None
     answers: Path | None = None
+    seeds: bool = False
     draws: int = 2000
     swaps: int = 5000
     seed: int = 0
@@ -34,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True)
 class ComparedRevisions:
-    """Revisions and their comparison."""
+    """Revisions and their comparison; `revisions` holds the first run of each name."""
 
     revisions: dict[str, Revision]
     data: AlignedPredictions
@@ -42,17 +44,29 @@ class ComparedRevisions:
 
 
 def compare_revisions(
-    pairs: Sequence[tuple[str, str]], options: Options, commits: Mapping[str, str] | None = None
+    pairs: Sequence[tuple[str, str]],
+    options: Options,
+    commits: Mapping[str, str] | None = None,
+    runs: Mapping[str, Sequence[str]] | None = None,
 ) -> ComparedRevisions:
     """Reads the predictions of every name in `pairs` (reference, variant) and compares them.
 
-    `commits`: commits of names, if already known.
+    Args:
+        pairs: names.
+        options: of the command.
+        commits: commits of names, if already known.
+        runs: names of a name's runs with several seeds, if already known; `options.seeds` looks for them.
     """
     from cleanplate.comparison.alignment import align
     from cleanplate.comparison.verdict import compare
+    from cleanplate.experiments.seed_runs import seed_runs
 
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    revisions = {name: Revision(name, (commits or {}).get(name)) for name in names}
+    names, known = list(dict.fromkeys(name for pair in pairs for name in pair)), commits or {}
+    if options.seeds:
+        groups = seed_runs(names, known)
+    else:
+        groups = {n: tuple(Revision(r, known.get(r)) for r in (runs or {}).get(n, (n,))) for n in names}
+    revisions, run_names = _label(groups)
     source = options.answers
     if source and options.labels:
         raise UserError("--answers and --labels both say what is true", fix="give one of them")
@@ -64,10 +78,28 @@ def compare_revisions(
     if WORKSPACE in revisions and revisions[WORKSPACE].is_stale():
         say("warning: params.yaml has changed since the workspace's predictions were made; run `dvc repro`")
     truth, truth_name = (answers, str(source)) if answers is not None else _labels(tables, options.labels)
-    data = align(tables, truth, truth_name)
+    data = align(tables, truth, truth_name, run_names)
     return ComparedRevisions(
-        revisions, data, compare(data, pairs, options.draws, options.swaps, options.seed)
+        {name: runs[0] for name, runs in groups.items()},
+        data,
+        compare(data, pairs, options.draws, options.swaps, options.seed),
     )
+
+
+def _label(
+    groups: Mapping[str, Sequence[Revision]],
+) -> tuple[dict[str, Revision], dict[str, tuple[str, ...]]]:
+    """All runs by names of their own, and the names of each group's; its first keeps the group's name."""
+    labelled = {name: runs[0] for name, runs in groups.items()}
+    names: dict[str, tuple[str, ...]] = {}
+    for group, (_, *others) in groups.items():
+        own = [group]
+        for run in others:
+            label = run.name if run.name not in labelled else f"{run.name} of {run.commit}"
+            labelled[label] = run
+            own.append(label)
+        names[group] = tuple(own)
+    return labelled, names
 
 
 def _true_answers(path: Path) -> pd.DataFrame:
@@ -126,6 +158,7 @@ def as_json(comparison: ComparedRevisions, people: bool) -> dict[str, Any]:
     return {
         "people": result.people,
         "photos": result.photos,
+        "seeds": result.seeds,
         "notes": result.notes,
         "scores": result.scores,
         "pairs": [_pair_json(comparison, pair, people) for pair in result.pairs],
@@ -137,9 +170,13 @@ def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[
     from cleanplate.comparison.verdict import format_verdict
 
     a, b = comparison.revisions[pair.reference], comparison.revisions[pair.variant]
+    params = changed_params(a, b)
+    if max(pair.seeds) > 1:
+        params.pop(SEED, None)
     row: dict[str, Any] = {
         "reference": pair.reference,
         "variant": pair.variant,
+        "seeds": list(pair.seeds),
         "verdict": pair.verdict,
         "sentence": format_verdict(pair, comparison.result.people),
         "differences": {
@@ -148,15 +185,16 @@ def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[
                 "low": d.low,
                 "high": d.high,
                 "error": d.error,
+                "seed_error": d.seed_error,
                 "p": d.p,
                 "p_corrected": pair.p_corrected[name],
             }
             for name, d in pair.differences.items()
         },
-        "changed_photos": pair.changed,
+        "changed_photos": int(pair.changed) if pair.seeds == (1, 1) else pair.changed,
         "people_needed": pair.needed,
         "smallest_seen": pair.smallest,
-        "params": {name: list(values) for name, values in changed_params(a, b).items()},
+        "params": {name: list(values) for name, values in params.items()},
         "code": changed_code(a, b),
         "cost": measure_cost(a, b),
     }

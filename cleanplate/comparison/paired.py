@@ -19,6 +19,7 @@ NAMES = ("macro_f1", "mask.macro_f1", "gender.macro_f1", "age.macro_f1", "accura
 MAX_EXACT_PEOPLE = 12  # for up to 12 people who differ, test all 2**n permutations instead of a sample
 ALPHA = 0.05
 POWER = 0.8
+POWER_QUANTILE = NormalDist().inv_cdf(1 - ALPHA / 2) + NormalDist().inv_cdf(POWER)
 _TOLERANCE = 1e-12  # for equal statistics with another order of addition
 
 
@@ -28,9 +29,11 @@ class Difference:
 
     Args:
         value: on all people.
-        low, high: interval (95 %) of the paired bootstrap over people, see `bootstrap.expanded_interval`.
+        low, high: interval (95 %) of the paired bootstrap over people, see `bootstrap.expanded_interval`; of
+            several seeds that of pooled.py, over people and seeds.
         error: standard error, from the standard deviation over the same draws.
         p: two-sided, of the permutation test; 1.0 where no person differs.
+        seed_error: what seeds alone add to `error`, as a standard error; 0 with one seed each.
     """
 
     value: float
@@ -38,6 +41,7 @@ class Difference:
     high: float
     error: float
     p: float
+    seed_error: float = 0.0
 
 
 def differences(
@@ -52,8 +56,8 @@ def differences(
         seed: of both.
     """
     counts = bootstrap.resample_counts(len(reference), draws, seed)
-    before, after = (_scores(bootstrap.resampled(c, counts)) for c in (reference, variant))
-    value = _point(variant) - _point(reference)
+    before, after = (stacked_scores(bootstrap.resampled(c, counts)) for c in (reference, variant))
+    value = point_scores(variant) - point_scores(reference)
     p = permutation_p(reference, variant, swaps, seed)
     result: dict[str, Difference] = {}
     for i, name in enumerate(NAMES):
@@ -88,7 +92,7 @@ def permutation_p(reference: np.ndarray, variant: np.ndarray, swaps: int, seed: 
     """
     change = (variant - reference).reshape(len(reference), -1)
     change = change[change.any(axis=1)]
-    observed = np.abs(_point(variant) - _point(reference))
+    observed = np.abs(point_scores(variant) - point_scores(reference))
     if len(change) == 0:
         return np.ones(len(NAMES))
     exact = len(change) <= MAX_EXACT_PEOPLE
@@ -96,35 +100,40 @@ def permutation_p(reference: np.ndarray, variant: np.ndarray, swaps: int, seed: 
     moved = (
         np.rint(permutations @ change.astype(np.float64)).astype(np.int64).reshape(-1, *reference.shape[1:])
     )
-    deltas = _scores(variant.sum(axis=0) - moved) - _scores(reference.sum(axis=0) + moved)
+    deltas = stacked_scores(variant.sum(axis=0) - moved) - stacked_scores(reference.sum(axis=0) + moved)
     as_large = (np.abs(deltas) >= observed[:, None] - _TOLERANCE).sum(axis=1)
     return as_large / len(permutations) if exact else (as_large + 1) / (len(permutations) + 1)
 
 
 def people_needed(difference: Difference, people: int) -> int | None:
-    """Number of people for 80 % power to detect a difference of this size; None if it is 0.
+    """Number of people for 80 % power to detect a difference of this size; None if no number would do.
 
     n · ((z₀.₉₇₅ + z₀.₈) · error / value)²: the error of the paired difference shrinks with the square root
-    of the number of people. It assumes that the observed difference is the true one, so it is only a guide.
+    of the number of people, but for what seeds add to it. It assumes that the observed difference is the true
+    one, so it is only a guide.
     """
     if abs(difference.value) < _TOLERANCE:
         return None
-    return max(2, math.ceil(people * (detectable_difference(difference) / abs(difference.value)) ** 2))
+    allowed = (difference.value / POWER_QUANTILE) ** 2 - difference.seed_error**2
+    if allowed <= 0:
+        return None
+    return max(2, math.ceil(people * (difference.error**2 - difference.seed_error**2) / allowed))
 
 
 def detectable_difference(difference: Difference) -> float:
     """The true difference that this many people detect with 80 % power: (z₀.₉₇₅ + z₀.₈) · error."""
-    normal = NormalDist()
-    return (normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(POWER)) * difference.error
+    return POWER_QUANTILE * difference.error
 
 
-def _scores(confusions: np.ndarray) -> np.ndarray:
+def stacked_scores(confusions: np.ndarray) -> np.ndarray:
+    """float64 [len(NAMES), ...] from confusions [..., 18, 18]."""
     by_name = metrics.scores(confusions)
     return np.stack([by_name[name] for name in NAMES])
 
 
-def _point(by_person: np.ndarray) -> np.ndarray:
-    return _scores(by_person.sum(axis=0))
+def point_scores(by_person: np.ndarray) -> np.ndarray:
+    """float64 [len(NAMES)] of confusions [P, 18, 18], all people together."""
+    return stacked_scores(by_person.sum(axis=0))
 
 
 def _all_permutations(people: int) -> np.ndarray:

@@ -45,8 +45,9 @@ def draw(comparison: Comparison, path: Path) -> None:
     axes[0].invert_yaxis()
     against = {pair.reference for pair in pairs}
     title = f"Difference to {against.pop()}" if len(against) == 1 else "Difference to the reference"
+    seeds = " and their models' seeds" if any(n > 1 for n in comparison.seeds.values()) else ""
     figure.suptitle(
-        f"{title}: 95 % intervals, paired over {comparison.people} people "
+        f"{title}: 95 % intervals, paired over {comparison.people} people{seeds} "
         "(green better, red worse, gray cannot tell)",
         fontsize=10,
     )

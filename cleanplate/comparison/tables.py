@@ -17,8 +17,16 @@ MAX_FLIPS = 20
 
 def print_tables(result: dict[str, Any], people: bool) -> None:
     """Prints the result of `as_json` as tables."""
-    _print(f"{result['people']} people, {result['photos']} photos; intervals 95 %, bootstrapped over people")
-    rows = [[name, *[_with_interval(scores[s]) for s in TITLES]] for name, scores in result["scores"].items()]
+    pooled = any(n > 1 for n in result["seeds"].values())
+    over = "over people and seeds; scores are means over seeds" if pooled else "bootstrapped over people"
+    _print(f"{result['people']} people, {result['photos']} photos; intervals 95 %, {over}")
+    rows = [
+        [
+            f"{name} ({result['seeds'][name]} seeds)" if result["seeds"][name] > 1 else name,
+            *[_with_interval(scores[s]) for s in TITLES],
+        ]
+        for name, scores in result["scores"].items()
+    ]
     _table(["", *TITLES.values()], rows)
     _print("\nDifferences, paired on the same people; p corrected (Holm) for the number of comparisons")
     rows = [_difference_row(pair) for pair in result["pairs"]]
@@ -93,8 +101,9 @@ def _flips(pair: dict[str, Any]) -> None:
     _print(
         f"    {len(people)} people with changed predictions (mended: wrong → right; broken: right → wrong):"
     )
+    keys = ("person", "photos", "mended", "broken", "other")
     rows = [
-        [str(p[k]) for k in ("person", "photos", "mended", "broken", "other")] for p in people[:MAX_FLIPS]
+        [f"{p[k]:.1f}" if isinstance(p[k], float) else str(p[k]) for k in keys] for p in people[:MAX_FLIPS]
     ]
     _table(["person", "photos", "mended", "broken", "other"], rows)
     if len(people) > MAX_FLIPS:

@@ -1,19 +1,20 @@
 """Did it help? Variants against references on the same people, corrected for multiple comparisons.
 
-The answer holds for these trained models on similar people. Another `train.seed` gives another model: to
-judge a recipe rather than one training run, compare several seeds.
+The answer about two models holds for these trained models on similar people. Another `train.seed` gives
+another model: that about two recipes, of several seeds each (pooled.py), holds for other seeds too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cleanplate.comparison import paired
 from cleanplate.comparison.alignment import AlignedPredictions
 from cleanplate.comparison.paired import ALPHA, NAMES, Difference
+from cleanplate.comparison.pooled import SeedScores, pooled_differences, pooled_intervals, score_runs
 from pipeline.evaluate import bootstrap, metrics
 from pipeline.evaluate.multiple_tests import holm
 
@@ -28,9 +29,10 @@ class Pair:
         differences: by name of the score (`paired.NAMES`), variant minus reference.
         p_corrected: Holm-corrected over all pairs of the comparison, by name of the score.
         verdict: `better`, `worse` or `cannot tell`, from the corrected p-value of macro-F1.
-        changed: number of photos with another predicted class.
-        needed: people needed for 80 % power; None if the difference is 0.
+        changed: number of photos with another predicted class; with several seeds, the mean over their pairs.
+        needed: people needed for 80 % power; None if no number would do.
         smallest: the true difference in macro-F1 that this many people detect with 80 % power.
+        seeds: number of runs of the reference and of the variant.
     """
 
     reference: str
@@ -38,20 +40,23 @@ class Pair:
     differences: dict[str, Difference]
     p_corrected: dict[str, float]
     verdict: str
-    changed: int
+    changed: float
     needed: int | None
     smallest: float
+    seeds: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All scores with intervals (`{name: {score: {value, low, high}}}`) and all pairs."""
+    """All scores with intervals (`{name: {score: {value, low, high}}}`), all pairs, and the number of runs of
+    each name."""
 
     people: int
     photos: int
     scores: dict[str, dict[str, dict[str, float]]]
     pairs: list[Pair]
     notes: list[str]
+    seeds: dict[str, int] = field(default_factory=dict)
 
 
 def compare(
@@ -61,7 +66,10 @@ def compare(
     swaps: int = 5000,
     seed: int = 0,
 ) -> Comparison:
-    """Scores every model of `data` and tests every (reference, variant) of `pairs`.
+    """Scores every recipe of `data` and tests every (reference, variant) of `pairs`.
+
+    A recipe of one run is judged as that trained model, by the permutation test; one of several by people and
+    seeds together.
 
     Args:
         draws: bootstrap resamples of people behind the intervals.
@@ -69,21 +77,37 @@ def compare(
         seed: of both; equal input and seed give an equal result.
     """
     by_person = {
-        name: metrics.confusion_by_person(data.truth, answers, data.person)
-        for name, answers in data.predicted.items()
+        name: [
+            metrics.confusion_by_person(data.truth, answers, data.person) for answers in data.answers(name)
+        ]
+        for name in data.recipes
     }
-    scores = {}
-    for name, confusions in by_person.items():
-        all_scores = bootstrap.score_intervals(confusions, draws, seed)
-        scores[name] = {score: all_scores[score] for score in NAMES}
-    found = [paired.differences(by_person[a], by_person[b], draws, swaps, seed) for a, b in pairs]
+    single = all(len(runs) == 1 for runs in by_person.values())
+    runs = {} if single else {name: score_runs(c, draws, seed) for name, c in by_person.items()}
+    scores = {name: _intervals(c, runs.get(name), draws, seed) for name, c in by_person.items()}
+    found = [
+        paired.differences(by_person[a][0], by_person[b][0], draws, swaps, seed)
+        if len(by_person[a]) == len(by_person[b]) == 1
+        else pooled_differences(runs[a], runs[b])
+        for a, b in pairs
+    ]
     p = np.array([[d[name].p for name in NAMES] for d in found]).reshape(len(found), len(NAMES))
     corrected = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
     results = [
         _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)))
         for (a, b), d, row in zip(pairs, found, corrected, strict=True)
     ]
-    return Comparison(data.people, len(data.image), scores, results, data.notes)
+    seeds = {name: len(c) for name, c in by_person.items()}
+    return Comparison(data.people, len(data.image), scores, results, data.notes, seeds)
+
+
+def _intervals(
+    by_person: Sequence[np.ndarray], runs: SeedScores | None, draws: int, seed: int
+) -> dict[str, dict[str, float]]:
+    if runs and runs.seeds > 1:
+        return pooled_intervals(runs)
+    found = bootstrap.score_intervals(by_person[0], draws, seed)
+    return {score: found[score] for score in NAMES}
 
 
 def _pair(
@@ -97,33 +121,37 @@ def _pair(
     verdict = "cannot tell"
     if p_corrected[HEADLINE] < ALPHA:
         verdict = "better" if headline.value > 0 else "worse"
+    before, after = data.answers(reference), data.answers(variant)
     return Pair(
         reference,
         variant,
         differences,
         p_corrected,
         verdict,
-        int((data.predicted[reference] != data.predicted[variant]).sum()),
+        float((before[:, None] != after[None]).mean(axis=(0, 1)).sum()),
         paired.people_needed(headline, data.people),
         paired.detectable_difference(headline),
+        (len(before), len(after)),
     )
 
 
 def format_verdict(pair: Pair, people: int) -> str:
     """The verdict in words."""
     d = pair.differences[HEADLINE]
+    at = f"{people} people{_seeds(pair.seeds)}"
     scores = f"macro-F1 {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}) against {pair.reference}"
     if pair.changed == 0:
         same = f"every answer is the same as that of {pair.reference}"
-        return f"{pair.variant}: cannot tell at {people} people: {same}"
+        return f"{pair.variant}: cannot tell at {at}: {same}"
     if pair.verdict != "cannot tell":
-        return (
-            f"{pair.variant}: {pair.verdict} at {people} people: {scores}, p {_p(pair.p_corrected[HEADLINE])}"
-        )
+        return f"{pair.variant}: {pair.verdict} at {at}: {scores}, p {_p(pair.p_corrected[HEADLINE])}"
     why = ""
     if d.p < ALPHA:
         why = f" (p {_p(d.p)} alone, {_p(pair.p_corrected[HEADLINE])} among all that was compared)"
-    if pair.needed is None or pair.needed > 100 * people:
+    limit = d.seed_error * paired.POWER_QUANTILE
+    if limit > abs(d.value):
+        more = f"so few seeds show no difference below {limit:.3f}, by however many people; train more"
+    elif pair.needed is None or pair.needed > 100 * people:
         more = (
             f"the difference, if there is one, is far below the {pair.smallest:.3f} that shows at this size"
         )
@@ -131,7 +159,14 @@ def format_verdict(pair: Pair, people: int) -> str:
         more = f"{people} people show a difference of this size in about 4 of 5 such studies"
     else:
         more = f"if the difference is what it looks like, about {pair.needed} people would show it"
-    return f"{pair.variant}: cannot tell at {people} people: {scores}{why}; {more}"
+    return f"{pair.variant}: cannot tell at {at}: {scores}{why}; {more}"
+
+
+def _seeds(seeds: tuple[int, int]) -> str:
+    reference, variant = seeds
+    if reference == variant:
+        return "" if variant == 1 else f" and {variant} seeds"
+    return f" and {variant} seed{'s' if variant > 1 else ''} against {reference}"
 
 
 def _p(value: float) -> str:

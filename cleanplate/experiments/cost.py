@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,12 @@ from cleanplate.experiments.revisions import Revision
 from pipeline.io.atomic import write_json
 
 SECONDS = Path(".cache/sweeps/seconds.json")
-PHOTO_FOLDERS = {  # stage -> an output folder with one file per photo
-    "detect": "build/images",
-    "segment": "build/images",
-    "compose": "build/images",
-    "synthesize": "build/synthetic",
+PHOTO_TABLES = {  # stage -> a table with a row for each picture
+    "detect": "build/images/images.parquet",
+    "segment": "build/images/images.parquet",
+    "compose": "build/images/images.parquet",
+    "synthesize": "build/synthetic/synthetic.parquet",
 }
-TABLES = 2  # the manifest and the table in such a folder
-SHARDS = "data.shards"  # if set, the number of files is the number of shards
 
 
 def measure_cost(reference: Revision, variant: Revision) -> dict[str, Any]:
@@ -32,9 +31,10 @@ def measure_cost(reference: Revision, variant: Revision) -> dict[str, Any]:
     if before and after:
         changed = [s for s in after if _inputs(before.get(s)) != _inputs(after[s])]
         result["stages"] = changed
-        photos = [_files(after, PHOTO_FOLDERS[s]) for s in changed if s in PHOTO_FOLDERS]
-        if all(p is not None for p in photos):
-            result["photos"] = sum(p or 0 for p in photos)
+        counted = [PHOTO_TABLES[s] for s in changed if s in PHOTO_TABLES]
+        rows = {table: _rows(variant.read(table)) for table in set(counted)}
+        if None not in rows.values():
+            result["photos"] = sum(rows[table] or 0 for table in counted)
     seconds = recorded_seconds().get(variant.commit or "")
     if seconds is not None:
         result["seconds"] = seconds
@@ -58,10 +58,8 @@ def _inputs(stage: dict[str, Any] | None) -> Any:
     return stage and (stage.get("cmd"), stage.get("deps"), stage.get("params"))
 
 
-def _files(stages: dict[str, Any], folder: str) -> int | None:
-    for stage in stages.values():
-        packed = stage.get("params", {}).get("params.yaml", {}).get(SHARDS)
-        for out in stage.get("outs", []):
-            if out.get("path") == folder and "nfiles" in out and not packed:
-                return max(0, int(out["nfiles"]) - TABLES)
-    return None
+def _rows(table: bytes | None) -> int | None:
+    """Rows of a parquet table from its footer."""
+    import pyarrow.parquet as pq
+
+    return None if table is None else pq.read_metadata(io.BytesIO(table)).num_rows

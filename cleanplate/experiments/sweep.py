@@ -1,6 +1,7 @@
 """A sweep: a YAML file of many settings, expanded to experiments and pairs to compare.
 
 stages: [evaluate]       # run up to these; omitted: the whole pipeline
+seeds: 3                 # of every experiment, compared over people and seeds; omitted: 1
 base:                    # set in all experiments; the baseline is the experiment `<file>-base`
   train.epochs: 8
 grids:                   # every combination
@@ -23,11 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanplate.experiments.sweep_file import FIX, Setting, read_settings, read_stages
+from cleanplate.experiments.sweep_file import FIX, SEED, Setting, read_seeds, read_settings, read_stages
 from pipeline.params.combinations import combination_problems
 from pipeline.params.loading import read_params
 from pipeline.params.overrides import Overrides, apply_overrides
-from pipeline.runtime.errors import Problems
+from pipeline.runtime.errors import Problems, UserError
 
 
 @dataclass
@@ -38,12 +39,14 @@ class Sweep:
         experiments: name → overrides, in order, without duplicates; the first is the base.
         pairs: (reference, variant), to compare.
         stages: the last stages to run; empty: the whole pipeline.
+        runs: of each setting the experiments that are its runs, one for each seed, itself first.
         skipped: sentences about combinations that are not allowed, and duplicates.
     """
 
     experiments: dict[str, Overrides] = field(default_factory=dict)
     pairs: list[tuple[str, str]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    runs: dict[str, list[str]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -67,7 +70,32 @@ def plan(document: Any, name: str, params: dict[str, Any]) -> Sweep:
         raise Problems(f"the sweep {name} has combinations that are not allowed", wrong, fix=FIX)
     sweep = _deduplicate(settings, impossible, params)
     sweep.stages = read_stages(document, name)
+    _repeat(sweep, read_seeds(document, name), params)
     return sweep
+
+
+def _repeat(sweep: Sweep, seeds: int, params: dict[str, Any]) -> None:
+    """Adds the experiments of further seeds: `<name>-seed<train.seed>`, after all of the first seed.
+
+    Raises:
+        UserError: a variant sets the seed itself.
+    """
+    own = {name: overrides.get(SEED) for name, overrides in sweep.experiments.items()}
+    base = next(iter(own.values()))
+    other = [name for name, seed in own.items() if seed != base]
+    if seeds > 1 and other:
+        raise UserError(
+            f"seeds: {seeds} runs every experiment with {seeds} seeds, but one sets {SEED} itself",
+            got=", ".join(other),
+            fix=f"remove {SEED} there, or `seeds`",
+        )
+    first = base if base is not None else params.get("train", {}).get("seed", 0)
+    settings = dict(sweep.experiments)
+    sweep.runs = {name: [name] for name in settings}
+    for seed in range(first + 1, first + seeds):
+        for name, overrides in settings.items():
+            sweep.experiments[f"{name}-seed{seed}"] = overrides | {SEED: seed}
+            sweep.runs[name].append(f"{name}-seed{seed}")
 
 
 def canonical_params(params: dict[str, Any], where: str) -> str:

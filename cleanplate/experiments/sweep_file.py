@@ -11,9 +11,12 @@ from typing import Any
 from pipeline.params.overrides import Overrides, to_hydra
 from pipeline.runtime.errors import UserError, nearest
 
-SECTIONS = ("stages", "base", "grids", "variants", "pairs")
+SECTIONS = ("stages", "seeds", "base", "grids", "variants", "pairs")
 PAIR_KEYS = ("without", "with", "over")
 FIX = "correct the sweep file"
+SEED = "train.seed"
+SEED = "train.seed"
+MAX_SEEDS = 100
 STAGE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -68,6 +71,20 @@ def read_stages(document: Any, name: str) -> list[str]:
     if not isinstance(stages, list) or not all(isinstance(n, str) and STAGE.fullmatch(n) for n in stages):
         raise UserError("expected a list of stages", where="stages", got=stages, fix="e.g. [evaluate]")
     return stages
+
+
+def read_seeds(document: Any, name: str) -> int:
+    """How many seeds every experiment is run with; 1 where the file does not say.
+
+    Raises:
+        UserError: it is not such a number.
+    """
+    seeds = _mapping(document, name, SECTIONS).get("seeds", 1)
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
+        raise UserError(
+            "expected a number of seeds", where="seeds", got=seeds, allowed=f"1 to {MAX_SEEDS}", fix=FIX
+        )
+    return seeds
 
 
 def _pair(name: str, pair: str, value: Any, base: Overrides) -> Iterator[Setting]:

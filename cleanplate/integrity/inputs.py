@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cleanplate.integrity.dvc_records import require_repository
 from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hash_files
-from pipeline.networks.cache_usage import ROWS
+from pipeline.io.cache_usage import ROWS
 from pipeline.networks.weights import read_lock, weights_folder
 from pipeline.params import load_params
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
+import pipeline.dataset.usable as usable_photos
+import pipeline.io
 from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
 from pipeline.io.parcel import Source
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
+from pipeline.io.result_cache import ResultCache, Row, code_identity
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
@@ -89,26 +92,37 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     return root, listing
 
 
-def open_photos(root: Path, listing: Listing, ingest: Ingest, machine: Machine) -> IngestResult:
-    """Opens every listed photo, in worker processes.
+def open_photos(
+    root: Path, listing: Listing, ingest: Ingest, cache_folder: Path, machine: Machine
+) -> IngestResult:
+    """Opens every listed photo, in worker processes; decodes those whose bytes it has not seen before.
 
     Args:
         root: the data folder, resolved.
         listing: its contents.
         ingest: the params section.
+        cache_folder: of the result cache.
         machine: the params section: engine and workers.
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
-    factory = partial(make_opener, root, ingest)
+    cache = ResultCache(cache_folder, "ingest", _identity(ingest))
+    known, fresh = set(cache.rows()), dict[str, Row]()
+    factory = partial(make_opener, root, ingest, cache)
     images = [p.image for p in photos]
     sources = partial(_sources, root)
     results = run_parallel(factory, images, machine=machine, chunk=32, reads=sources)
     rejected, usable = list(listing.rejected), []
-    for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
-        if isinstance(info, Rejected):
-            rejected.append(info)
-        else:
+    try:
+        for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
+            if isinstance(info, Rejected):
+                rejected.append(info)
+                continue
             usable.append((photo, info))
+            if info.sha256 not in known:
+                fresh[info.sha256] = {"width": info.width, "height": info.height}
+    finally:
+        cache.add_rows(fresh)
+    cache.count(len(photos) - len(fresh), len(fresh))
     index = _index(usable)
     kept = set(index["image"])
     rows = [(name, image if image in kept else "", k) for k, (name, image) in enumerate(listing.eval_rows)]
@@ -140,18 +154,28 @@ def _read_listed(root: Path, image: str) -> bytes:
     return read_regular(checked_path(root, image), MAX_BYTES)
 
 
-def make_opener(root: Path, ingest: Ingest) -> Callable[[str], PhotoInfo | Rejected]:
+def _identity(ingest: Ingest) -> Row:
+    """What decides whether a photo is usable, besides its bytes."""
+    params = {"verify": ingest.verify, "max_pixels": ingest.max_pixels, "min_side": ingest.min_side}
+    return params | code_identity([pipeline.io, usable_photos], ["simplejpeg", "pillow"])
+
+
+def make_opener(root: Path, ingest: Ingest, cache: ResultCache) -> Callable[[str], PhotoInfo | Rejected]:
     """Makes a worker's function: image key -> the photo's facts, or why it is rejected."""
+    known = cache.rows()
 
     def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
             data = source_of(root, image).read()
+            checksum = hashlib.sha256(data).hexdigest()
+            if row := known.get(checksum):
+                return PhotoInfo(row["width"], row["height"], len(data), checksum)
             header = checked_header(data, image, ingest.max_pixels, ingest.min_side)
             if ingest.verify == "strict":
                 decode_photo(data, where=image)
         except (Unusable, PhotoError) as e:
             return Rejected(image, e.reason, e.advice)
-        return PhotoInfo(header.width, header.height, len(data), hashlib.sha256(data).hexdigest())
+        return PhotoInfo(header.width, header.height, len(data), checksum)
 
     return open_photo
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.detect.boxes import Detection
+from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.backends import engine_of, has_cuda
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of, sources_of
-from pipeline.networks.result_cache import ResultCache, Row
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Detect
 from pipeline.runtime.plugins import load_plugin

@@ -21,8 +21,9 @@ from pipeline.train.network import Classifier
 class Answers(nn.Module):
     """uint8 [N, S, S, 3] RGB -> float32 [N, 18], rows sum to 1.
 
-    Scaling to [0, 1], normalisation, the views of test-time augmentation and the heads' probabilities are
-    inside, as `pipeline.train.inference.predict_probabilities` computes them.
+    Scaling to [0, 1], normalisation, the views of test-time augmentation and the heads' probabilities, in
+    which finer ages (`train.age_classes`) are summed to the three groups, are inside, as
+    `pipeline.train.inference.predict_probabilities` computes them.
 
     Args:
         model: the trained network.
@@ -82,6 +83,7 @@ def write_classifier(
         "size": size,
         "backbone": config.train.model,
         "heads": config.train.heads,
+        **({"age_classes": list(config.train.age_classes)} if config.train.age_classes else {}),
         "inside_the_network": {
             "scale": "pixel / 255",
             "normalise": {"mean": list(config.mean), "std": list(config.std)},

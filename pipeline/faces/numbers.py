@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.networks.result_cache import Row
+from pipeline.io.result_cache import Row
 
 
 @dataclass(frozen=True)

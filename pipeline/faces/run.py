@@ -14,8 +14,8 @@ import numpy as np
 
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
 from pipeline.io.parcel import Source
+from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.indexed_photo import IndexedPhoto, names_of, sources_of
-from pipeline.networks.result_cache import ResultCache, Row
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin

@@ -6,6 +6,7 @@ linking); `data.shards` packs them. A picture's bytes are the same either way.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import struct
@@ -99,6 +100,10 @@ class ImageStore:
     def source(self, name: str) -> Source:
         """A picture, for a worker that does not see the folder."""
         return Source(str(self.folder / name), partial(self.read, name))
+
+    def digest(self, image: str) -> str:
+        """A checksum of the matte of photo `image`, of its bytes."""
+        return hashlib.blake2b(self.read(matte_name(image)), digest_size=16).hexdigest()
 
     def where(self, name: str) -> str:
         """The location of a picture, for errors."""

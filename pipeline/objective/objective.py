@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch.nn import functional
 
 from pipeline import labels
 from pipeline.labels import TASKS
+from pipeline.objective.ages import age_codes, learnt_ages
 from pipeline.objective.target import Target
 from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin
@@ -26,19 +29,23 @@ class Objective:
         params: the `train` section.
         counts: training pictures of each class, int [18].
         device: where the batches are.
+        age_counts: those of each class of `train.age_classes`, [K], which class weights need then.
     """
 
-    def __init__(self, params: Train, counts: np.ndarray, device: torch.device) -> None:
+    def __init__(
+        self, params: Train, counts: np.ndarray, device: torch.device, age_counts: np.ndarray | None = None
+    ) -> None:
         self.params = params
         self.heads = load_plugin("objective.heads", params.heads)
         self.losses = [
             (load_plugin("objective.losses", name).loss, weight) for name, weight in params.losses.items()
         ]
+        counted = {name: counts @ task.membership() for name, task in TASKS.items()}
+        if params.age_classes:
+            counted["age"] = np.ones(learnt_ages(params)) if age_counts is None else age_counts
         self.weights = {
-            name: torch.from_numpy(
-                class_weights(counts @ task.membership(), params.class_weights, params.effective_beta)
-            ).to(device)
-            for name, task in TASKS.items()
+            name: torch.from_numpy(class_weights(n, params.class_weights, params.effective_beta)).to(device)
+            for name, n in counted.items()
         }
 
     def loss(self, outputs: torch.Tensor, target: Target) -> torch.Tensor:
@@ -53,11 +60,17 @@ class Objective:
         return torch.stack(parts).sum()
 
 
-def target_of(classes: np.ndarray, years: np.ndarray, device: torch.device) -> Target:
-    """The one-hot target of int classes [B] and float years [B]."""
-    codes = torch.from_numpy(classes).to(device, non_blocking=True)
-    one_hot = functional.one_hot(codes, labels.CLASSES).float()
-    return Target(one_hot, torch.from_numpy(years).to(device, non_blocking=True))
+def target_of(
+    classes: np.ndarray, years: np.ndarray, device: torch.device, age_classes: Sequence[int] = ()
+) -> Target:
+    """The one-hot target of int classes [B] and float years [B], which `age_classes` cut into finer ages."""
+
+    def one_hot(codes: np.ndarray, size: int) -> torch.Tensor:
+        return functional.one_hot(torch.from_numpy(codes).to(device, non_blocking=True), size).float()
+
+    ages = one_hot(age_codes(years, age_classes), len(age_classes) + 1) if age_classes else None
+    in_years = torch.from_numpy(years).to(device, non_blocking=True)
+    return Target(one_hot(classes, labels.CLASSES), in_years, ages)
 
 
 def years_to_learn(age: np.ndarray, train_class: np.ndarray) -> np.ndarray:

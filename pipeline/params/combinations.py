@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pipeline.labels import MIDDLE_FROM, OLD_FROM
 from pipeline.params.schema import Params
 from pipeline.runtime.errors import nearest
 from pipeline.runtime.plugins import plugin_names
 
 FACE_DETECTORS = ("mtcnn", "retinaface", "blazeface")
+AGE_CLASS_HEADS = ("multitask", "separate")
 OPENVINO_DETECTORS = ("retinaface", "blazeface")
 
 
@@ -52,7 +54,7 @@ def combination_problems(params: Params) -> list[str]:
             f"train.background_swap: {params.train.background_swap:g} puts people on other backgrounds, but "
             f"compose.fill {params.compose.fill} removes every background; set compose.fill: keep"
         )
-    problems += _prior_problems(params) + _feature_problems(params)
+    problems += _prior_problems(params) + _feature_problems(params) + _age_class_problems(params)
     pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
     if pasted and params.detect.method not in FACE_DETECTORS:
         problems.append(
@@ -93,9 +95,39 @@ def _prior_problems(params: Params) -> list[str]:
         why.append(f"train.loss {', '.join(params.train.losses)} gives no probabilities; set cross_entropy")
     if params.train.heads == "age_regression":
         why.append("train.heads age_regression predicts years; set joint, multitask or separate")
+    if params.train.age_classes and params.train.class_weights != "none":
+        why.append("train.age_classes with class weights learn an unknown mix; set train.class_weights: none")
+    if params.train.age_cuts != (MIDDLE_FROM, OLD_FROM):
+        why.append("train.age_classes move a group's bound, so that its mix is unknown; take 30 and 60")
     if params.train.pseudo_labels is not None:
         why.append("train.pseudo_labels trains on the model's own predictions for these photos; set null")
     return [f"predict.prior_correction: true needs class probabilities, but {reason}" for reason in why]
+
+
+def _age_class_problems(params: Params) -> list[str]:
+    """What `train.age_classes` do not go with: what knows a photo's group but not its finer class."""
+    train, problems = params.train, []
+    if not train.age_classes:
+        return []
+    bounds = f"train.age_classes: {list(train.age_classes)}"
+    if train.heads not in AGE_CLASS_HEADS:
+        problems.append(
+            f"{bounds} are learnt by train.heads {' or '.join(AGE_CLASS_HEADS)}, not {train.heads}"
+        )
+    if "age_soft" in train.losses:
+        problems.append(f"{bounds} do not fit the three rows of loss age_soft; set train.loss: soft_ordinal")
+    if train.pseudo_labels is not None:
+        problems.append(f"{bounds} are finer than pseudo-labels are; leave train.pseudo_labels empty")
+    if train.model == "features":
+        problems.append(f"{bounds} are for networks; with features set []")
+    relabel = params.relabel
+    if train.age_cuts != (MIDDLE_FROM, OLD_FROM) and (relabel.age_rules or relabel.old_from != OLD_FROM):
+        middle, old = train.age_cuts
+        problems.append(
+            f"{bounds} let middle begin at {middle} and old at {old}, and relabel.age_rules or old_from say "
+            "so too; let one say it: take bounds 30 and 60, or leave relabel's rules out"
+        )
+    return problems
 
 
 def _feature_problems(params: Params) -> list[str]:

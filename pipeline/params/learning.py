@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.labels import MIDDLE_FROM, OLD_FROM, OLDEST
 from pipeline.params.section import Row, Scale, Section, Seed
+
+MAX_SHIFT = 5  # years by which a learnt bound may differ from the official one
 
 
 class Train(Section):
@@ -19,12 +22,14 @@ class Train(Section):
     face_features: Literal["none", "append"] = "none"
     heads: str = "multitask"  # a file in pipeline/objective/heads/
     age_bounds: tuple[float, float] = (30.0, 60.0)
+    age_classes: tuple[int, ...] = ()  # empty: the three groups
     loss: str | tuple[dict[str, float], ...] = "cross_entropy"  # of pipeline/objective/losses/
     class_weights: Literal["none", "inverse", "effective"] = "none"
     effective_beta: float = Field(default=0.999, gt=0, lt=1)
     focal_gamma: float = Field(default=2.0, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     age_soft: tuple[Row, Row, Row] = ((0.8, 0.2, 0.0), (0.1, 0.8, 0.1), (0.0, 0.2, 0.8))
+    soft_ordinal_scale: float = Field(default=1.0, gt=0, le=100)
     size: int = Field(default=64, ge=16, le=1024)
     sampler: Literal["none", "class", "age", "one_mask", "one_mask_class", "one_mask_age"] = "one_mask"
     augment: str | tuple[str, ...] = "flip_shift_colour_noise"  # a recipe, or single operations by name
@@ -75,6 +80,31 @@ class Train(Section):
         if isinstance(self.loss, str):
             return {self.loss: 1.0}
         return {name: weight for part in self.loss for name, weight in part.items()}
+
+    @field_validator("age_classes")
+    @classmethod
+    def _every_class_has_a_group(cls, bounds: tuple[int, ...]) -> tuple[int, ...]:
+        if bounds and not (bounds[0] > 0 and bounds[-1] <= OLDEST and list(bounds) == sorted(set(bounds))):
+            raise ValueError(f"must be rising whole years from 1 to {OLDEST}, like [20, 30, 45, 60]")
+        for official in (MIDDLE_FROM, OLD_FROM) if bounds else ():
+            distances = sorted(abs(bound - official) for bound in bounds)
+            if distances[0] > MAX_SHIFT or distances[0] == (*distances, -1)[1]:
+                raise ValueError(
+                    f"one bound must lie at {official} or within {MAX_SHIFT} years of it, nearer than the "
+                    "others: there the answer changes its age group, and no class may lie in two groups"
+                )
+        return bounds
+
+    @property
+    def age_cuts(self) -> tuple[int, int]:
+        """Years where middle and old begin in the answer: of `age_classes` the nearest to 30 and 60."""
+        if not self.age_classes:
+            return MIDDLE_FROM, OLD_FROM
+        middle, old = (
+            min(self.age_classes, key=lambda bound: abs(bound - official))
+            for official in (MIDDLE_FROM, OLD_FROM)
+        )
+        return middle, old
 
     @field_validator("age_soft")
     @classmethod

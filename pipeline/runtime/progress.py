@@ -67,7 +67,9 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]
 PARTS = ("decode", "arithmetic", "encode and write")
 
 
-def throughput_line(stage: str, count: int, unit: str, seconds: float, spent: Sequence[float]) -> str:
+def throughput_line(
+    stage: str, count: int, unit: str, seconds: float, spent: Sequence[float], hits: int = 0
+) -> str:
     """One line about throughput and its bottleneck.
 
     Args:
@@ -76,8 +78,10 @@ def throughput_line(stage: str, count: int, unit: str, seconds: float, spent: Se
         unit: their name.
         seconds: wall-clock time.
         spent: seconds in each of `PARTS`, summed over workers.
+        hits: how many of them came from the result cache.
     """
+    cached = f", {hits} of them from the cache" if hits else ""
     total = max(sum(spent), 1e-9)
     shares = ", ".join(f"{name} {part / total:.0%}" for name, part in zip(PARTS, spent, strict=True))
     bound = PARTS[max(range(len(PARTS)), key=lambda i: spent[i])]
-    return f"{stage}: {count} {unit}, {count / max(seconds, 1e-9):.0f}/s, bound by {bound} ({shares})"
+    return f"{stage}: {count} {unit}{cached}, {count / max(seconds, 1e-9):.0f}/s, bound by {bound} ({shares})"

@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import decode_matte, encode_matte
+from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of, sources_of
-from pipeline.networks.result_cache import ResultCache
 from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pipeline import labels, seeds
+from pipeline.objective.ages import age_codes
 from pipeline.train.face_features import Features
 from pipeline.train.sampling import shown_per_epoch
 
@@ -105,6 +106,11 @@ class Examples:
     def counts(self, sampler: str) -> np.ndarray:
         """float64 [18]: pictures of each class in an epoch, before `sampler` balances classes or ages."""
         return np.bincount(self.classes, shown_per_epoch(self.alike, sampler), labels.CLASSES)
+
+    def age_counts(self, sampler: str, bounds: Sequence[int]) -> np.ndarray:
+        """float64 [K]: as `counts`, of the age classes that begin at `bounds`."""
+        shown = shown_per_epoch(self.alike, sampler)
+        return np.bincount(age_codes(self.years, bounds), shown, len(bounds) + 1)
 
 
 def keys_of(files: Sequence[str], seed: int) -> np.ndarray:

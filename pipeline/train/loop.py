@@ -137,7 +137,8 @@ def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
     optimizer = optimizer_of(net, params)
     schedule = Schedule(optimizer, params, steps)
     model, optimizer = accelerator.prepare(net, optimizer)
-    objective = Objective(params, learn.counts(params.sampler), accelerator.device)
+    age_counts = learn.age_counts(params.sampler, params.age_classes)
+    objective = Objective(params, learn.counts(params.sampler), accelerator.device, age_counts)
     recipe, mixer = Recipe(params.augment), Mixer(params)
     return Run(config, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer)
 
@@ -156,7 +157,8 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     for step, (where, pixels) in enumerate(batches_ahead):
         run.schedule.before_step(epoch * len(parts) + step)
         images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
-        target = target_of(learn.classes[where], learn.years[where], accelerator.device)
+        classes, years = learn.classes[where], learn.years[where]
+        target = target_of(classes, years, accelerator.device, params.age_classes)
         faces = learn.pictures.gather_faces(learn.rows[where], accelerator.device)
         images, target, faces = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch, faces)
         loss = run.objective.loss(run.model(images, faces).float(), target)

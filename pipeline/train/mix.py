@@ -67,9 +67,11 @@ class Mixer:
         of_own = torch.where(cut[:, None, None], (~inside).float(), share[:, None, None])
         of_own = torch.where(chosen[:, None, None], of_own, 1.0)[:, None]
         mixed = images * of_own + other * (1 - of_own)
+        of_answer, ages = kept[:, None], target.ages
         answers = Target(
-            target.classes * kept[:, None] + target.classes.flip(0) * (1 - kept[:, None]),
+            target.classes * of_answer + target.classes.flip(0) * (1 - of_answer),
             target.years * kept + target.years.flip(0) * (1 - kept),
+            ages if ages is None else ages * of_answer + ages.flip(0) * (1 - of_answer),
         )
         if faces is not None:
             faces = faces * kept[:, None] + faces.flip(0) * (1 - kept[:, None])

@@ -93,7 +93,9 @@ def make_classifier(config: TrainConfig, *, weights: bool = True, face_numbers: 
     make = backbone_maker(train, weights=weights)
     if face_numbers:
         make = joined_maker(make, train, face_numbers)
-    model = Classifier(load_plugin("objective.heads", train.heads).build(make), config.mean, config.std)
+    model = Classifier(
+        load_plugin("objective.heads", train.heads).build(make, train), config.mean, config.std
+    )
     faces = (torch.zeros(1, face_numbers),) if face_numbers else ()
     _try_out(model, train, *faces)
     return cast(Classifier, model.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]

@@ -7,7 +7,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,10 @@ import pandas as pd
 import typer
 
 from pipeline.io.atomic import remove_partial_files, use_temp_dir
+from pipeline.io.image_store import ImageWriter, atomic_images
+from pipeline.io.result_cache import ResultCache, prune
 from pipeline.params import Params, load_params
+from pipeline.params.preparation import Shards, per_shard
 from pipeline.runtime.disk import main_root, require_room, same_disk
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_dvc, stage_lock
@@ -50,6 +54,13 @@ class Stage:
         remove_partial_files(place)
         return place
 
+    @contextmanager
+    def pictures(self, folder: Pictures, shards: Shards) -> Iterator[ImageWriter]:
+        """The writer of a folder of pictures, packed as `data.shards` says; published if nothing fails."""
+        photos = min(_photo_count(Path("build/photos.parquet")), self.limit or sys.maxsize)
+        with atomic_images(self.out(folder.path), per_shard(shards, photos)) as writer:
+            yield writer
+
     def decoded(self, folder: Pictures, files: Sequence[str], size: int) -> tuple[np.ndarray, str]:
         """Pictures, uint8 [N, size, size, 3] RGB, memory-mapped, and a digest of names, bytes and size."""
         from pipeline.train.decoded import decoded
@@ -74,6 +85,17 @@ class Stage:
         cache = cache_folder(main_root())
         if self.limit is None and not same_disk(cache, out):
             require_room(cache, needed, f"what DVC keeps of `{self.name}`")
+
+    def keep(self, cache: ResultCache, hits: int, pictures: int, seconds: float) -> None:
+        """Records how many of the pictures came from the result cache, and its rate; prunes what is too much.
+
+        The rate counts only where everything was computed.
+        """
+        cache.count(hits, pictures - hits)
+        if hits == 0:
+            self.measured(seconds, pictures)
+        if hits < pictures:
+            prune(self.result_cache, self.params.machine.cache_gb)
 
     def measured(self, seconds: float, photos: float) -> None:
         """Records the time per photo, for the estimate of `cleanplate check`."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.params import Params
+from pipeline.params.preparation import per_shard
 from stages.shared.rates import rate_key
 
 PHOTO_PIXELS = 384 * 512
@@ -43,7 +44,9 @@ class Cost:
 
 def stage_bytes(name: str, params: Params, photos: int) -> float:
     """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
-    spooled = 2 if params.data.shards else 1  # pictures to be packed lie in a file of their own meanwhile
+    spooled = (
+        2 if per_shard(params.data.shards, photos) else 1
+    )  # pictures to be packed lie in a file of their own meanwhile
     size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
     folds = params.split.folds if params.train.folds == "all" else 1
     swapped = params.train.background_swap > 0

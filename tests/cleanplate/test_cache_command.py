@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanplate.commands import cache
-from pipeline.networks.result_cache import ResultCache
+from pipeline.io.result_cache import ResultCache
 
 PHOTO = "ab" * 32
 

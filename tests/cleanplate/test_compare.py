@@ -97,6 +97,29 @@ def test_unknown_name_lists_what_there_is(folder: Path) -> None:
     assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
+def test_seeds_are_pooled(folder: Path) -> None:
+    """The workspace has the seed 1, the experiment like differs in having 2."""
+    alone = json.loads(cleanplate(folder, "compare", "workspace", "like", "--json", "--no-plot").stdout)[
+        "scores"
+    ]
+    done = cleanplate(folder, "compare", "workspace", "good", "--seeds", "--json", "--no-plot")
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["seeds"] == {"workspace": 2, "good": 1}
+    mean = (alone["workspace"]["macro_f1"]["value"] + alone["like"]["macro_f1"]["value"]) / 2
+    assert told["scores"]["workspace"]["macro_f1"]["value"] == pytest.approx(mean)
+    assert told["pairs"][0]["params"] == {"train.weight_decay": [0.6, 0.9]}
+    text = cleanplate(folder, "compare", "workspace", "good", "--seeds", "--no-plot", "--people").stdout
+    assert "workspace (2 seeds)" in text
+    assert "at 40 people and 1 seed against 2" in text
+    done = cleanplate(folder, "compare", "workspace", "like", "--seeds", "--no-plot")
+    assert done.exit_code == 1
+    assert "one recipe, trained with several seeds" in done.stderr
+    assert "workspace, like" in done.stderr
+    done = cleanplate(folder, "compare", "good", "v1", "--seeds", "--json", "--no-plot")
+    assert json.loads(done.stdout)["seeds"] == {"good": 1, "v1": 2}
+
+
 def test_only_one_name_is_no_comparison(folder: Path) -> None:
     done = cleanplate(folder, "compare", "good")
     assert done.exit_code == 1

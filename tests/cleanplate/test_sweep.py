@@ -92,6 +92,9 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"variants": ["a"]}, "expected a mapping"),
         ({"stages": ["--force"]}, "expected a list of stages"),
         ({"stages": "evaluate"}, "expected a list of stages"),
+        ({"seeds": 0}, "expected a number of seeds"),
+        ({"seeds": True}, "expected a number of seeds"),
+        ({"seeds": 2, "variants": {"a": {"train.seed": 7}}}, "one sets train.seed itself"),
         ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
     ],
 )
@@ -168,6 +171,27 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     assert second.stderr.count("exists already") == 2
     assert "[1/" not in second.stderr
     assert "Reproducing" not in capfd.readouterr().out
+
+
+def test_every_variant_runs_with_every_seed_and_they_are_pooled(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        "seeds: 3\nstages: [evaluate]\nvariants: {best: {train.weight_decay: 0.97}}\n"
+    )
+    planned = cleanplate(folder, "sweep", "m.yaml", "--run", "--dry-run").stdout.splitlines()
+    assert [line.split(" -n ")[1] for line in planned[-3:]] == [
+        "m-best-seed2 -S train.weight_decay=0.97 -S train.seed=2 evaluate",
+        "m-base-seed3 -S train.seed=3 evaluate",
+        "m-best-seed3 -S train.weight_decay=0.97 -S train.seed=3 evaluate",
+    ]
+    done = cleanplate(folder, "sweep", "m.yaml", "--run", "--json")
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    (pair,) = told["pairs"]
+    assert (pair["seeds"], pair["verdict"]) == ([3, 3], "better")
+    assert pair["params"] == {"train.weight_decay": [0.6, 0.97]}
+    base = pair["reference"]  # an experiment of the first test has its params
+    again = cleanplate(folder, "compare", base, "m-best", "--seeds", "--json", "--no-plot")
+    assert json.loads(again.stdout)["scores"] == told["scores"]
 
 
 def test_name_taken_by_other_params_is_refused(folder: Path) -> None:

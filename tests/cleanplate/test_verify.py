@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks.result_cache import ResultCache
+from pipeline.io.result_cache import ResultCache
 from pipeline.params.loading import parse_yaml
 from tests.reliability.repository import cleanplate, copied, dvc, flip, make_repository, run
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline.detect.boxes import iou
-from pipeline.detect.choice import Faces
+from pipeline.detect.choice import Faces, best_face
 from pipeline.detect.methods import retinaface
 from pipeline.detect.nms import nms
-from pipeline.detect.retinaface.faces import NMS_IOU, find_faces
+from pipeline.detect.retinaface.faces import MAX_SMALL, NMS_IOU, find_best_face, find_faces
 from pipeline.detect.retinaface.frame import MEAN_RGB, fill_frame, frame_of
 from pipeline.detect.retinaface.network import Network
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
@@ -138,6 +138,43 @@ def test_boxes_and_landmarks_are_those_of_the_package(
         assert (np.abs(ours.landmarks - theirs.landmarks) < 0.5).all()
         faces += len(ours.boxes)
     assert faces >= PHOTOS - 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.6, 0.3])
+def test_the_best_face_is_that_of_all_faces(network: Network, photos: list[np.ndarray], scale: float) -> None:
+    """Of large faces and of such as only the finest level of the pyramid sees."""
+    found = 0
+    for photo in photos:
+        small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        best = find_best_face(network, small, 0.5, 640)
+        expected = best_face(find_faces(network, small, 0.5, 640), width, height)
+        assert (best is None) == (expected is None)
+        if best is not None and expected is not None:
+            np.testing.assert_array_equal(best.box, expected.box)
+            np.testing.assert_array_equal(best.landmarks, expected.landmarks)
+            found += 1
+    assert found >= PHOTOS // 2
+
+
+def test_a_small_central_face_wins_against_a_larger_one_in_a_corner(
+    network: Network, photos: list[np.ndarray]
+) -> None:
+    """Where it is worth more: then the finest level is asked, though there is a large face."""
+    scene = np.full((480, 640, 3), 120, dtype=np.uint8)
+    photo = photos[0]
+    for scale, (y, x) in ((0.4, (325, 510)), (0.28, (170, 270))):
+        small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        small = small[: 480 - y, : 640 - x]
+        scene[y : y + small.shape[0], x : x + small.shape[1]] = small
+    faces = find_faces(network, scene, 0.5, 640)
+    assert len(faces.scores) == 2
+    best = find_best_face(network, scene, 0.5, 640)
+    expected = best_face(faces, 640, 480)
+    assert best is not None
+    assert expected is not None
+    np.testing.assert_array_equal(best.box, expected.box)
+    assert best.box[2] - best.box[0] < MAX_SMALL, "the smaller one, in the middle"
 
 
 def test_the_network_sees_bgr_minus_the_mean(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from pipeline import labels
@@ -28,7 +29,7 @@ def target(classes: np.ndarray) -> Target:
 def test_every_head_gives_probabilities_and_learns_all_18_classes(name: str) -> None:
     torch.manual_seed(0)
     heads, params = load_plugin("objective.heads", name), Train(heads=name)
-    net = heads.build(linear)
+    net = heads.build(linear, params)
     classes = np.arange(18)
     inputs = torch.eye(18)
     objective = Objective(params, np.ones(18, int), CPU)
@@ -55,7 +56,7 @@ def test_multitask_answer_is_the_product_of_the_three() -> None:
 
 
 def test_separate_networks_share_nothing() -> None:
-    net = load_plugin("objective.heads", "separate").build(linear)
+    net = load_plugin("objective.heads", "separate").build(linear, PARAMS)
     inputs = torch.rand(4, 18)
     outputs = net(inputs)
     assert outputs.shape == (4, 8)
@@ -77,6 +78,57 @@ def test_age_regression_cuts_at_the_bounds_that_params_name(old_from: float, gro
 def test_years_follow_the_training_rule_not_the_birthday() -> None:
     # 59 counted as old is learnt as 60; 45 stays; 29 counted as middle is learnt as 30
     assert years_to_learn(np.array([59, 45, 29]), np.array([2, 1, 1])).tolist() == [60, 45, 30]
+
+
+@pytest.mark.parametrize("name", ["multitask", "separate"])
+def test_finer_ages_are_learnt_and_answered_in_three(name: str) -> None:
+    """Years 15, 25, 45, 58, 70 are five classes by bounds 20, 29, 45, 57: young, young, middle, old, old."""
+    params = Train(heads=name, age_classes=(20, 29, 45, 57), lr=0.05)
+    years = np.array([15, 25, 45, 58, 70], np.float32)
+    wanted = [0, 0, 1, 2, 2]
+    classes = np.array(wanted)
+    heads = load_plugin("objective.heads", name)
+    torch.manual_seed(0)
+    net, inputs = heads.build(lambda outputs: nn.Linear(5, outputs), params), torch.eye(5)
+    own = target_of(classes, years, CPU, params.age_classes)
+    assert own.of("age").argmax(dim=1).tolist() == [0, 1, 3, 4, 4]
+    objective = Objective(params, np.bincount(classes, minlength=18), CPU, np.ones(5))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        objective.loss(net(inputs), own).backward()
+        optimizer.step()
+    outputs = net(inputs)
+    assert outputs.shape == (5, 10)
+    assert outputs[:, 5:].argmax(dim=1).tolist() == [0, 1, 3, 4, 4]
+    p = heads.probabilities(outputs, params)
+    assert p.shape == (5, 18)
+    assert labels.age_group_of(p.argmax(dim=1).numpy()).tolist() == wanted
+    by_class = outputs[:, 5:].softmax(dim=1)
+    young = p.unflatten(1, (6, 3)).sum(dim=1)[:, 0]
+    torch.testing.assert_close(young, by_class[:, 0] + by_class[:, 1])
+
+
+def test_class_weights_of_finer_ages_follow_their_own_counts() -> None:
+    params = Train(age_classes=(20, 30, 45, 60), class_weights="inverse")
+    objective = Objective(params, np.ones(18, int), CPU, np.array([10, 40, 10, 20, 20]))
+    np.testing.assert_allclose(objective.weights["age"], [2.0, 0.5, 2.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((20, 45, 60), "at 30 or within 5 years"),  # 20 to 44 would be young and middle
+        ((20, 30, 45, 66), "at 60 or within 5 years"),
+        ((28, 32, 60), "nearer than the others"),
+        ((30, 30, 60), "rising whole years"),
+        ((60, 30), "rising whole years"),
+        ((0, 30, 60), "rising whole years"),
+    ],
+)
+def test_bounds_that_leave_a_class_in_two_groups_are_refused(bounds: tuple[int, ...], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Train(age_classes=bounds)
 
 
 def test_class_weights_reach_the_loss() -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.labels import TASKS, Task
 from pipeline.objective.objective import Objective, class_weights, target_of
+from pipeline.objective.target import soften_age
 from pipeline.params.learning import Train
 from pipeline.runtime.plugins import load_plugin, plugin_names
 
@@ -136,10 +137,31 @@ def test_age_soft_by_hand() -> None:
     )
 
 
+def test_soft_ordinal_by_hand() -> None:
+    p = [0.4, 0.3, 0.2, 0.1]
+    logits = [[math.log(v) for v in p]]
+    far = [math.exp(-1), 1.0, math.exp(-1), math.exp(-2)]  # of the second of four ages
+    expected = -sum(f / sum(far) * math.log(v) for f, v in zip(far, p, strict=True))
+    target, weight = [[0.0, 1.0, 0.0, 0.0]], [1.0] * 4
+    assert value("soft_ordinal", logits, target, weight, task=AGE) == pytest.approx(expected)
+    sharp = value("soft_ordinal", logits, target, weight, task=AGE, soft_ordinal_scale=0.01)
+    assert sharp == pytest.approx(-math.log(0.3))
+    gender = value("soft_ordinal", [logit(0.8)], [[1.0, 0.0]])
+    assert gender == pytest.approx(-math.log(0.8))
+
+
+def test_soft_ordinal_over_the_classes_keeps_mask_and_gender() -> None:
+    logits = [[0.0] * 18]
+    logits[0][9:12] = [1.0, 2.0, 3.0]  # incorrect, female
+    target = [[float(c == 9) for c in range(18)]]
+    far = [1.0, math.exp(-1), math.exp(-2)]
+    log_p = torch.log_softmax(torch.tensor(logits), dim=1)[0, 9:12].tolist()
+    expected = -sum(f / sum(far) * v for f, v in zip(far, log_p, strict=True))
+    assert value("soft_ordinal", logits, target, task=CLASS) == pytest.approx(expected)
+
+
 def test_age_soft_over_the_classes_moves_age_and_nothing_else() -> None:
-    softening = load_plugin("objective.losses", "age_soft").softening(
-        CLASS, np.array(Train().age_soft, np.float32)
-    )
+    softening = soften_age(CLASS, np.array(Train().age_soft, np.float32))
     # class 10 = incorrect, female, middle: its neighbours are 9 (young) and 11 (old)
     assert softening[10].nonzero()[0].tolist() == [9, 10, 11]
     np.testing.assert_allclose(softening[10][9:12], [0.1, 0.8, 0.1], atol=1e-7)

@@ -188,6 +188,30 @@ def test_prior_correction_of_what_is_no_probability_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train.heads": "joint"}, "learnt by train.heads multitask or separate, not joint"),
+        ({"train.loss": "age_soft"}, "set train.loss: soft_ordinal"),
+        ({"train.pseudo_labels": 0.9}, "finer than pseudo-labels are"),
+        ({"relabel.old_from": 58}, "let one say it"),
+        ({"relabel.age_rules": [{"from": 59, "to": 60}]}, "let one say it"),
+        ({"predict.prior_correction": True}, "take 30 and 60"),
+        ({"train.age_classes": [20, 45, 60]}, "no class may lie in two groups"),
+    ],
+)
+def test_finer_ages_that_contradict_another_choice_are_refused(
+    project: Path, changes: dict[str, Any], said: str
+) -> None:
+    load_params(edited(project, {"train.age_classes": [20, 29, 45, 57]}))
+    assert said in refused(project, {"train.age_classes": [20, 29, 45, 57]} | changes)
+
+
+def test_finer_ages_with_the_official_bounds_go_with_rules_about_ages(project: Path) -> None:
+    changes = {"train.age_classes": [20, 30, 45, 60], "predict.prior_correction": True}
+    load_params(edited(project, changes | {"relabel.age_rules": [{"from": 59, "to": 60}]}))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"detect.method": "none", "segment.method": "none", "synthesize.copies": 0},

@@ -137,7 +137,7 @@ def test_a_folder_that_is_a_link_is_replaced_not_emptied(tmp_path: Path) -> None
 
 
 def test_the_item_cache_believes_no_entry_that_was_changed(tmp_path: Path) -> None:
-    from pipeline.networks.result_cache import ResultCache
+    from pipeline.io.result_cache import ResultCache
 
     cache = ResultCache(tmp_path, "segment", {})
     entry = cache.add_file("ab" * 32, b"matte", ".png")
@@ -155,8 +155,9 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
         "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import make_opener\n"
-        "from pipeline.params.schema import Ingest\n"
-        "open_photo = make_opener(Path.cwd(), Ingest())\n"
+        "from pipeline.io.result_cache import ResultCache\nfrom pipeline.params.schema import Ingest\n"
+        "cache = ResultCache(Path('items'), 'ingest', {})\n"
+        "open_photo = make_opener(Path.cwd(), Ingest(), cache)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
         "print(open_photo('bomb.png').reason)\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.conftest import ROOT
 from tests.fixtures.pixel_project import HEIGHT, WIDTH, bytes_below, make_project, stage
 
 IMAGES = Path("build/images")
+CACHE = Path(".cache/items")
 
 
 @pytest.fixture
@@ -104,14 +106,46 @@ def test_bytes_do_not_depend_on_workers(project: Path, fill: str) -> None:
     results = []
     for workers in (1, 2) if fill in ("noise", "blur") else (1, 1):
         compose.run(stage("compose", compose__fill=fill, machine__workers=workers))
+        shutil.rmtree(CACHE)
         results.append(bytes_below(IMAGES))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("shards", [None, 4], ids=["files", "tars"])
+def test_what_did_not_change_is_not_composed_again(
+    drawn: Path, capsys: pytest.CaptureFixture[str], shards: int | None
+) -> None:
+    """One other photo, one other matte and one other box: three of eighteen pictures."""
+    changes: dict[str, object] = {"compose__fill": "blur", "data__shards": shards}
+    compose.run(stage("compose", **changes))
+    photos, boxes = pd.read_parquet("build/photos.parquet"), pd.read_parquet("build/boxes.parquet")
+    images = photos["image"].tolist()
+    data = encode_jpeg(255 - read_photo(drawn / "data" / images[1]))
+    (drawn / "data" / images[1]).write_bytes(data)
+    photos.loc[1, "sha256"] = hashlib.sha256(data).hexdigest()
+    write_table(Path("build/photos.parquet"), photos)
+    boxes.loc[2, "x1"] += 9
+    write_table(Path("build/boxes.parquet"), boxes)
+    with atomic_folder(Path("build/other")) as other:
+        shutil.copytree("build/mattes", other, dirs_exist_ok=True)
+        matte = np.full((HEIGHT, WIDTH), 200, np.uint8)
+        (other / images[5]).with_suffix(".png").write_bytes(encode_matte(matte))
+    shutil.rmtree("build/mattes")
+    Path("build/other").rename("build/mattes")
+    capsys.readouterr()
+    compose.run(stage("compose", **changes))
+    assert "18 photos, 15 of them from the cache" in capsys.readouterr().err
+    from_cache = bytes_below(IMAGES)
+    shutil.rmtree(CACHE)
+    compose.run(stage("compose", **changes))
+    assert bytes_below(IMAGES) == from_cache
 
 
 def test_noise_follows_its_seed(drawn: Path) -> None:
     results = []
     for seed in (0, 0, 1):
         compose.run(stage("compose", compose__fill="noise", compose__seed=seed))
+        shutil.rmtree(CACHE)
         results.append(bytes_below(IMAGES))
     assert results[0] == results[1]
     assert results[0] != results[2]
@@ -170,7 +204,8 @@ def test_help_needs_no_torch(name: str) -> None:
 def test_real_photos(project: Path, test_data: Path) -> None:
     root = test_data / "realset"
     images = sorted(p.relative_to(root).as_posix() for p in (root / "train/images").rglob("mask1.jpg"))[:8]
-    photos = pd.DataFrame({"image": images, "width": 384, "height": 512})
+    checksums = [hashlib.sha256((root / image).read_bytes()).hexdigest() for image in images]
+    photos = pd.DataFrame({"image": images, "sha256": checksums, "width": 384, "height": 512})
     box = {"x1": 90.0, "y1": 60.0, "x2": 290.0, "y2": 310.0, "score": 0.9, "status": "found"}
     write_table(project / "build/photos.parquet", photos)
     write_table(project / "build/boxes.parquet", photos[["image"]].assign(**box))

@@ -67,10 +67,18 @@ def test_two_exports_are_the_same_bytes(trained_demo: Path, again: Path) -> None
         assert str(trained_demo).encode() not in content, f"{name} names a folder of this machine"
 
 
-@pytest.mark.parametrize("heads", ["joint", "multitask", "separate", "age_regression"])
-def test_every_kind_of_heads_agrees_with_torch(
-    heads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "heads",
+    [
+        {"heads": "joint"},
+        {"heads": "multitask"},
+        {"heads": "separate"},
+        {"heads": "age_regression"},
+        {"heads": "multitask", "age_classes": (20, 29, 45, 57)},
+    ],
+    ids=str,
+)
+def test_every_kind_of_heads_agrees_with_torch(heads: dict[str, Any], tmp_path: Path) -> None:
     """With all views: mirrored, enlarged and reduced pictures are inside the network."""
     pytest.importorskip("onnx")
     from safetensors.torch import save_file
@@ -83,7 +91,7 @@ def test_every_kind_of_heads_agrees_with_torch(
     from pipeline.train.network import make_classifier
 
     torch.manual_seed(1)
-    config = resolve_config(Train(model="test_resnet", size=32, heads=heads, device="cpu", precision="f32"))
+    config = resolve_config(Train(model="test_resnet", size=32, device="cpu", precision="f32", **heads))
     state = make_classifier(config, weights=False).net.state_dict()
     (tmp_path / "fold0").mkdir()
     save_file(

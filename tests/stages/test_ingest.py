@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
 from tests.fixtures.data_folder import (
@@ -119,6 +120,7 @@ def test_outputs_depend_on_no_order_time_or_worker_count(root: Path) -> None:
     run_ingest(root)
     first = {p.name: p.read_bytes() for p in sorted(Path("build").iterdir())}
     shutil.rmtree("build")
+    shutil.rmtree(".cache/items")
     folders = list((root / "train" / "images").iterdir())
     random.Random(3).shuffle(folders)
     for folder in folders:  # made anew in another order, at other times
@@ -129,6 +131,30 @@ def test_outputs_depend_on_no_order_time_or_worker_count(root: Path) -> None:
     run_ingest(root, machine={"workers": 2})
     assert {p.name: p.read_bytes() for p in sorted(Path("build").iterdir())} == first
     assert set(first) == {"index.parquet", "photos.parquet", "eval.parquet", "quarantine.csv"}
+
+
+def test_photos_seen_before_are_not_decoded_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under another name too; new bytes are decoded, and damaged ones refused each time."""
+    run_ingest(root)
+    first = pd.read_parquet("build/index.parquet")
+    folder = root / "train" / "images" / ANNA
+    (folder / "mask1.jpg").rename(folder / "mask1.jpeg")
+    decoded: list[str] = []
+
+    def decode(data: bytes, where: str) -> None:
+        decoded.append(where)
+        decode_photo(data, where=where)
+
+    monkeypatch.setattr("pipeline.dataset.ingest.decode_photo", decode)
+    run_ingest(root, machine={"workers": 1})
+    assert decoded == []
+    second = pd.read_parquet("build/index.parquet")
+    assert sorted(second["sha256"]) == sorted(first["sha256"])
+    (folder / "mask2.jpg").write_bytes((folder / "mask2.jpg").read_bytes()[:-40])
+    for _ in range(2):
+        run_ingest(root, machine={"workers": 1}, ingest={"max_quarantine": 1.0})
+        assert "mask2.jpg" in str(quarantine())
+    assert decoded == [f"train/images/{ANNA}/mask2.jpg"] * 2
 
 
 @pytest.mark.parametrize("name", ["ingest", "relabel", "split"])

@@ -156,7 +156,7 @@ def test_packed_mattes_are_the_same_bytes_computed_or_from_the_cache(
     assert segment() == 0
     files, told = mattes(), report()
     shutil.rmtree(".cache")
-    change("shards:   ", "shards: 3 ")
+    change("shards: auto", "shards: 3   ")
     for said in ("0 from the cache, 4 computed", "4 from the cache, 0 computed"):
         capsys.readouterr()
         assert segment() == 0

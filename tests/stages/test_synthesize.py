@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def test_leaving_a_fold_out_changes_no_copy_of_the_others(composed: Path) -> Non
         if rows.loc[rows["person"] == person, "fold"].iloc[0] == 1:
             noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
             path.write_bytes(encode_jpeg(noise))
+    shutil.rmtree(".cache/items")  # `ingest`, which would see the new bytes, does not run here
     synthesize.run(stage("synthesize", synthesize__copies=2))
     after = bytes_below(OUT)
     same = {name for name in before if before[name] == after[name]}
@@ -112,8 +114,40 @@ def test_bytes_do_not_depend_on_workers(composed: Path) -> None:
     results = []
     for workers in (1, 2):
         synthesize.run(stage("synthesize", machine__workers=workers))
+        shutil.rmtree(".cache/items")
         results.append(bytes_below(OUT))
     assert results[0] == results[1]
+
+
+def test_a_corrected_label_draws_no_picture_again(composed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    synthesize.run(stage("synthesize", synthesize__copies=2.0))
+    before = {name: data for name, data in bytes_below(OUT).items() if name.endswith(".jpg")}
+    labels = pd.read_parquet("build/labels.parquet")
+    labels.loc[labels["person"] == labels["person"][0], ["true_class", "train_class"]] = 7
+    write_table(Path("build/labels.parquet"), labels)
+    capsys.readouterr()
+    synthesize.run(stage("synthesize", synthesize__copies=2.0))
+    assert "36 pictures, 36 of them from the cache" in capsys.readouterr().err
+    assert (table()["train_class"] == 7).sum() == 6
+    assert {name: data for name, data in bytes_below(OUT).items() if name.endswith(".jpg")} == before
+
+
+@pytest.mark.parametrize("backgrounds", ["others", "folder"])
+def test_another_donor_photo_is_seen(composed: Path, backgrounds: str) -> None:
+    """The donor of the first copy changes its pixels, under the same name."""
+    Path("mine").mkdir()
+    Path("mine/one.jpg").write_bytes(encode_jpeg(np.full((80, 80, 3), (10, 220, 10), np.uint8)))
+    changes = {"synthesize__backgrounds": backgrounds, "synthesize__folder": "mine"}
+    synthesize.run(stage("synthesize", **changes))
+    first, donor = table()["file"][0], table()["donor"][0]
+    before = (OUT / first).read_bytes()
+    place = Path("mine") / donor if backgrounds == "folder" else Path("data") / donor
+    place.write_bytes(encode_jpeg(255 - read_photo(place)))
+    photos = pd.read_parquet("build/photos.parquet")
+    photos.loc[photos["image"] == donor, "sha256"] = hashlib.sha256(place.read_bytes()).hexdigest()
+    write_table(Path("build/photos.parquet"), photos)
+    synthesize.run(stage("synthesize", **changes))
+    assert (OUT / first).read_bytes() != before
 
 
 def test_the_seed_changes_backgrounds(composed: Path) -> None:

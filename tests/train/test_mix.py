@@ -41,6 +41,15 @@ def test_answers_are_mixed_as_the_pixels_are(params: dict[str, object]) -> None:
     assert own.std() > 0.1
 
 
+def test_finer_ages_are_mixed_as_the_classes_are() -> None:
+    """Ages 25 and 65 in equal parts are half young and half old, not a middle-aged 45."""
+    years, images = np.array([25, 65], np.float32), torch.zeros(2, 3, SIZE, SIZE)
+    target = target_of(np.array([0, 2]), years, torch.device("cpu"), (30, 45, 60))
+    train = Train(mix="mixup", mix_probability=1.0, mix_alpha=1e5)  # shares of nearly a half
+    _, answer, _ = Mixer(train)(images, target, np.array([1, 2]), NO_EYES[:2], 0)
+    torch.testing.assert_close(answer.of("age"), torch.tensor([[0.5, 0, 0, 0.5]] * 2), atol=0.02, rtol=0)
+
+
 def test_probability_is_the_share_of_pictures_that_are_mixed() -> None:
     touched = sum(
         (mixed(mix="mixup", mix_probability=0.25, epoch=e)[2] < 0.9999).float().mean() for e in range(20)

@@ -116,25 +116,6 @@ def test_another_token_is_refused_in_a_sentence(nodes: Nodes, project: Path) -> 
     assert "Traceback" not in process.stderr
 
 
-def test_check_warns_about_a_cluster_that_asks_for_no_token(
-    nodes: Nodes, project: Path, tmp_path: Path
-) -> None:
-    code = (
-        "import sys; from cleanplate.preflight.cluster import cluster_problems as problems; "
-        "from pipeline.params.machine import Machine; "
-        "print(problems(Machine(engine='ray', address=sys.argv[1])))"
-    )
-    asked = nodes.run([sys.executable, "-c", code, nodes.address], project)
-    assert asked.stdout.strip() == "([], [])", asked.stderr
-    open_to_all = Nodes(tmp_path / "open", token="")
-    try:
-        open_to_all.wait(1)
-        warned = open_to_all.run([sys.executable, "-c", code, open_to_all.address], project)
-    finally:
-        open_to_all.close()
-    assert "asks for no token" in warned.stdout, warned.stderr
-
-
 def test_an_item_that_kills_its_worker_twice_is_named_and_refused(nodes: Nodes, project: Path) -> None:
     code, lines, said = end(start(nodes, project, "kill"))
     assert code == 1

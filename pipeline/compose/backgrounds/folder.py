@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import resized
-from pipeline.io.parcel import Source, file_source
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
@@ -75,6 +76,12 @@ def reads(sources: Sources, donor: str) -> list[Source]:
     """The picture; see `pipeline.compose.backgrounds`."""
     assert sources.folder is not None
     return [file_source(sources.folder / donor)]
+
+
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The bytes of the donor's picture; see `pipeline.compose.backgrounds`."""
+    assert sources.folder is not None
+    return [hashlib.sha256(read_file(sources.folder / donor)).hexdigest()]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -48,6 +48,11 @@ def reads(sources: Sources, donor: str) -> list[Source]:
     return [file_source(sources.photos / donor), sources.mattes.source(matte_name(donor))]
 
 
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
+    return [sources.checksums[donor], sources.mattes.digest(donor)]
+
+
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
     photo = read_photo(sources.photos / donor, sources.background_rgb)

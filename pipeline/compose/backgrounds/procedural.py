@@ -24,6 +24,11 @@ def reads(sources: Sources, donor: str) -> list[Source]:
     return []
 
 
+def facts(sources: Sources, donor: str) -> list[str]:
+    """The generator decides alone; see `pipeline.compose.backgrounds`."""
+    return []
+
+
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A new picture for each `rng`; see `pipeline.compose.backgrounds`."""
     small = max(32, size // 2)

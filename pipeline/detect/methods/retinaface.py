@@ -13,7 +13,6 @@ import numpy as np
 
 from pipeline.detect import retinaface
 from pipeline.detect.boxes import Detection
-from pipeline.detect.choice import best_face
 from pipeline.detect.methods import DetectFn
 from pipeline.networks import weights
 from pipeline.params.preparation import Detect
@@ -39,16 +38,14 @@ def prepare(detect: Detect, root: Path) -> None:
 
 def create(detect: Detect, root: Path) -> DetectFn:
     # imported late: numba takes 2 s, which a run from the cache does not need
-    from pipeline.detect.retinaface.faces import find_faces
+    from pipeline.detect.retinaface.faces import find_best_face
     from pipeline.detect.retinaface.network import Network
 
     params = detect.retinaface
     network = Network(weights.resolve(params.weights, root))
 
     def detect_one(photo: np.ndarray) -> Detection | None:
-        height, width = photo.shape[:2]
-        faces = find_faces(network, photo, params.score, params.max_side)
-        return best_face(faces, width, height)
+        return find_best_face(network, photo, params.score, params.max_side)
 
     def detect_faces(photos: Sequence[np.ndarray]) -> list[Detection | None]:
         return [detect_one(photo) for photo in photos]

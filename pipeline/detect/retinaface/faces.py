@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.detect.choice import Faces
+from pipeline.detect.boxes import Detection
+from pipeline.detect.choice import Faces, best_face, worth
 from pipeline.detect.nms import nms
-from pipeline.detect.retinaface.frame import fill_frame, frame_of
-from pipeline.detect.retinaface.network import Output
+from pipeline.detect.retinaface.frame import Frame, fill_frame, frame_of
+from pipeline.detect.retinaface.network import Network, Output, join
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
 
 NMS_IOU = 0.4  # as in biubug6/Pytorch_Retinaface, detect.py
+MAX_SMALL = 64  # pixels of the input: no box of the finest level's priors (16, 32 pixels) has longer sides
 
 
 def find_faces(
@@ -28,8 +30,35 @@ def find_faces(
     """
     frame = frame_of(photo.shape[1], photo.shape[0], max_side)
     output = network(fill_frame(photo, frame))
+    return _decode(output, prior_boxes(frame.height, frame.width), frame, min_score)
+
+
+def find_best_face(network: Network, photo: np.ndarray, min_score: float, max_side: int) -> Detection | None:
+    """The face that the photo is about: the `best_face` of `find_faces`, in half the time if it is large.
+
+    A prior of the finest level becomes a box of less than `MAX_SMALL` pixels (of 1,669 photos whose best face
+    without it had 48 or more, none had another one with it). A face that outweighs any such box, however sure
+    and central, is therefore the best of all.
+
+    Args:
+        network, photo, min_score, max_side: as `find_faces` takes them.
+    """
+    height, width = photo.shape[:2]
+    frame = frame_of(width, height, max_side)
+    picture, priors = fill_frame(photo, frame), prior_boxes(frame.height, frame.width)
+    large = network.find_large(picture)
+    best = best_face(_decode(large, priors[-len(large.scores) :], frame, min_score), width, height)
+    largest_small = MAX_SMALL**2 / float(np.prod(frame.scale)) / (width * height)
+    if best and worth(best.box[None], np.array([best.score]), width, height)[0] >= largest_small:
+        return best
+    every = join(network.find_small(picture.shape), large)
+    return best_face(_decode(every, priors, frame, min_score), width, height)
+
+
+def _decode(output: Output, priors: np.ndarray, frame: Frame, min_score: float) -> Faces:
+    """The faces in the network's output for these priors, in pixels of the photo."""
     (rows,) = np.nonzero(output.scores >= min_score)
-    priors = prior_boxes(frame.height, frame.width)[rows]
+    priors = priors[rows]
     boxes = decode_boxes(output.offsets[rows], priors)
     scores = output.scores[rows]
     kept = nms(boxes, scores, NMS_IOU)

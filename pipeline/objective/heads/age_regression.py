@@ -14,8 +14,9 @@ YEARS_PER_UNIT = 20.0
 BLUR_YEARS = 3.0  # scale of the logistic curve at a bound
 
 
-def build(backbone: Backbone) -> nn.Module:
+def build(backbone: Backbone, params: Train) -> nn.Module:
     """A network with 3 + 2 + 1 outputs."""
+    del params
     return backbone(6)
 
 

@@ -10,8 +10,9 @@ from pipeline.objective.target import Backbone, LossOf, Target
 from pipeline.params.learning import Train
 
 
-def build(backbone: Backbone) -> nn.Module:
+def build(backbone: Backbone, params: Train) -> nn.Module:
     """A network with 18 outputs."""
+    del params
     return backbone(labels.CLASSES)
 
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipeline.labels import TASKS
-from pipeline.objective.target import PARTS, Backbone, LossOf, Target, joint_probabilities, mean_task_loss
+from pipeline.objective.target import (
+    Backbone,
+    LossOf,
+    Target,
+    joint_probabilities,
+    mean_task_loss,
+    part_sizes,
+)
 from pipeline.params.learning import Train
 
 
 class Separate(nn.Module):
-    """Pixels, and what else a network takes, to outputs [B, 8], mask | gender | age, each from its own."""
+    """Pixels, and what else a network takes, to outputs [B, 5 + K], mask | gender | age."""
 
     def __init__(self, networks: dict[str, nn.Module]) -> None:
         super().__init__()
@@ -24,18 +30,16 @@ class Separate(nn.Module):
         return torch.cat([network(*inputs) for network in self.networks.values()], dim=1)
 
 
-def build(backbone: Backbone) -> nn.Module:
-    """Three networks with 3, 2 and 3 outputs."""
-    return Separate({name: backbone(TASKS[name].size) for name in PARTS})
+def build(backbone: Backbone, params: Train) -> nn.Module:
+    """Three networks with 3, 2 and K outputs; K = 3, or the classes of `train.age_classes`."""
+    return Separate({name: backbone(size) for name, size in part_sizes(params).items()})
 
 
 def loss(outputs: torch.Tensor, target: Target, params: Train, loss_of: LossOf) -> torch.Tensor:
     """The mean of the three networks' losses."""
-    del params
-    return mean_task_loss(outputs, target, loss_of)
+    return mean_task_loss(outputs, target, params, loss_of)
 
 
 def probabilities(outputs: torch.Tensor, params: Train) -> torch.Tensor:
-    """float32 [B, 18] from outputs [B, 8]: the product of the three networks' answers."""
-    del params
-    return joint_probabilities(outputs)
+    """float32 [B, 18] from outputs [B, 5 + K]: the product of the three networks' answers."""
+    return joint_probabilities(outputs, params)

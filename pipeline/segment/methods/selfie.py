@@ -16,7 +16,7 @@ from pipeline.segment.methods import RunPlan, SegmentFn
 from pipeline.segment.selfie.conversion import ensure_converted
 from pipeline.segment.selfie.openvino_net import SelfieNet
 
-VERSION = "1"
+VERSION = "2"
 
 
 def identity(segment: Segment, root: Path, fitted: Path) -> dict[str, Any]:

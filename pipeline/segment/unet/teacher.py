@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import PhotoError, decode_photo
+from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto
-from pipeline.networks.result_cache import ResultCache
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError

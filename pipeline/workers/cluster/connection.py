@@ -112,10 +112,19 @@ def _silence(ray: Any) -> None:
 
 
 def _running() -> str | None:
-    """The address of a cluster that a node of this machine belongs to; None if there is none."""
-    from ray._private.services import find_gcs_addresses
+    """The address of the cluster that `ray start` made this machine a node of; None if there is none.
 
-    return os.environ.get("RAY_ADDRESS") or min(find_gcs_addresses(), default=None)
+    Never one that another process has started for itself alone, which Ray would find too.
+    """
+    from ray._private.utils import read_ray_address
+
+    address = os.environ.get("RAY_ADDRESS") or read_ray_address()
+    if address:
+        try:
+            _knock(address, 2)
+        except OSError:  # what `ray start` noted before it was killed
+            return None
+    return address
 
 
 def _start(ray: Any, machine: Machine) -> str:

@@ -1,12 +1,13 @@
-"""A cache of network results by content, so that no network runs on the same photo twice.
+"""A cache of results by content, so that nothing is computed twice from the same bytes.
 
     .cache/items/<pass>-<digest of its identity>/identity.json
                                                  rows.jsonl          small results, a line each
                                                  <ab>/<photo>-<checksum><suffix>     results that are files
 
-`<photo>` is the sha256 of the photo's bytes; the identity is everything else that decides the result (params
-that matter, sha256 of weights, version of the pass, backend and precision). A photo that was moved, or has a
-renamed person, therefore keeps its entries.
+`<photo>` is the sha256 of the photo's bytes, or of all facts about one picture; the identity is everything
+else that decides the result: params that matter, and for a network the sha256 of its weights, the version of
+the pass, backend and precision, for other passes their code (`code_identity`). A photo that was moved, or has
+a renamed person, therefore keeps its entries.
 
 Rows are appended to one file: 18,900 of them are written in 0.5 s and read in 0.13 s, against 1.8 and 0.5 s
 as single files and 1.8 and 0.4 s in SQLite. Everything is checked when it is read: a damaged or half-written
@@ -21,19 +22,21 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from filelock import FileLock
 
 from pipeline.io.atomic import atomic_file, write_json
+from pipeline.io.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 from pipeline.io.parcel import send_back
-from pipeline.networks.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 
-__all__ = ["ResultCache", "Row", "Usage", "prune", "stats"]
+__all__ = ["ResultCache", "Row", "Usage", "code_identity", "key_of", "prune", "stats"]
 
 IDENTITY = "identity.json"
 Row = dict[str, Any]
@@ -145,6 +148,29 @@ class ResultCache:
         path = self.folder / IDENTITY
         if not path.exists():
             write_json(path, {"pass": self.name, **self.identity})
+
+
+def key_of(*facts: object) -> str:
+    """A key for a picture that several facts decide: JSON values, or numbers of numpy."""
+    text = json.dumps(facts, separators=(",", ":"), default=lambda number: number.item())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def code_identity(modules: Sequence[ModuleType], packages: Sequence[str]) -> dict[str, str]:
+    """What decides a pass's results besides its inputs: its code, and versions of the libraries it calls.
+
+    An edit of any of these files makes the cache forget; networks, which take longer, name a version instead.
+
+    Args:
+        modules: of the pass; of a package every Python file below it.
+        packages: distributions, as pip calls them.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        place = Path(str(module.__file__))
+        for path in sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place]:
+            digest.update(path.read_bytes() + b"\0")
+    return {"code": digest.hexdigest(), **{name: version(name) for name in packages}}
 
 
 def _touch(path: Path) -> None:

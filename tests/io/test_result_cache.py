@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import multiprocessing
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline.networks.result_cache import ResultCache, prune, stats
+from pipeline.io.result_cache import ResultCache, code_identity, prune, stats
 
 PHOTOS = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(40)]
 ROW = {"box": [0.1, 1 / 3, 5.5, 1e-7], "score": 0.25, "landmarks": None}
@@ -129,3 +131,17 @@ def test_stats_count_entries_and_hits(cache: ResultCache) -> None:
     (cache.cache_folder / "usage.json").write_text("not json")
     cache.count(hits=1, misses=0)
     assert stats(cache.cache_folder)[0].hits == 1
+
+
+def test_edited_code_is_another_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "drawing_for_a_test"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/__init__.py", "inner/lines.py"):
+        (package / name).write_text("WIDTH = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(package.name)
+    before = code_identity([module], ["numpy"])
+    assert code_identity([module], ["numpy"]) == before
+    assert before["numpy"] == np.__version__
+    (package / "inner/lines.py").write_text("WIDTH = 2\n", encoding="utf-8")
+    assert code_identity([module], ["numpy"]) != before
