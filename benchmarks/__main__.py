@@ -20,6 +20,7 @@ from benchmarks import (
     compose,
     detect_mtcnn,
     detect_yolov8,
+    photographs,
     predict,
     segment_unet,
     training_input,
@@ -48,6 +49,7 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
     found: dict[str, Callable[[], dict[str, Any]]] = {
         "detect_mtcnn": lambda: detect_mtcnn.run(photos, 600),
         "segment_unet": lambda: segment_unet.run(photos, None, 48),
+        "photographs": lambda: photographs.run(photos, 200),
         "compose": lambda: compose.run(photos, 960),
         "busy_machine": busy_machine.run,
         "training_input": lambda: training_input.run(photos, 256),

@@ -43,7 +43,7 @@ def run(stage: Stage) -> None:
     images = choose_photos(zip(table["image"], table["person"], with_eyes, strict=True), SHEET_ROWS, seed=0)
     say(f"augmentations: loading torch for {len(images)} photos")
     from pipeline.analysis.augmentation_sheet import draw_sheet, strips  # torch, so after what can be wrong
-    from pipeline.train.mix import eyes_box
+    from pipeline.train.boxes import eyes_box
 
     train, rows = stage.params.train, table.set_index("image").loc[images]
     shown = [at_network_size(pictures.photo(composed_name(image)), train.size) for image in images]

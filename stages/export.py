@@ -178,7 +178,7 @@ def refuse_other_params(params: Params, config: ModelConfig) -> None:
             fix="run `dvc repro train`, or put the params back",
         )
     crops = CROPS.read().head(CHECKED_PHOTOS)
-    photos = PHOTOS.read("image", "width", "height")
+    photos = PHOTOS.read("image", "sha256", "width", "height")
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
     tasks = make_tasks(crops[["image"]].merge(photos, on="image"), boxes, params.compose.margin)
     squares = [(t.square.x1, t.square.y1, t.square.x2, t.square.y2) for t in tasks]

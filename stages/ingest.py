@@ -20,7 +20,8 @@ def run(stage: Stage) -> None:
     root, listing = list_data(params.data, stage.limit)
     begun = time.monotonic()
     result = open_photos(root, listing, params.ingest, stage.result_cache, params.machine)
-    stage.measured(time.monotonic() - begun, len(listing.photos))
+    if result.hits == 0:
+        stage.measured(time.monotonic() - begun, len(listing.photos))
     quarantine = stage.out("build/quarantine.csv")
     write_csv(quarantine, result.quarantine)
     report_result(result)

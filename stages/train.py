@@ -1,8 +1,8 @@
 """Trains the classifier on the composed and the synthetic pictures.
 
 Reads build/images, build/synthetic, build/labels.parquet and build/folds.parquet (and build/boxes.parquet
-if `train.cutmix_boxes` is eyes, build/plates if `train.background_swap` is above 0, build/eval.parquet
-if `train.pseudo_labels` is set); writes build/model and the curves in build/live.
+if CutMix or an augmentation needs to know where the eyes are, build/plates if `train.background_swap` is
+above 0, build/eval.parquet if `train.pseudo_labels` is set); writes build/model and the curves in build/live.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`cleanplate NAME`: one file per command; its `main` (or `app`) is the command, its docstring the help."""
 
 HELP = {  # the first paragraph of each command's docstring
-    "cache": "Shows and prunes the result cache, which keeps each network's results for each photo.",
+    "cache": "Shows and prunes the result cache, which keeps what stages made of each photo.",
     "check": "Checks params, data folder, tables, corrections and weights before a run, in seconds.",
     "compare": "Did it help? Compares experiments, tags, commits or the workspace with the first one named.",
     "corrections": "Checks, imports, exports and compares tables of corrections.",

@@ -1,7 +1,7 @@
-"""Shows and prunes the result cache, which keeps each network's results for each photo.
+"""Shows and prunes the result cache, which keeps what stages made of each photo.
 
 cleanplate cache                size and hit rate
-cleanplate cache --prune 5      removes the least recently used entries until 5 GB are left
+cleanplate cache --prune 5      removes what was not used for longest until 5 GB are left
 """
 
 from __future__ import annotations

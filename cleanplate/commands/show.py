@@ -36,21 +36,21 @@ class Picture(StrEnum):
 def main(
     image: Annotated[str, typer.Argument(help="A photo's name in the index, or the end of it.")],
     stage: Annotated[Picture | None, typer.Option(help="Only this picture, as the stage wrote it.")] = None,
+    copy: Annotated[int, typer.Option(min=0, help="With --stage synthetic: which copy.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Where to write it; by default below .cache/show.")] = None,
     viewer: Annotated[bool, typer.Option(help="Open it, where this is a terminal.")] = True,
 ) -> None:
     from pipeline.io.atomic import atomic_file
     from pipeline.params import load_params
 
-    name = find_photo(image, _photos())
+    params = load_params(Path("params.yaml"))
+    name = find_photo(image.removeprefix(f"{params.data.root}/"), _photos())
     if stage is None:
-        content, suffix = encode_png(draw_stages(name, load_params(Path("params.yaml")))), ".png"
+        content, suffix = encode_png(draw_stages(name, params)), ".png"
     else:
-        content, suffix = read_picture(name, stage)
-    target = (
-        out
-        or FOLDER / f"{Path(name).with_suffix('').as_posix().replace('/', '__')}__{stage or 'all'}{suffix}"
-    )
+        content, suffix = read_picture(name, stage, copy)
+    flat = "__".join(Path(name).with_suffix("").parts)
+    target = out or FOLDER / f"{flat}__{stage or 'all'}{copy or ''}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(target) as part:
         part.write_bytes(content)
@@ -95,24 +95,28 @@ def find_photo(wanted: str, images: list[str]) -> str:
     )
 
 
-def read_picture(name: str, kind: Picture) -> tuple[bytes, str]:
-    """The bytes of a picture of photo `name`, and its suffix; of the copies, the first.
+def read_picture(name: str, kind: Picture, copy: int) -> tuple[bytes, str]:
+    """Bytes and suffix of a picture of photo `name`; of its synthetic copies the one numbered `copy`.
 
     Raises:
-        UserError: no stage has made it.
+        UserError: no stage has made it, or there are not so many copies.
     """
     from pipeline.io.image_store import composed_name, matte_name
     from pipeline.runtime.errors import UserError
 
     store = _stores()[kind]
-    names = {Picture.matte: [matte_name(name)], Picture.composed: [composed_name(name)]}.get(
-        kind
-    ) or copies_of(name)
-    if not names or names[0] not in store:
-        raise UserError(
-            f"there is no {kind} picture of this photo", got=name, fix=f"run `dvc repro {store.stage}`"
-        )
-    return store.read(names[0]), Path(names[0]).suffix
+    if kind is Picture.synthetic:
+        names = copies_of(name)
+        if 0 < len(names) <= copy:
+            allowed = f"0 to {len(names) - 1}"
+            raise UserError("there is no such copy of this photo", where=name, got=copy, allowed=allowed)
+        file = names[copy] if names else ""
+    else:
+        file = matte_name(name) if kind is Picture.matte else composed_name(name)
+    if file not in store:
+        fix = f"run `dvc repro {store.stage}`"
+        raise UserError(f"there is no {kind} picture of this photo", got=name, fix=fix)
+    return store.read(file), Path(file).suffix
 
 
 def copies_of(name: str) -> list[str]:
@@ -156,8 +160,10 @@ def _boxed(name: str, photo: np.ndarray) -> tuple[str, np.ndarray | str]:
 
     if not BOXES.path.is_file() or not CROPS.path.is_file():
         return NOT_RUN, NOT_RUN
-    row = BOXES.read().set_index("image").loc[name]
-    square = CROPS.read().set_index("image").loc[name]
+    boxes, squares = BOXES.read().set_index("image"), CROPS.read().set_index("image")
+    if name not in boxes.index or name not in squares.index:
+        return NOT_RUN, NOT_RUN
+    row, square = boxes.loc[name], squares.loc[name]
     status = str(row["status"])
     if status == "not_run":
         return status, NOT_RUN

@@ -34,6 +34,7 @@ class AlignedPredictions:
 
     @property
     def recipes(self) -> list[str]:
+        """What is compared: names of models, or of several runs of one recipe."""
         return list(self.runs or self.predicted)
 
     def answers(self, recipe: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cleanplate.experiments.revisions import Revision
 from pipeline.io.atomic import write_json
+from pipeline.runtime.errors import UserError
 
 SECONDS = Path(".cache/sweeps/seconds.json")
 PHOTO_TABLES = {  # stage -> a table with a row for each picture
@@ -32,7 +33,7 @@ def measure_cost(reference: Revision, variant: Revision) -> dict[str, Any]:
         changed = [s for s in after if _inputs(before.get(s)) != _inputs(after[s])]
         result["stages"] = changed
         counted = [PHOTO_TABLES[s] for s in changed if s in PHOTO_TABLES]
-        rows = {table: _rows(variant.read(table)) for table in set(counted)}
+        rows = {table: _rows(_read(variant, table)) for table in set(counted)}
         if None not in rows.values():
             result["photos"] = sum(rows[table] or 0 for table in counted)
     seconds = recorded_seconds().get(variant.commit or "")
@@ -58,8 +59,20 @@ def _inputs(stage: dict[str, Any] | None) -> Any:
     return stage and (stage.get("cmd"), stage.get("deps"), stage.get("params"))
 
 
+def _read(revision: Revision, path: str) -> bytes | None:
+    """A file of a revision, or None: a comparison must not end for a column about its cost."""
+    try:
+        return revision.read(path)
+    except UserError:
+        return None
+
+
 def _rows(table: bytes | None) -> int | None:
     """Rows of a parquet table from its footer."""
     import pyarrow.parquet as pq
+    from pyarrow import ArrowException
 
-    return None if table is None else pq.read_metadata(io.BytesIO(table)).num_rows
+    try:
+        return None if table is None else pq.read_metadata(io.BytesIO(table)).num_rows
+    except ArrowException:
+        return None

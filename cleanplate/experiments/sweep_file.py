@@ -15,7 +15,6 @@ SECTIONS = ("stages", "seeds", "base", "grids", "variants", "pairs")
 PAIR_KEYS = ("without", "with", "over")
 FIX = "correct the sweep file"
 SEED = "train.seed"
-SEED = "train.seed"
 MAX_SEEDS = 100
 STAGE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -138,7 +137,7 @@ def _mapping(value: Any, where: str, allowed: tuple[str, ...] = ()) -> dict[str,
 def _overrides(value: Any, where: str) -> Overrides:
     """Dotted names and values; flattens nested sections."""
     sections = _mapping(value, where)
-    plain = {k: v for k, v in sections.items() if not isinstance(v, dict)}
+    plain = {k: v for k, v in sections.items() if not isinstance(v, dict) or not v}
     for section, inner in sections.items():
         if isinstance(inner, dict):
             plain |= {f"{section}.{k}": v for k, v in _overrides(inner, where).items()}

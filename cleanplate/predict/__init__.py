@@ -13,6 +13,7 @@ from pipeline.detect import arithmetic
 
 arithmetic.without_numba()  # before anything of pipeline.detect is imported: numba takes two seconds
 
+# E402: imports that must come after the call above
 from cleanplate.predict.model import Model  # noqa: E402
 from cleanplate.predict.person import Person, View  # noqa: E402
 

@@ -55,7 +55,7 @@ def strips(
     single = [params.augment] if isinstance(params.augment, str) else list(params.augment)
     named = [] if params.augment in recipes else single
     for name in OPERATIONS:
-        augmented = applied(Step(name), images, Draws.for_epoch(keys, 0))
+        augmented = applied(Step(name), images, Draws.for_epoch(keys, 0), torch.from_numpy(eyes))
         title = f"{name}{mark if name in named else ''}"
         yield Strip(
             "Single operations, here on every picture", title, describe_operation(name), to_pixels(augmented)

@@ -67,7 +67,7 @@ def make_composer(config: Config) -> Callable[[list[Task]], Result]:
                 config.writer.write(composed_name(task.image), content, known[key])
         if not missing:
             return Result((time.perf_counter() - start, 0.0, 0.0), [], len(tasks))
-        cutouts = [config.cutter.photo(o.image, o.square, (o.width, o.height)) for o, _ in missing]
+        cutouts = [config.cutter.photo(o.image, o.square, (o.width, o.height), o.sha256) for o, _ in missing]
         mattes = [config.cutter.matte(o.image, photo) for (o, _), photo in zip(missing, cutouts, strict=True)]
         read = time.perf_counter()
         generators = [generator(config.seed, "compose", o.image) for o, _ in missing]

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
 from pipeline.io.image_store import ImageStore, matte_name
+from pipeline.io.indexed import read_indexed
 from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
@@ -83,18 +84,25 @@ class Cutter:
         mattes = [] if self.mattes is None else [self.mattes.source(matte_name(image))]
         return [file_source(self.root / image), *mattes]
 
-    def photo(self, image: str, square: Square, ingested: tuple[int, int] | None = None) -> CutPhoto:
+    def photo(
+        self,
+        image: str,
+        square: Square,
+        ingested: tuple[int, int] | None = None,
+        sha256: str | None = None,
+    ) -> CutPhoto:
         """The square of photo `image` without its matte.
 
         Args:
             square: in pixels of the upright photo.
             ingested: width and height of the photo when it was ingested, to check.
+            sha256: of its bytes when it was ingested, to check.
 
         Raises:
-            UserError: it cannot be read, or has another size.
+            UserError: it cannot be read, or has another size or other bytes.
         """
         path = self.root / image
-        data = read_file(path)
+        data = read_indexed(path, sha256) if sha256 else read_file(path)
         header = parse_photo_header(data, str(path))
         size = (header.width, header.height)
         _check("photo", image, size, ingested or size)

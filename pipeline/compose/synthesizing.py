@@ -46,6 +46,15 @@ class Task(NamedTuple):
         return zip(self.files, self.donors, strict=True)
 
 
+class Copy(NamedTuple):
+    """One copy, and its key in the result cache."""
+
+    task: Task
+    file: str
+    donor: str
+    key: str
+
+
 class Result(NamedTuple):
     """A worker's report about a group of photos."""
 
@@ -60,51 +69,45 @@ def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
     backgrounds = load_plugin("compose.backgrounds", config.backgrounds)
     sources, size = config.sources, config.size
     cutter = Cutter(sources.photos, sources.mattes, size, sources.background_rgb)
-    known = config.cache.files()
+    known, seed = config.cache.files(), (config.seed, "background")
 
-    def keys_of(task: Task) -> list[str]:
-        matte = sources.mattes.digest(task.image)
-        own = (task.sha256, astuple(task.square), matte)
-        return [key_of(*own, file, backgrounds.facts(sources, donor)) for file, donor in task.copies()]
+    def copies_of(task: Task) -> list[Copy]:
+        own = (task.sha256, astuple(task.square), sources.mattes.digest(task.image))
+        return [
+            Copy(task, file, donor, key_of(*own, file, donor, backgrounds.facts(sources, donor)))
+            for file, donor in task.copies()
+        ]
 
-    def write_known(task: Task, keys: list[str]) -> bool:
-        """Writes all copies from the cache, or says that one is not there."""
-        if not all(key in known for key in keys):
-            return False
-        contents = [config.cache.read(known[key]) for key in keys]
-        if None in contents:
-            return False
-        for file, key, content in zip(task.files, keys, contents, strict=True):
-            config.writer.write(file, content or b"", known[key])
-        return True
+    def is_written(copy: Copy) -> bool:
+        """Writes a copy from the cache, or says that it is not there."""
+        content = config.cache.read(known[copy.key]) if copy.key in known else None
+        if content is not None:
+            config.writer.write(copy.file, content, known[copy.key])
+        return content is not None
 
     def synthesize(tasks: list[Task]) -> Result:
         start = time.perf_counter()
-        keys = {task.image: keys_of(task) for task in tasks}
-        missing = [task for task in tasks if not write_known(task, keys[task.image])]
-        hits = sum(len(task.files) for task in tasks) - sum(len(task.files) for task in missing)
-        people, without_person = _people(cutter, missing)
+        copies = [copy for task in tasks for copy in copies_of(task)]
+        missing = [copy for copy in copies if not is_written(copy)]
+        lacking = {copy.task.image: copy.task for copy in missing}
+        people, without_person = _people(cutter, list(lacking.values()))
         read = time.perf_counter()
-        pairs = [
-            (file, donor, key, people[task.image])
-            for task in missing
-            if task.image in people
-            for (file, donor), key in zip(task.copies(), keys[task.image], strict=True)
-        ]
+        pairs = [(copy, people[copy.task.image]) for copy in missing if copy.task.image in people]
         writing = 0.0
         for batch in groups_of(pairs, size):
             plates = [
-                backgrounds.picture(sources, donor, size, generator(config.seed, "background", file))
-                for file, donor, *_ in batch
+                backgrounds.picture(sources, copy.donor, size, generator(*seed, copy.file))
+                for copy, _ in batch
             ]
-            pictures = [person.on(plate) for (*_, person), plate in zip(batch, plates, strict=True)]
+            pictures = [person.on(plate) for (_, person), plate in zip(batch, plates, strict=True)]
             drawn = time.perf_counter()
-            for (file, _, key, _), picture in zip(batch, pictures, strict=True):
+            for (copy, _), picture in zip(batch, pictures, strict=True):
                 content = encode_jpeg(picture)
-                config.writer.write(file, content, config.cache.add_file(key, content, ".jpg"))
+                entry = config.cache.add_file(copy.key, content, ".jpg")
+                config.writer.write(copy.file, content, entry)
             writing += time.perf_counter() - drawn
         seconds = (read - start, time.perf_counter() - read - writing, writing)
-        return Result(seconds, without_person, hits)
+        return Result(seconds, without_person, len(copies) - len(missing))
 
     return synthesize
 
@@ -114,7 +117,7 @@ def _people(cutter: Cutter, tasks: list[Task]) -> tuple[dict[str, Person], list[
     people: dict[str, Person] = {}
     without: list[str] = []
     for task in tasks:
-        photo = cutter.photo(task.image, task.square)
+        photo = cutter.photo(task.image, task.square, sha256=task.sha256)
         matte = cutter.matte(task.image, photo)
         if shows_person(matte):
             people[task.image] = person_of(photo.crop, matte, photo.valid)

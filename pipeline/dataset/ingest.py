@@ -40,6 +40,7 @@ INDEX = [
     "position",
 ]
 PHOTOS = ["image", "person", "split", "width", "height", "sha256"]
+STORE_EVERY = 1024  # photos between writes to the cache, so that a killed run loses little
 TRAIN_FIRST = {"train": 0, "eval": 1}
 
 
@@ -62,6 +63,7 @@ class IngestResult:
     quarantine: pd.DataFrame
     rejected_photos: list[Rejected]  # the photo files in the quarantine
     notes: list[str]
+    hits: int  # photos whose bytes were known
 
     @property
     def photos(self) -> pd.DataFrame:
@@ -106,7 +108,7 @@ def open_photos(
     """
     photos = sorted(listing.photos, key=lambda p: (TRAIN_FIRST[p.split], p.image))
     cache = ResultCache(cache_folder, "ingest", _identity(ingest))
-    known, fresh = set(cache.rows()), dict[str, Row]()
+    known, fresh, hits = set(cache.rows()), dict[str, Row](), 0
     factory = partial(make_opener, root, ingest, cache)
     images = [p.image for p in photos]
     sources = partial(_sources, root)
@@ -118,11 +120,16 @@ def open_photos(
                 rejected.append(info)
                 continue
             usable.append((photo, info))
-            if info.sha256 not in known:
-                fresh[info.sha256] = {"width": info.width, "height": info.height}
+            if info.sha256 in known:
+                hits += 1
+                continue
+            fresh[info.sha256] = {"width": info.width, "height": info.height}
+            if len(fresh) >= STORE_EVERY:
+                cache.add_rows(fresh)
+                fresh = {}
     finally:
         cache.add_rows(fresh)
-    cache.count(len(photos) - len(fresh), len(fresh))
+    cache.count(hits, len(photos) - hits)
     index = _index(usable)
     kept = set(index["image"])
     rows = [(name, image if image in kept else "", k) for k, (name, image) in enumerate(listing.eval_rows)]
@@ -134,6 +141,7 @@ def open_photos(
         _quarantine(rejected),
         sorted((a for a in rejected if a.counts), key=lambda a: a.path),
         listing.notes,
+        hits,
     )
 
 

@@ -75,9 +75,7 @@ class _Writer:
             "Reshape": self._reshape,
             "Convolution": lambda n: self._convolution(n, 1),
             "GroupConvolution": lambda n: self._convolution(n, self._value(n, 1).shape[0]),
-            "ConvolutionBackpropData": lambda n: self._node(
-                n, "ConvTranspose", 2, strides=n.get_attributes()["strides"]
-            ),
+            "DepthToSpace": self._depth_to_space,
             "AvgPool": self._pool,
             "Interpolate": self._interpolate,
         }
@@ -148,6 +146,11 @@ class _Writer:
         at = node.get_attributes()
         pads = [*at["pads_begin"], *at["pads_end"]]
         self._node(node, "AveragePool", 1, kernel_shape=at["kernel"], strides=at["strides"], pads=pads)
+
+    def _depth_to_space(self, node: Any) -> None:
+        at = node.get_attributes()
+        mode = {"depth_first": "CRD", "blocks_first": "DCR"}[at["mode"]]
+        self._node(node, "DepthToSpace", 1, blocksize=at["block_size"], mode=mode)
 
     def _interpolate(self, node: Any) -> None:
         from onnx import helper, numpy_helper

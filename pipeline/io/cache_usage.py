@@ -10,6 +10,7 @@ from typing import Any
 
 ROWS = "rows.jsonl"  # the small results of one pass under one identity
 USAGE = "usage.json"  # hits and misses by pass
+DRAWN = ("compose", "synthesize")  # passes that run no network
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,16 @@ def stats(cache_folder: Path) -> list[Usage]:
 
 
 def prune(cache_folder: Path, gigabytes: float) -> int:
-    """Removes the least recently used entries until at most `gigabytes` (10^9) are left; returns the bytes.
+    """Removes entries until at most `gigabytes` (10^9) are left; returns the bytes.
 
-    The rows of one identity go together. Outputs that are links to removed files stay what they are.
+    Pictures that are soon drawn again go first, then what networks said, each by its last use. The rows of
+    one identity go together. Outputs that are links to removed files stay what they are.
     """
     folders = [p for p in cache_folder.iterdir() if p.is_dir()] if cache_folder.is_dir() else []
     entries = [entry for folder in folders for entry in _entries(folder)]
     remaining = sum(stat.st_size for _, stat in entries)
     removed = 0
-    for path, stat in sorted(entries, key=lambda e: (max(e[1].st_atime_ns, e[1].st_mtime_ns), str(e[0]))):
+    for path, stat in sorted(entries, key=_order):
         if remaining <= gigabytes * 1e9:
             break
         path.unlink(missing_ok=True)
@@ -80,17 +82,25 @@ def as_json(usage: Usage) -> dict[str, Any]:
     return {**asdict(usage), "hit_rate": usage.hit_rate}
 
 
+def _order(entry: tuple[Path, os.stat_result]) -> tuple[bool, int, str]:
+    path, stat = entry
+    drawn = path.parent.parent.name.rpartition("-")[0] in DRAWN
+    return not drawn, max(stat.st_atime_ns, stat.st_mtime_ns), str(path)
+
+
 def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
     """Rows and files, without the identity and locks."""
     entries: list[tuple[Path, os.stat_result]] = []
-    for path in (
-        folder / ROWS,
-        *(p for shard in folder.iterdir() if shard.is_dir() for p in shard.iterdir()),
-    ):
+    for place in (folder, *(p for p in folder.iterdir() if p.is_dir())):
         try:
-            entries.append((path, path.stat()))
-        except FileNotFoundError:
+            found = [folder / ROWS] if place == folder else list(place.iterdir())
+        except FileNotFoundError:  # another process has just pruned it
             continue
+        for path in found:
+            try:
+                entries.append((path, path.stat()))
+            except FileNotFoundError:
+                continue
     return entries
 
 

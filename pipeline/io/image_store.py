@@ -1,7 +1,7 @@
 """Pictures by name in a folder, as single files or packed into tar shards, behind one interface.
 
-From some 100,000 pictures on, single files slow DVC down (45 µs per file and reference, plus hashing and
-linking); `data.shards` packs them. A picture's bytes are the same either way.
+Single files slow DVC down (45 µs per file and reference, plus hashing and linking); `data.shards` packs them,
+by itself from 5,001 photos on. A picture's bytes are the same either way.
 """
 
 from __future__ import annotations
@@ -202,11 +202,12 @@ def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
 
 def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
     if source is not None:
+        path.unlink(missing_ok=True)  # never written in place: it may be a link to another entry
         try:
             os.link(source, path)
             return
         except FileNotFoundError:
-            if source.exists():  # then it is the folder of `path` that is missing
+            if not path.parent.is_dir():
                 raise
         except OSError:  # another disk, or a killed worker left something here
             pass
@@ -221,13 +222,13 @@ def _process_name(pid: int) -> str:
 
 
 def _read_spool(spool: Path) -> Iterator[tuple[str, Place]]:
-    """Name and place of each picture in a spool; what a killed worker left half-written is passed over."""
+    """Name and place of each picture in a spool, but for one that a killed worker left half-written."""
     end = spool.stat().st_size
     with spool.open("rb") as f:
         while len(head := f.read(HEAD.size)) == HEAD.size:
             name, size = HEAD.unpack(head)
-            decoded = os.fsdecode(f.read(name))
-            if f.tell() + size > end:
+            if f.tell() + name + size > end:
                 return
+            decoded = os.fsdecode(f.read(name))
             yield decoded, Place(spool.name, f.tell(), size)
             f.seek(size, os.SEEK_CUR)

@@ -6,8 +6,9 @@
 
 `<photo>` is the sha256 of the photo's bytes, or of all facts about one picture; the identity is everything
 else that decides the result: params that matter, and for a network the sha256 of its weights, the version of
-the pass, backend and precision, for other passes their code (`code_identity`). A photo that was moved, or has
-a renamed person, therefore keeps its entries.
+the pass, backend and precision, for other passes their code (`code_identity`). What networks said of a photo
+that was moved, or has a renamed person, is therefore found again; a composed picture is not, as its name
+seeds its noise.
 
 Rows are appended to one file: 18,900 of them are written in 0.5 s and read in 0.13 s, against 1.8 and 0.5 s
 as single files and 1.8 and 0.4 s in SQLite. Everything is checked when it is read: a damaged or half-written
@@ -18,6 +19,7 @@ once.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -32,9 +34,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from pipeline.io.atomic import atomic_file, write_json
+from pipeline.io.atomic import write_json
 from pipeline.io.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 from pipeline.io.parcel import send_back
+from pipeline.runtime.disk import disk_full_error, is_disk_full
 
 __all__ = ["ResultCache", "Row", "Usage", "code_identity", "key_of", "prune", "stats"]
 
@@ -94,8 +97,11 @@ class ResultCache:
         results: dict[str, Path] = {}
         if self.folder.is_dir():
             for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
-                for path in sorted(p for p in shard.iterdir() if not p.name.startswith(".")):
-                    results[path.name.partition("-")[0]] = path
+                try:
+                    found = sorted(p for p in shard.iterdir() if not p.name.startswith("."))
+                except FileNotFoundError:  # `prune` has just emptied it
+                    continue
+                results |= {path.name.partition("-")[0]: path for path in found}
         return results
 
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
@@ -108,16 +114,17 @@ class ResultCache:
         entry = self.folder / photo[:2] / f"{photo}-{_checksum(content)}{suffix}"
         if send_back(partial(ResultCache.add_file, self, photo, content, suffix)):
             return entry
-        for attempt in (1, 2):
+        try:
             try:
+                _write_entry(entry, content)
+            except FileNotFoundError:  # the first of its folder, or `prune` has just removed an empty one
+                entry.parent.mkdir(parents=True, exist_ok=True)
                 self._write_identity()
-                with atomic_file(entry, sync=False) as part:
-                    part.write_bytes(content)
-                    part.chmod(0o444)
-                break
-            except FileNotFoundError:  # `prune` removed the empty folder in between
-                if attempt == 2:
-                    raise
+                _write_entry(entry, content)
+        except OSError as e:
+            if is_disk_full(e, self.cache_folder):
+                raise disk_full_error(entry) from e
+            raise
         return entry
 
     def read(self, entry: Path) -> bytes | None:
@@ -171,6 +178,19 @@ def code_identity(modules: Sequence[ModuleType], packages: Sequence[str]) -> dic
         for path in sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place]:
             digest.update(path.read_bytes() + b"\0")
     return {"code": digest.hexdigest(), **{name: version(name) for name in packages}}
+
+
+def _write_entry(entry: Path, content: bytes) -> None:
+    """Writes a read-only file beside `entry` and renames it, in few system calls: there are thousands."""
+    part = entry.with_name(f".{entry.name}.{os.getpid()}-{time.time_ns()}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444), "wb", buffering=0) as f:
+            if f.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(part))
+        part.rename(entry)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _touch(path: Path) -> None:

@@ -15,11 +15,27 @@ import os
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from pipeline.runtime.errors import UserError
 
 INDEX = "INDEX.json"
+
+
+FEW_PHOTOS = 5000  # up to so many are a file each with data.shards: auto
+AUTO_SHARD = 1000  # pictures in a tar, above
+
+
+def per_shard(shards: int | Literal["auto"] | None, photos: int) -> int | None:
+    """Pictures in each tar of an output folder; None = a file each.
+
+    Args:
+        shards: `data.shards`.
+        photos: how many the set has.
+    """
+    if shards == "auto":
+        return AUTO_SHARD if photos > FEW_PHOTOS else None
+    return shards or None
 
 
 class Place(NamedTuple):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.io.parcel import Source, file_source, read_file
+from pipeline.io.indexed import FIX, read_indexed
+from pipeline.io.parcel import Source, file_source
 from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.runtime.errors import UserError
-
-FIX = "run `dvc repro ingest`: it indexes the photos anew and sets unusable ones aside"
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,9 @@ class IndexedPhoto:
         Raises:
             UserError: it is gone, cannot be decoded, or has other bytes now; names it.
         """
+        data = read_indexed(self.path, self.sha256)
         try:
-            data = read_file(self.path)
-            if hashlib.sha256(data).hexdigest() != self.sha256:
-                raise UserError("a photo is not the one that was indexed", where=self.path, fix=FIX)
             return decode_photo(data, background, where=str(self.path))
-        except OSError as e:
-            raise UserError(
-                "an indexed photo cannot be read", where=self.path, got=e.strerror, fix=FIX
-            ) from e
         except PhotoError as e:
             raise UserError("an indexed photo cannot be decoded", where=self.path, got=str(e), fix=FIX) from e
 

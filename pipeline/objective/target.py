@@ -14,7 +14,7 @@ from pipeline.labels import TASKS, Task
 from pipeline.objective.ages import age_membership, learnt_ages
 from pipeline.params.learning import Train
 
-Backbone = Callable[[int], nn.Module]  # number of outputs -> network
+Backbone = Callable[..., nn.Module]  # (outputs[, pixels a side if not train.size]) -> network
 LossOf = Callable[[str, torch.Tensor, torch.Tensor], torch.Tensor]  # task, logits [B, C], target [B, C]
 
 

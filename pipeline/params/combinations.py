@@ -55,12 +55,12 @@ def combination_problems(params: Params) -> list[str]:
             f"compose.fill {params.compose.fill} removes every background; set compose.fill: keep"
         )
     problems += _prior_problems(params) + _feature_problems(params) + _age_class_problems(params)
-    pasted = params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
-    if pasted and params.detect.method not in FACE_DETECTORS:
-        problems.append(
-            f"train.cutmix_boxes: eyes are found by detect.method {', '.join(FACE_DETECTORS)}, not by "
-            f"{params.detect.method}; set detect.method: mtcnn or train.cutmix_boxes: random"
-        )
+    if params.train.eyes_for and params.detect.method not in FACE_DETECTORS:
+        problems += [
+            f"{needs} needs eyes, which are found by detect.method {', '.join(FACE_DETECTORS)}, not by "
+            f"{params.detect.method}; set detect.method: mtcnn, or another value than {needs.split()[-1]}"
+            for needs in params.train.eyes_for
+        ]
     if params.detect.method in OPENVINO_DETECTORS and params.detect.backend == "torch":
         problems.append(
             f"detect.backend: torch runs mtcnn and yolov8; {params.detect.method} runs on OpenVINO only; "

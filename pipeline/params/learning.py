@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, OLDEST
 from pipeline.params.section import Row, Scale, Section, Seed
 
+TaskName = Literal["mask", "gender", "age"]
 MAX_SHIFT = 5  # years by which a learnt bound may differ from the official one
 
 
@@ -31,6 +32,8 @@ class Train(Section):
     age_soft: tuple[Row, Row, Row] = ((0.8, 0.2, 0.0), (0.1, 0.8, 0.1), (0.0, 0.2, 0.8))
     soft_ordinal_scale: float = Field(default=1.0, gt=0, le=100)
     size: int = Field(default=64, ge=16, le=1024)
+    task_size: dict[TaskName, Annotated[int, Field(ge=16, le=1024)]] = Field(default={})
+    task_crop: dict[TaskName, Annotated[float, Field(ge=0.2, le=1)]] = Field(default={})
     sampler: Literal["none", "class", "age", "one_mask", "one_mask_class", "one_mask_age"] = "one_mask"
     augment: str | tuple[str, ...] = "flip_shift_colour_noise"  # a recipe, or single operations by name
     background_swap: float = Field(default=0.0, ge=0, le=1)
@@ -81,6 +84,14 @@ class Train(Section):
             return {self.loss: 1.0}
         return {name: weight for part in self.loss for name, weight in part.items()}
 
+    @property
+    def eyes_for(self) -> tuple[str, ...]:
+        """What needs to know where the eyes are, as `param: value`; () for nothing."""
+        names = (self.augment,) if isinstance(self.augment, str) else self.augment
+        needs = tuple(f"train.augment: {name}" for name in names if name.startswith("occlude_"))
+        pasted = self.mix in ("cutmix", "both") and self.cutmix_boxes == "eyes"
+        return (*needs, "train.cutmix_boxes: eyes") if pasted else needs
+
     @field_validator("age_classes")
     @classmethod
     def _every_class_has_a_group(cls, bounds: tuple[int, ...]) -> tuple[int, ...]:
@@ -113,6 +124,14 @@ class Train(Section):
             if min(row) < 0 or abs(sum(row) - 1) > 1e-6:
                 raise ValueError("each row must be three shares >= 0 that sum to 1")
         return rows
+
+    @model_validator(mode="after")
+    def _own_views_are_for_own_networks(self) -> Train:
+        if (self.task_size or self.task_crop) and self.heads != "separate":
+            raise ValueError("task_size and task_crop are for heads separate, a network for each task")
+        if any(size > self.size for size in self.task_size.values()):
+            raise ValueError(f"task_size may not exceed size, {self.size}, which all pictures have")
+        return self
 
     @model_validator(mode="after")
     def _no_freezing_with_processes(self) -> Train:

@@ -40,13 +40,20 @@ def flatten(params: dict[str, Any], prefix: str = "") -> Overrides:
 
 
 def set_options(params: dict[str, Any], overrides: Overrides) -> list[str]:
-    """Arguments of -S in Hydra's grammar: `name=value`, with `++` if params.yaml lacks the name."""
+    """Arguments of -S in Hydra's grammar: `name=value`, with `++` if params.yaml lacks the name.
+
+    Of a mapping, which Hydra would merge with the one there: `~name.key` for what goes, `++name.key=value`.
+    """
     known = flatten(params)
-    sections = {name.rsplit(".", k)[0] for name in known for k in range(1, name.count(".") + 1)}
-    return [
-        f"{'' if name in known or name in sections else '++'}{name}={to_hydra(value)}"
-        for name, value in overrides.items()
-    ]
+    options: list[str] = []
+    for name, value in overrides.items():
+        if not isinstance(value, dict):
+            options.append(f"{'' if name in known else '++'}{name}={to_hydra(value)}")
+            continue
+        inner = flatten(value, f"{name}.")
+        options += [f"~{key}" for key in known if key.startswith(f"{name}.") and key not in inner]
+        options += [f"++{key}={to_hydra(v)}" for key, v in inner.items()]
+    return options
 
 
 def to_hydra(value: Any) -> str:

@@ -10,16 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, OLDEST
 from pipeline.params.section import Backend, Level, Section, Seed
 
-FEW_PHOTOS = 5000  # up to so many are a file each with data.shards: auto
-AUTO_SHARD = 1000  # pictures in a tar, above
 Shards = Annotated[int, Field(ge=0)] | Literal["auto"] | None  # 0 as None: a file each
-
-
-def per_shard(shards: Shards, photos: int) -> int | None:
-    """Pictures in each tar of an output folder; None = a file each. `photos`: how many the set has."""
-    if shards == "auto":
-        return AUTO_SHARD if photos > FEW_PHOTOS else None
-    return shards or None
 
 
 class Data(Section):

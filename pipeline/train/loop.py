@@ -156,11 +156,12 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     batches_ahead = prefetch(learn, parts, epoch, pin=accelerator.device.type == "cuda")
     for step, (where, pixels) in enumerate(batches_ahead):
         run.schedule.before_step(epoch * len(parts) + step)
-        images = run.recipe(to_images(pixels, accelerator.device), learn.keys[where], epoch)
+        images, eyes = to_images(pixels, accelerator.device), learn.eyes[where]
+        images = run.recipe(images, learn.keys[where], epoch, eyes)
         classes, years = learn.classes[where], learn.years[where]
         target = target_of(classes, years, accelerator.device, params.age_classes)
         faces = learn.pictures.gather_faces(learn.rows[where], accelerator.device)
-        images, target, faces = run.mixer(images, target, learn.keys[where], learn.eyes[where], epoch, faces)
+        images, target, faces = run.mixer(images, target, learn.keys[where], eyes, epoch, faces)
         loss = run.objective.loss(run.model(images, faces).float(), target)
         accelerator.backward(loss)
         if params.clip_grad:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
 from pipeline.objective.target import Target
 from pipeline.params.learning import Train
 from pipeline.train.augment.draws import Draws
+from pipeline.train.boxes import in_boxes
 
 UPPER_HALF = (0.0, 0.0, 1.0, 0.5)
 
@@ -97,35 +95,3 @@ def paste_boxes(kind: str, kept: torch.Tensor, draws: Draws, eyes: torch.Tensor)
     half = (1 - kept).sqrt() / 2
     x, y = draws.uniform("box x"), draws.uniform("box y")
     return torch.stack([x - half, y - half, x + half, y + half], dim=1).clamp(0, 1)
-
-
-def in_boxes(boxes: torch.Tensor, size: int) -> torch.Tensor:
-    """bool [B, size, size]: which pixels' centres lie in boxes [B, 4] (shares, `xyxy`); none for NaN."""
-    line = (torch.arange(size, device=boxes.device) + 0.5) / size
-    across = (line >= boxes[:, 0:1]) & (line < boxes[:, 2:3])
-    down = (line >= boxes[:, 1:2]) & (line < boxes[:, 3:4])
-    return down[:, :, None] & across[:, None, :]
-
-
-def eyes_box(landmarks: Sequence[float], crop: Sequence[float]) -> tuple[float, float, float, float]:
-    """The box `xyxy` around both eyes, as shares of a square crop's side; NaN without landmarks.
-
-    Args:
-        landmarks: 10 floats in photo pixels, (x, y) of left eye, right eye, …; or none.
-        crop: `xyxy` of the square crop in photo pixels.
-
-    Returns:
-        As wide as 2 eye distances and 0.9 high, centred between the eyes, cut off at the crop's edge.
-    """
-    x1, y1, x2, _ = (float(v) for v in crop)
-    side = x2 - x1
-    if len(landmarks) < 4 or side <= 0:
-        return (math.nan, math.nan, math.nan, math.nan)
-    lx, ly, rx, ry = (float(v) for v in landmarks[:4])
-    apart = max(float(np.hypot(rx - lx, ry - ly)), 1.0)
-    cx, cy = (lx + rx) / 2, (ly + ry) / 2
-    box = (cx - apart, cy - 0.45 * apart, cx + apart, cy + 0.45 * apart)
-    found = np.clip(
-        ((box[0] - x1) / side, (box[1] - y1) / side, (box[2] - x1) / side, (box[3] - y1) / side), 0, 1
-    )
-    return (float(found[0]), float(found[1]), float(found[2]), float(found[3]))

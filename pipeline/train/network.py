@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from pipeline.networks.timm_names import timm_name
+from pipeline.objective.target import Backbone
 from pipeline.params.learning import Train
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
@@ -60,6 +60,12 @@ class Classifier(nn.Module):
         """The timm networks inside, one in each of `networks`."""
         return [net.backbone if isinstance(net, WithFaces) else net for net in self.networks()]
 
+    def views(self, size: int) -> list[tuple[int, float]]:
+        """What each of `networks` sees of pictures of `size`: pixels a side, and the share of the side."""
+        views: Any = getattr(self.net, "views", {})
+        own = {task: (view.pixels, view.crop) for task, view in views.items()}
+        return [own.get(task, (size, 1.0)) for task in self._networks()]
+
     def prefixes(self) -> dict[str, str]:
         """What is trained apart: task → how the names of its weights in the state dict of `net` begin.
 
@@ -97,21 +103,20 @@ def make_classifier(config: TrainConfig, *, weights: bool = True, face_numbers: 
         load_plugin("objective.heads", train.heads).build(make, train), config.mean, config.std
     )
     faces = (torch.zeros(1, face_numbers),) if face_numbers else ()
-    _try_out(model, train, *faces)
+    _try_out(model, train, train.size, *faces)
     return cast(Classifier, model.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]
 
 
-def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]:
-    """A function from a number of outputs to the backbone with that many."""
+def backbone_maker(train: Train, *, weights: bool) -> Backbone:
+    """A function from a number of outputs, and of pixels a side, to the backbone."""
     import timm
 
     name = timm_name(train.model)
-    arguments = dict(train.model_args)
-    if default_config(train.model).get("fixed_input_size"):
-        arguments.setdefault("img_size", train.size)
+    fixed = bool(default_config(train.model).get("fixed_input_size"))
     use = train.pretrained if weights else False
 
-    def make(outputs: int) -> nn.Module:
+    def make(outputs: int, pixels: int = train.size) -> nn.Module:
+        arguments = ({"img_size": pixels} if fixed else {}) | dict(train.model_args)
         try:
             if use is True and train.model not in pretrained.PACKAGED:
                 return pretrained.from_timm(name, outputs, arguments)
@@ -132,30 +137,28 @@ def backbone_maker(train: Train, *, weights: bool) -> Callable[[int], nn.Module]
     return make
 
 
-def joined_maker(
-    make: Callable[[int], nn.Module], train: Train, face_numbers: int
-) -> Callable[[int], nn.Module]:
-    """A function from a number of outputs to a backbone of `make` with the numbers of face networks."""
+def joined_maker(make: Backbone, train: Train, face_numbers: int) -> Backbone:
+    """As `make`, of a backbone with the numbers of face networks."""
 
-    def make_joined(outputs: int) -> nn.Module:
-        backbone = cast(Any, make(outputs))  # with a head: weights to start from may have one
+    def make_joined(outputs: int, pixels: int = train.size) -> nn.Module:
+        backbone = cast(Any, make(outputs, pixels))  # with a head: weights to start from may have one
         backbone.reset_classifier(0)
-        pooled = _try_out(backbone, train).shape[1]
+        pooled = _try_out(backbone, train, pixels).shape[1]
         return WithFaces(backbone, pooled, face_numbers, outputs)
 
     return make_joined
 
 
-def _try_out(model: nn.Module, train: Train, *faces: torch.Tensor) -> torch.Tensor:
-    """What `model` makes of a black picture."""
+def _try_out(model: nn.Module, train: Train, pixels: int, *faces: torch.Tensor) -> torch.Tensor:
+    """What `model` makes of a black picture of `pixels` a side."""
     training = model.training
     try:
         with torch.no_grad():
-            return model.eval()(torch.zeros(1, 3, train.size, train.size), *faces)
+            return model.eval()(torch.zeros(1, 3, pixels, pixels), *faces)
     except (RuntimeError, AssertionError, ValueError) as e:
         raise UserError(
-            f"`{train.model}` cannot take pictures of {train.size} × {train.size} pixels",
-            where="train.size",
+            f"`{train.model}` cannot take pictures of {pixels} × {pixels} pixels",
+            where="train.size, train.task_size" if train.task_size else "train.size",
             got=first_line(e),
             fix="take a multiple of 32, or the model's own size",
         ) from e

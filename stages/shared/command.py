@@ -19,13 +19,14 @@ import typer
 from pipeline.io.atomic import remove_partial_files, use_temp_dir
 from pipeline.io.image_store import ImageWriter, atomic_images
 from pipeline.io.result_cache import ResultCache, prune
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params, load_params
-from pipeline.params.preparation import Shards, per_shard
+from pipeline.params.preparation import Shards
 from pipeline.runtime.disk import main_root, require_room, same_disk
 from pipeline.runtime.errors import format_error
 from pipeline.runtime.process import die_with_dvc, stage_lock
 from pipeline.runtime.progress import say
-from stages.shared.costs import stage_bytes
+from stages.shared.costs import stage_bytes, written_bytes
 from stages.shared.dvc_cache import cache_folder
 from stages.shared.rates import rate_key, record_rate
 
@@ -79,12 +80,12 @@ class Stage:
         DVC itself reports success if its cache's disk is full.
         """
         photos = _photo_count(Path("build/photos.parquet"))
-        needed = stage_bytes(self.name, self.params, min(photos, self.limit or photos))
+        about = (self.name, self.params, min(photos, self.limit or photos))
         out = Path("build")
-        require_room(out, needed, f"what `{self.name}` writes")
+        require_room(out, written_bytes(*about), f"what `{self.name}` writes")
         cache = cache_folder(main_root())
         if self.limit is None and not same_disk(cache, out):
-            require_room(cache, needed, f"what DVC keeps of `{self.name}`")
+            require_room(cache, stage_bytes(*about), f"what DVC keeps of `{self.name}`")
 
     def keep(self, cache: ResultCache, hits: int, pictures: int, seconds: float) -> None:
         """Records how many of the pictures came from the result cache, and its rate; prunes what is too much.

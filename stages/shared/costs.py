@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params
-from pipeline.params.preparation import per_shard
 from stages.shared.rates import rate_key
 
 PHOTO_PIXELS = 384 * 512
@@ -27,6 +27,8 @@ INFERENCE_SHARE = 0.35  # of a training step: forwards only
 COMPOSED_BYTES = {"noise": 1.3}  # of a JPEG, a pixel; noise hardly compresses
 OTHER_COMPOSED_BYTES = 0.5
 MATTE_BYTES = 0.12 * PHOTO_PIXELS
+# a tar, its spool and the result cache's entry; a single file is a link to that entry; plates have none
+PACKED_TIMES = {"segment": 3, "compose": 3, "synthesize": 3, "plates": 2}
 ROW_BYTES = 300.0
 FACE_BYTES = 10_000.0  # 1,024 numbers of a photo, and their entry in the result cache
 MODEL_BYTES = 100e6  # a medium backbone, per fold: the best and the last checkpoint
@@ -42,23 +44,22 @@ class Cost:
     measured: bool = False  # by an earlier run on this machine; else estimated
 
 
+def written_bytes(name: str, params: Params, photos: int) -> float:
+    """Bytes that stage `name` needs as it runs: its output, and of packed pictures spool and cache entry."""
+    packed = per_shard(params.data.shards, photos) is not None
+    return stage_bytes(name, params, photos) * (PACKED_TIMES.get(name, 1) if packed else 1)
+
+
 def stage_bytes(name: str, params: Params, photos: int) -> float:
-    """Bytes that stage `name` writes for `photos` photos; 0 for those that write little."""
-    spooled = (
-        2 if per_shard(params.data.shards, photos) else 1
-    )  # pictures to be packed lie in a file of their own meanwhile
-    size = spooled * params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
+    """Bytes of what stage `name` makes of `photos` photos; 0 for those that make little."""
+    size = params.compose.size**2 * COMPOSED_BYTES.get(params.compose.fill, OTHER_COMPOSED_BYTES)
     folds = params.split.folds if params.train.folds == "all" else 1
     swapped = params.train.background_swap > 0
     known = {
         "ingest": 2 * ROW_BYTES * photos,
-        "segment": 0.0 if params.segment.method == "none" else spooled * MATTE_BYTES * photos,
+        "segment": 0.0 if params.segment.method == "none" else MATTE_BYTES * photos,
         "compose": size * photos,
-        "synthesize": spooled
-        * params.compose.size**2
-        * OTHER_COMPOSED_BYTES
-        * photos
-        * params.synthesize.copies,
+        "synthesize": params.compose.size**2 * OTHER_COMPOSED_BYTES * photos * params.synthesize.copies,
         "faces": FACE_BYTES * len(params.faces.networks) * photos,
         "plates": swapped * (params.compose.size**2 * OTHER_COMPOSED_BYTES + MATTE_BYTES) * photos,
         "train": MODEL_BYTES * folds,
@@ -99,7 +100,7 @@ def run_costs(
             rate = rates[rate_key("train", params)] * INFERENCE_SHARE
         seconds = estimates[name] / workers if rate is None else rate
         costs.append(
-            Cost(name, seconds * units[name], stage_bytes(name, params, photos), measured=rate is not None)
+            Cost(name, seconds * units[name], written_bytes(name, params, photos), measured=rate is not None)
         )
     return costs
 

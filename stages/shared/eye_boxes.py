@@ -1,4 +1,4 @@
-"""Eye boxes in the training pictures, for CutMix with `train.cutmix_boxes: eyes`."""
+"""Eye boxes in the training pictures, for CutMix of eyes and augmentations that hide parts of faces."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import BOXES, CROPS
 
 
-def uses_eye_boxes(params: Params) -> bool:
-    """Whether CutMix cuts out eyes."""
-    return params.train.mix in ("cutmix", "both") and params.train.cutmix_boxes == "eyes"
-
-
 def read_eyes(images: list[str], params: Params) -> np.ndarray:
     """float32 [n, 4]: the box around the eyes in each picture, NaN if unused or no face was found."""
-    from pipeline.train.mix import eyes_box
+    from pipeline.train.boxes import eyes_box
 
-    if not uses_eye_boxes(params):
+    if not params.train.eyes_for:
         return np.full((len(images), 4), np.nan, np.float32)
     boxes = BOXES.read("image", "landmarks")
     crops = CROPS.read("image", "x1", "y1", "x2", "y2")
@@ -36,15 +31,15 @@ def require_eyes(images: list[str], params: Params) -> np.ndarray:
     """Like `read_eyes`.
 
     Raises:
-        UserError: CutMix needs eye boxes, and no picture has one.
+        UserError: CutMix or an augmentation needs eye boxes, and no picture has one.
     """
     eyes = read_eyes(images, params)
-    if uses_eye_boxes(params) and np.isnan(eyes).all():
+    needs = params.train.eyes_for
+    if needs and np.isnan(eyes).all():
         raise UserError(
             "no photo has eyes to cut out",
-            where="train.cutmix_boxes",
-            got="eyes",
-            allowed="random, upper_half",
-            fix="set detect.method: retinaface, mtcnn or blazeface, the detectors that find eyes",
+            where=needs[0].split(":")[0],
+            got=", ".join(need.split()[-1] for need in needs),
+            fix="take another value, or set detect.method: retinaface, mtcnn or blazeface, which find eyes",
         )
     return eyes

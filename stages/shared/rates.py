@@ -31,12 +31,13 @@ def rate_key(stage: str, params: Params) -> str:
         "blazeface": f" {detect.blazeface.weights}",
         "yolov8": f" {detect.yolov8.weights} {detect.yolov8.precision}",
     }
+    own = "".join(f" {task} {side}" for task, side in sorted(train.task_size.items()))
     refine = "" if params.segment.refine == "none" else f" {params.segment.refine}"
     known = {
         "detect": f"detect {detect.method}{detectors.get(detect.method, '')} {detect.backend}",
         "faces": f"faces {' '.join(params.faces.networks)}",
         "segment": f"segment {segmenters.get(params.segment.method, params.segment.method)}{refine}",
-        "train": f"train {train.model} {train.heads} {train.size} {train.device} {train.precision}",
+        "train": f"train {train.model} {train.heads} {train.size}{own} {train.device} {train.precision}",
         **{name: f"{name} {params.compose.size}" for name in ("compose", "synthesize", "plates")},
     }
     return f"{known.get(stage, stage)}, {worker_count(params.machine.workers)} workers"

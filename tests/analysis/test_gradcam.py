@@ -48,6 +48,22 @@ def test_any_convolutional_backbone_has_a_map_per_task(model: str) -> None:
     assert sum(float(cam.sum()) for cam in found.values()) > 0
 
 
+def test_a_network_that_sees_the_middle_has_its_map_there() -> None:
+    torch.manual_seed(0)
+    raw = {"model": "test_resnet", "heads": "separate", "size": SIZE, "device": "cpu", "precision": "f32"}
+    params = Train.model_validate(raw | {"task_crop": {"age": 0.5}, "task_size": {"age": 48}})
+    net = make_classifier(resolve_config(params), weights=False).eval()
+    found = cams(net, pictures(), params)
+    assert found is not None
+    age = found["age"]
+    assert age.shape == (2, SIZE, SIZE)
+    middle = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    middle[16:48, 16:48] = True
+    assert (age[:, middle] > 0).any()
+    assert (age[:, ~middle] == 0).all()
+    assert (found["mask"][:, ~middle] > 0).any()
+
+
 @pytest.mark.parametrize("heads", ["joint", "multitask", "separate", "age_regression"])
 def test_all_heads_and_the_network_is_left_as_it_was(heads: str) -> None:
     net, params = made("test_resnet", heads)

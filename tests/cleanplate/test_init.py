@@ -10,6 +10,7 @@ import pytest
 
 from cleanplate.commands import init
 from cleanplate.experiments.preset import PRESETS, read_preset
+from cleanplate.preflight.checks import is_stage_output
 from pipeline.params import Params, load_params
 from pipeline.params.loading import read_document
 from pipeline.params.overrides import apply_overrides
@@ -18,10 +19,6 @@ from tests.conftest import ROOT
 
 PARAMS = Path("params.yaml")
 OWN = "segment:\n  method: selfie\ntrain:\n  size: 128\n"
-with_retinaface = pytest.mark.skipif(
-    not (ROOT / "pipeline/detect/methods/retinaface.py").is_file(),
-    reason="detect.method retinaface is not here",
-)
 
 
 @pytest.fixture
@@ -93,10 +90,12 @@ def test_every_preset_names_params_that_there_are(preset: str) -> None:
     assert Params.model_validate(apply_overrides(values, read_preset(preset))).segment.method == "selfie"
 
 
-@with_retinaface
-def test_the_preset_for_photographs_is_allowed(own: str) -> None:
+def test_the_preset_for_photographs_is_allowed_and_asks_for_no_demo(own: str) -> None:
     init.main("photos", Path("photos"))
     loaded = load_params(PARAMS)
+    for place in (loaded.fit_segmenter.photos, loaded.fit_segmenter.mattes):
+        assert (ROOT / place).is_dir(), "in every clone"
+        assert not is_stage_output(ROOT, place), "DVC would draw the demo for it"
     assert (loaded.detect.method, loaded.segment.method, loaded.data.root) == (
         "retinaface",
         "selfie",

@@ -36,6 +36,12 @@ def test_a_picture_comes_as_its_stage_wrote_it(done: Path, capsys: pytest.Captur
     (line,) = capsys.readouterr().out.splitlines()
     written = ImageStore.opened(Path("build/images")).read(composed_name(image))
     assert Path(line).read_bytes() == written
+    show.main(image, Picture.synthetic, copy=1, out=Path("copy.jpg"))
+    files = pd.read_parquet("build/synthetic/synthetic.parquet").query("image == @image")["file"]
+    copies = ImageStore.opened(Path("build/synthetic"))
+    assert Path("copy.jpg").read_bytes() == copies.read(sorted(files)[1]) != copies.read(sorted(files)[0])
+    with pytest.raises(UserError, match="no such copy"):
+        show.main(image, Picture.synthetic, copy=9)
     show.main(image, Picture.matte, out=Path("matte.png"))
     assert Path("matte.png").read_bytes()[1:4] == b"PNG"
 

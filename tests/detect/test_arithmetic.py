@@ -60,3 +60,18 @@ def test_resampled_photos(exact: bool) -> None:
     assert len(windows) > 30
     for side in (24, 48):
         assert np.array_equal(plain.crop_means(sums, windows, side), pyramid.crop_means(sums, windows, side))
+
+
+def test_boxes_that_overlap_by_just_the_threshold_both_stay() -> None:
+    """As torchvision's; in numpy and compiled alike."""
+    pair = np.array([[0, 0, 3, 1], [1, 0, 4, 1]], np.float32)  # IoU 2 / 4
+    groups = np.zeros(2, np.int64)
+    for threshold, expected in ((0.5, [True, True]), (0.49, [True, False])):
+        limit = np.float32(threshold)
+        assert plain_nms.kept(pair, groups, limit).tolist() == expected
+        assert nms._kept(pair, groups, limit).tolist() == expected
+    contained = np.array([[0, 0, 3, 0], [2, 0, 5, 0]], np.float32)  # 2 of 4 pixels of each
+    for threshold, expected in ((0.5, [True, True]), (0.49, [True, False])):
+        limit = np.float32(threshold)
+        assert plain_nms.kept_contained(contained, limit).tolist() == expected
+        assert nms._kept_contained(contained, limit).tolist() == expected

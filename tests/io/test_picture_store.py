@@ -8,12 +8,14 @@ import tarfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
+from pipeline.io.tar_shards import per_shard
 from pipeline.params import Params
 from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
@@ -107,6 +109,28 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     (folder / "INDEX.json").write_text("{")
     with pytest.raises(UserError, match=r"INDEX\.json"):
         ImageStore.opened(folder)
+
+
+@pytest.mark.parametrize("cut_to", [10, 40])
+def test_what_a_killed_worker_left_half_written_is_no_picture(tmp_path: Path, cut_to: int) -> None:
+    """Another worker has written that picture since; its spool may come before or after."""
+    whole = bytes_below(packed(tmp_path / "whole/mattes"))
+    with atomic_images(tmp_path / "cut/mattes", 4) as writer:
+        for name in NAMES:
+            writer.write(name, content(name))
+        (spool,) = writer.folder.glob(".spool-*")
+        record = spool.read_bytes()[:cut_to]  # of the first picture
+        for other in ("0", "z"):
+            spool.with_name(f".spool-{other}").write_bytes(record)
+    assert bytes_below(tmp_path / "cut/mattes") == whole
+
+
+@pytest.mark.parametrize(
+    ("shards", "photos", "expected"),
+    [("auto", 5000, None), ("auto", 5001, 1000), (None, 90_000, None), (0, 90_000, None), (7, 3, 7)],
+)
+def test_auto_packs_large_sets_alone(shards: Any, photos: int, expected: int | None) -> None:
+    assert per_shard(shards, photos) == expected
 
 
 def test_a_stage_that_fails_leaves_what_was_there(tmp_path: Path) -> None:

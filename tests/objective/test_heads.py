@@ -17,7 +17,8 @@ PARAMS = Train(heads="joint", loss="cross_entropy")
 AGE_OF = np.array([20.0, 45.0, 65.0], np.float32)
 
 
-def linear(outputs: int) -> nn.Module:
+def linear(outputs: int, pixels: int = 0) -> nn.Module:
+    del pixels
     return nn.Linear(18, outputs)
 
 
@@ -65,6 +66,47 @@ def test_separate_networks_share_nothing() -> None:
     assert touched == {"networks.mask.weight", "networks.mask.bias"}
 
 
+def test_each_separate_network_sees_its_own_crop_and_size() -> None:
+    from torch.nn import functional
+
+    shown: dict[int, torch.Tensor] = {}
+
+    class Eye(nn.Module):
+        def __init__(self, outputs: int, pixels: int) -> None:
+            super().__init__()
+            self.outputs, self.pixels = outputs, pixels
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            shown[self.pixels] = images
+            return torch.zeros(len(images), self.outputs)
+
+    params = Train(heads="separate", size=64, task_size={"mask": 24, "age": 48}, task_crop={"age": 0.5})
+    net = load_plugin("objective.heads", "separate").build(Eye, params)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert net(images).shape == (2, 8)
+    assert set(shown) == {24, 64, 48}
+    assert shown[64] is images, "gender sees the picture itself"
+    smaller = functional.interpolate(images, [24, 24], mode="bilinear", antialias=True)
+    torch.testing.assert_close(shown[24], smaller, atol=1e-5, rtol=0)
+    middle = functional.interpolate(images[:, :, 16:48, 16:48], [48, 48], mode="bilinear")
+    torch.testing.assert_close(shown[48][:, :, 2:-2, 2:-2], middle[:, :, 2:-2, 2:-2], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"heads": "joint", "task_size": {"age": 32}}, "for heads separate"),
+        ({"heads": "multitask", "task_crop": {"age": 0.5}}, "for heads separate"),
+        ({"heads": "separate", "size": 64, "task_size": {"age": 96}}, "may not exceed size, 64"),
+        ({"heads": "separate", "task_crop": {"ages": 0.5}}, "'mask', 'gender' or 'age'"),
+        ({"heads": "separate", "task_crop": {"age": 1.5}}, "less than or equal to 1"),
+    ],
+)
+def test_views_that_no_network_could_have_are_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Train.model_validate(changes)
+
+
 @pytest.mark.parametrize(("old_from", "group"), [(60.0, 1), (58.0, 2)])
 def test_age_regression_cuts_at_the_bounds_that_params_name(old_from: float, group: int) -> None:
     heads = load_plugin("objective.heads", "age_regression")
@@ -89,7 +131,7 @@ def test_finer_ages_are_learnt_and_answered_in_three(name: str) -> None:
     classes = np.array(wanted)
     heads = load_plugin("objective.heads", name)
     torch.manual_seed(0)
-    net, inputs = heads.build(lambda outputs: nn.Linear(5, outputs), params), torch.eye(5)
+    net, inputs = heads.build(lambda outputs, _=0: nn.Linear(5, outputs), params), torch.eye(5)
     own = target_of(classes, years, CPU, params.age_classes)
     assert own.of("age").argmax(dim=1).tolist() == [0, 1, 3, 4, 4]
     objective = Objective(params, np.bincount(classes, minlength=18), CPU, np.ones(5))

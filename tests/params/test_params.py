@@ -11,28 +11,10 @@ import pytest
 
 from pipeline.params import Params, load_params
 from pipeline.params.loading import OLD_NAMES, parse_yaml, read_document
-from pipeline.params.overrides import flatten, yaml_text
+from pipeline.params.overrides import flatten
 from pipeline.runtime.errors import Problems, UserError
 from tests.conftest import ROOT
-
-
-def edited(project: Path, changes: dict[str, Any]) -> Path:
-    path = project / "params.yaml"
-    values = parse_yaml(path.read_text(encoding="utf-8"))
-    for key, value in changes.items():
-        *parents, last = key.split(".")
-        section = values
-        for parent in parents:
-            section = section[parent]
-        section[last] = value
-    path.write_text(yaml_text(values), encoding="utf-8")
-    return path
-
-
-def refused(project: Path, changes: dict[str, Any]) -> str:
-    with pytest.raises(UserError) as caught:
-        load_params(edited(project, changes))
-    return str(caught.value)
+from tests.fixtures.edited_params import refused
 
 
 def test_the_committed_file_is_valid(project: Path) -> None:
@@ -144,88 +126,6 @@ def test_all_mistakes_are_listed_at_once(project: Path) -> None:
     assert all(name in text for name in ("compose.margn", "train.epochs", "split.folds"))
 
 
-def test_freezing_is_for_one_process(project: Path) -> None:
-    load_params(edited(project, {"train.freeze_epochs": 1}))
-    assert "set processes: 1" in refused(project, {"train.freeze_epochs": 1, "train.processes": 2})
-
-
-def test_impossible_combinations_are_refused(project: Path) -> None:
-    text = refused(project, {"segment.method": "none", "compose.fill": "black", "synthesize.copies": 1})
-    assert "compose.fill" in text
-    assert "synthesize.copies" in text
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"segment.method": "none", "synthesize.copies": 0}, "train.background_swap: 0.5 needs mattes"),
-        ({"compose.fill": "black"}, "compose.fill black removes every background"),
-        ({"compose.fill": "blur"}, "set compose.fill: keep"),
-        ({"synthesize.backgrounds": "folder"}, "must name a folder of pictures"),
-        ({"train.background_swap": 1.5}, "less than or equal to 1"),
-    ],
-)
-def test_other_backgrounds_while_training_need_people_cut_out_of_their_own(
-    project: Path, changes: dict[str, Any], said: str
-) -> None:
-    load_params(edited(project, {"train.background_swap": 0.5}))
-    assert said in refused(project, {"train.background_swap": 0.5} | changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"train.loss": "focal"}, "gives no probabilities"),
-        ({"train.heads": "age_regression"}, "predicts years"),
-        ({"train.pseudo_labels": 0.9}, "trains on the model's own predictions"),
-    ],
-)
-def test_prior_correction_of_what_is_no_probability_is_refused(
-    project: Path, changes: dict[str, Any], said: str
-) -> None:
-    load_params(edited(project, changes))
-    assert said in refused(project, {"predict.prior_correction": True})
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"train.heads": "joint"}, "learnt by train.heads multitask or separate, not joint"),
-        ({"train.loss": "age_soft"}, "set train.loss: soft_ordinal"),
-        ({"train.pseudo_labels": 0.9}, "finer than pseudo-labels are"),
-        ({"relabel.old_from": 58}, "let one say it"),
-        ({"relabel.age_rules": [{"from": 59, "to": 60}]}, "let one say it"),
-        ({"predict.prior_correction": True}, "take 30 and 60"),
-        ({"train.age_classes": [20, 45, 60]}, "no class may lie in two groups"),
-    ],
-)
-def test_finer_ages_that_contradict_another_choice_are_refused(
-    project: Path, changes: dict[str, Any], said: str
-) -> None:
-    load_params(edited(project, {"train.age_classes": [20, 29, 45, 57]}))
-    assert said in refused(project, {"train.age_classes": [20, 29, 45, 57]} | changes)
-
-
-def test_finer_ages_with_the_official_bounds_go_with_rules_about_ages(project: Path) -> None:
-    changes = {"train.age_classes": [20, 30, 45, 60], "predict.prior_correction": True}
-    load_params(edited(project, changes | {"relabel.age_rules": [{"from": 59, "to": 60}]}))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"detect.method": "none", "segment.method": "none", "synthesize.copies": 0},
-        {"segment.method": "none", "synthesize.copies": 0},
-        {"detect.method": "none", "compose.fill": "black"},
-        {"compose.fill": "black", "relabel.age_rules": [{"from": 59, "to": 60}]},
-    ],
-)
-def test_the_variants_of_the_teams_are_each_a_matter_of_params(
-    project: Path, changes: dict[str, Any]
-) -> None:
-    load_params(edited(project, changes))
-
-
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "data: [", "\tdata:"])
 def test_a_file_that_is_no_params_file_is_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
@@ -238,20 +138,6 @@ def test_a_file_that_is_no_params_file_is_a_sentence(tmp_path: Path, text: str) 
 
 def test_problems_are_a_user_error() -> None:
     assert issubclass(Problems, UserError)
-
-
-def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
-    text = refused(project, {"train.mix": "cutmix", "train.cutmix_boxes": "eyes", "detect.method": "yolov8"})
-    assert "train.cutmix_boxes" in text
-    eyes = {"train.mix": "cutmix", "train.cutmix_boxes": "eyes", "detect.method": "retinaface"}
-    assert load_params(edited(project, eyes)).detect.method == "retinaface"
-
-
-@pytest.mark.parametrize("method", ["retinaface", "blazeface"])
-def test_a_detector_of_openvino_is_not_asked_to_run_on_torch(project: Path, method: str) -> None:
-    text = refused(project, {"detect.method": method, "detect.backend": "torch"})
-    assert f"detect.backend: torch runs mtcnn and yolov8; {method}" in text
-    assert "auto" in text
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,15 @@ def test_what_did_not_change_is_not_composed_again(
     assert bytes_below(IMAGES) == from_cache
 
 
+def test_a_set_above_the_bound_is_packed(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.io.tar_shards.FEW_PHOTOS", 17)
+    compose.run(stage("compose", data__shards="auto"))
+    assert [p.name for p in IMAGES.glob("*.tar")] == ["images-000000.tar"]
+    monkeypatch.setattr("pipeline.io.tar_shards.FEW_PHOTOS", 18)
+    compose.run(stage("compose", data__shards="auto"))
+    assert len(list(IMAGES.rglob("*.jpg"))) == 18
+
+
 def test_noise_follows_its_seed(drawn: Path) -> None:
     results = []
     for seed in (0, 0, 1):

@@ -82,6 +82,7 @@ def with_param(params: Params, key: str, value: object) -> Params:
     [
         ("train", "train.heads", "separate"),
         ("train", "train.precision", "bf16"),
+        ("train", "train.task_size", {"mask": 32}),
         ("detect", "detect.mtcnn.adaptive", False),
         ("detect", "detect.yolov8.precision", "bf16"),
         ("detect", "detect.retinaface.max_side", 320),
@@ -97,6 +98,8 @@ def test_what_makes_a_stage_slower_has_a_rate_of_its_own(
 ) -> None:
     if key.startswith(("detect.yolov8", "detect.retinaface")):
         params = with_param(params, "detect.method", key.split(".")[1])
+    if key == "train.task_size":
+        params = with_param(params, "train.heads", "separate")
     if key.startswith("segment.selfie"):
         params = with_param(params, "segment.method", "selfie")
     changed = with_param(params, key, value)

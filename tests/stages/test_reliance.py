@@ -31,7 +31,7 @@ from pipeline.train.config import resolve_config
 from pipeline.train.network import Classifier
 from stages import compose, reliance, synthesize, train
 from stages.shared.command import Stage
-from tests.fixtures.pixel_project import drawn, make_project, stage
+from tests.fixtures.pixel_project import drawn, index_again, make_project, stage
 from tests.fixtures.small_set import write_faces
 
 SMALL: dict[str, Any] = {
@@ -64,6 +64,7 @@ def tie_walls_to_age(folder: Path, people: int = 12) -> None:
         noise = generator(0, image).integers(-12, 13, picture.shape)
         (folder / "data" / image).write_bytes(encode_jpeg((picture + noise).clip(0, 255).astype(np.uint8)))
         groups.append(group)
+    index_again(folder)
     labels["true_class"] = labels["train_class"] = np.array(groups, np.int64)
     write_table(folder / "build/labels.parquet", labels)
 

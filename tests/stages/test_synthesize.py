@@ -65,13 +65,15 @@ def test_no_pixel_of_another_fold_reaches_a_copy(composed: Path) -> None:
 def test_leaving_a_fold_out_changes_no_copy_of_the_others(composed: Path) -> None:
     synthesize.run(stage("synthesize", synthesize__copies=2))
     before, rows = bytes_below(OUT), table()
-    data = composed / "data"
+    data, photos = composed / "data", pd.read_parquet("build/photos.parquet").set_index("image")
     for path in data.rglob("*.jpg"):  # fold 1's photos become noise
         person = path.parent.name
         if rows.loc[rows["person"] == person, "fold"].iloc[0] == 1:
             noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
             path.write_bytes(encode_jpeg(noise))
-    shutil.rmtree(".cache/items")  # `ingest`, which would see the new bytes, does not run here
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+            photos.loc[path.relative_to(data).as_posix(), "sha256"] = checksum
+    write_table(Path("build/photos.parquet"), photos.reset_index())
     synthesize.run(stage("synthesize", synthesize__copies=2))
     after = bytes_below(OUT)
     same = {name for name in before if before[name] == after[name]}
@@ -148,6 +150,23 @@ def test_another_donor_photo_is_seen(composed: Path, backgrounds: str) -> None:
     write_table(Path("build/photos.parquet"), photos)
     synthesize.run(stage("synthesize", **changes))
     assert (OUT / first).read_bytes() != before
+
+
+def test_more_copies_keep_the_first(composed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    synthesize.run(stage("synthesize", synthesize__copies=1.0))
+    capsys.readouterr()
+    synthesize.run(stage("synthesize", synthesize__copies=2.0))
+    assert "36 pictures, 18 of them from the cache" in capsys.readouterr().err
+
+
+def test_a_photo_that_was_retouched_since_ingest_is_named(composed: Path) -> None:
+    """Of the same size, so that only its bytes tell."""
+    image = str(pd.read_parquet("build/photos.parquet")["image"][2])
+    (composed / "data" / image).write_bytes(encode_jpeg(np.zeros((HEIGHT, WIDTH, 3), np.uint8)))
+    with pytest.raises(UserError, match=rf"not the one that was indexed[\s\S]*{image}"):
+        synthesize.run(stage("synthesize"))
+    with pytest.raises(UserError, match=rf"not the one that was indexed[\s\S]*{image}"):
+        compose.run(stage("compose", compose__margin=0.6))
 
 
 def test_the_seed_changes_backgrounds(composed: Path) -> None:

@@ -11,6 +11,7 @@ from pipeline.train.data import keys_of
 
 SIZE = 32
 KEYS = keys_of([f"photo/p{i}.jpg" for i in range(48)], 0)
+EYES = np.tile(np.array([0.25, 0.25, 0.75, 0.475], np.float32), (48, 1))  # 0.25 of the side apart
 
 
 def pictures(count: int = 48) -> torch.Tensor:
@@ -27,7 +28,7 @@ DRAWN = [name for name in ALL if name != "none"]
 @pytest.mark.parametrize("name", ALL)
 def test_every_recipe_and_operation_keeps_shape_and_range_and_changes_something(name: str) -> None:
     images = pictures()
-    out = Recipe(name)(images, KEYS, 0)
+    out = Recipe(name)(images, KEYS, 0, EYES)
     assert out.shape == images.shape
     assert out.dtype == torch.float32
     assert out.min() >= -1e-6
@@ -39,11 +40,11 @@ def test_every_recipe_and_operation_keeps_shape_and_range_and_changes_something(
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_a_picture_gets_depends_on_itself_and_the_epoch_alone(name: str) -> None:
     images, recipe = pictures(), Recipe(name)
-    whole = recipe(images, KEYS, 4)
+    whole = recipe(images, KEYS, 4, EYES)
     order = torch.randperm(48, generator=torch.Generator().manual_seed(0))[:17]
-    part = recipe(images[order], KEYS[order.numpy()], 4)
+    part = recipe(images[order], KEYS[order.numpy()], 4, EYES[order.numpy()])
     torch.testing.assert_close(part, whole[order], atol=1e-5, rtol=0)
-    assert not torch.equal(recipe(images, KEYS, 5), whole)
+    assert not torch.equal(recipe(images, KEYS, 5, EYES), whole)
 
 
 def test_flip_mirrors_half_of_the_pictures() -> None:
@@ -136,3 +137,45 @@ def test_random_resized_crop_shows_a_part_of_the_area_drawn() -> None:
     assert crops[:, 0, 0, 0].std() > 0.05, "crops lie at different places"
     middle = (crops[:, 0, 0, 0] + crops[:, 0, 0, -1]) / 2
     assert abs(middle.mean() - 0.5) < 0.03, "left as often as right"
+
+
+def hidden(name: str, eyes: np.ndarray = EYES, **settings: float) -> torch.Tensor:
+    """bool [48, 32, 32]: what an operation makes gray of white pictures."""
+    white = torch.ones(48, 3, SIZE, SIZE)
+    out = OPERATIONS[name](white, Draws.for_epoch(KEYS, 0), torch.from_numpy(eyes), **settings)
+    assert set(out.unique().tolist()) <= {0.5, 1.0}
+    return (out == 0.5).all(dim=1)
+
+
+def test_eyes_and_the_region_of_a_mask_are_hidden_where_they_are() -> None:
+    eyes, mask = hidden("occlude_eyes"), hidden("occlude_mask")
+    assert eyes[0, 8:15, 8:24].all()
+    assert eyes.sum() == 48 * 7 * 16
+    # the eyes' middle is at .3625 of the side, the mask .45 to 1.9 eye distances (of .25) below
+    rows, columns = (torch.nonzero(mask[0].any(dim=k))[:, 0] for k in (1, 0))
+    assert ((rows.min() + 0.5) / SIZE).item() == pytest.approx(0.3625 + 0.45 * 0.25, abs=1 / SIZE)
+    assert ((rows.max() + 0.5) / SIZE).item() == pytest.approx(0.3625 + 1.9 * 0.25, abs=1 / SIZE)
+    assert (columns.min().item(), columns.max().item()) == (8, 23)
+    assert not (eyes & mask).any()
+
+
+def test_a_random_part_lies_on_the_face_and_is_another_for_every_picture() -> None:
+    part = hidden("occlude_part", least=0.3, most=0.6)
+    face = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    face[round((0.3625 - 0.225) * SIZE) : round((0.3625 + 0.475) * SIZE), 8:24] = True
+    assert not (part & ~face).any()
+    share = part.sum(dim=(1, 2)) / face.sum()
+    assert share.min() > 0.06
+    assert share.max() < 0.42
+    assert len({tuple(torch.nonzero(p)[0].tolist()) for p in part}) > 20
+
+
+def test_faces_that_were_not_found_are_left_and_flips_come_after() -> None:
+    unknown = np.full((48, 4), np.nan, np.float32)
+    for name in ("occlude_eyes", "occlude_mask", "occlude_part"):
+        assert not hidden(name, unknown).any()
+    assert torch.equal(Recipe("occlude_eyes")(pictures(), KEYS, 0), pictures())
+    left = np.tile(np.array([0.0, 0.25, 0.5, 0.475], np.float32), (48, 1))  # eyes in the left half
+    gray = Recipe(["flip", "occlude_eyes"])(torch.ones(48, 3, SIZE, SIZE), KEYS, 0, left)[:, 0] == 0.5
+    sides = {(g[:, :16].any().item(), g[:, 16:].any().item()) for g in gray}
+    assert sides == {(True, False), (False, True), (False, False)}, "flipped ones are hidden on the right"

@@ -7,8 +7,9 @@ import torch
 from pipeline.objective.objective import target_of
 from pipeline.objective.target import Target
 from pipeline.params.learning import Train
+from pipeline.train.boxes import eyes_box, in_boxes
 from pipeline.train.data import keys_of
-from pipeline.train.mix import Mixer, eyes_box, in_boxes, paste_boxes
+from pipeline.train.mix import Mixer, paste_boxes
 
 SIZE, COUNT = 20, 64
 KEYS = keys_of([f"p{i}" for i in range(COUNT)], 0)
@@ -104,6 +105,7 @@ def test_eyes_box_of_landmarks_in_a_crop() -> None:
     # eye distance 20, centre (50, 50): 40 wide and 18 high, in a crop of 100 from (0, 0)
     assert eyes_box(landmarks, (0, 0, 100, 100)) == pytest.approx((0.3, 0.41, 0.7, 0.59))
     assert eyes_box(landmarks, (-50, -50, 150, 150)) == pytest.approx((0.4, 0.455, 0.6, 0.545))
+    assert eyes_box(landmarks, (50, 0, 150, 100)) == pytest.approx((-0.2, 0.41, 0.2, 0.59)), "at the edge"
     assert np.isnan(eyes_box([], (0, 0, 100, 100))).all()
 
 

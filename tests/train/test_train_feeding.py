@@ -14,8 +14,9 @@ from pipeline.io.tables import write_table
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
-from pipeline.train.augment.recipe import recipe_names
+from pipeline.train.augment.recipe import Recipe, recipe_names
 from pipeline.train.data import Examples
+from pipeline.train.network import to_images
 from pipeline.train.sampling import epoch_order
 from stages.shared.training_set import subset
 from tests.fixtures.small_set import SIZE, small_params, write_build
@@ -161,6 +162,30 @@ def test_cutmix_pastes_the_eyes_that_the_detector_found() -> None:
     trained(params)
     assert curve("train/loss")[0] == pytest.approx(expected, rel=1e-5)
     assert abs(expected - plain) > 1e-3, "pasting makes no difference: this shows nothing"
+
+
+def test_eyes_are_hidden_where_the_detector_found_them() -> None:
+    table = write_build(12, synthetic=False)
+    points = [20.0, 24.0, 44.0, 24.0, 32.0, 34.0, 24.0, 44.0, 40.0, 44.0]
+    rows = pd.DataFrame({"image": table["image"]})
+    write_table(Path("build/boxes.parquet"), rows.assign(landmarks=[points] * len(rows)))
+    params = one_batch(heads="joint", augment="occlude_eyes", mix="none")
+    learn = learnt_from(params)
+    order = epoch_order(learn.classes, learn.alike, "none", seed_of(params.train.seed, 0), 0)
+    images, classes = learn.load_batch(order, 0), learn.classes[order]
+    planes = to_images(images, torch.device("cpu"))
+    shown = Recipe("occlude_eyes")(planes, learn.keys[order], 0, learn.eyes[order])
+    hidden = (shown != planes).flatten(1).any(dim=1)
+    assert 0.2 < hidden.float().mean() < 0.8
+    assert (shown[hidden][:, :, 7:17, 4:28] == 0.5).all()
+
+    def loss(pictures: torch.Tensor) -> float:
+        log_p = before(params)(pictures).log_softmax(dim=1).detach().double().numpy()
+        return -log_p[np.arange(len(classes)), classes].mean()
+
+    trained(params)
+    assert curve("train/loss")[0] == pytest.approx(loss(shown), rel=1e-5)
+    assert abs(loss(shown) - loss(planes)) > 1e-3, "hiding makes no difference: this shows nothing"
 
 
 def test_other_backgrounds_that_nobody_made_are_missed_before_any_training() -> None:

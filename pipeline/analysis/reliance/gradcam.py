@@ -43,7 +43,9 @@ def cams(
     """
     heads: Any = load_plugin("objective.heads", params.heads)
     features: list[torch.Tensor] = []
-    stages = [s for net in model.backbones() if (s := last_maps(net, images.shape[-1]))]
+    views = model.views(images.shape[-1])
+    found = [last_maps(net, pixels) for net, (pixels, _) in zip(model.backbones(), views, strict=True)]
+    stages = [stage for stage in found if stage]
     with torch.enable_grad(), captured(stages, features):
         p = heads.probabilities(model(images, faces).float(), params)
         if len(features) != len(model.backbones()) or any(f.ndim != 4 for f in features):
@@ -54,17 +56,25 @@ def cams(
             codes = torch.from_numpy(task.code_of(predicted)).to(p.device)
             odds = log_odds(p @ torch.from_numpy(task.membership()).to(p), codes)
             gradients = torch.autograd.grad(odds.sum(), features, retain_graph=True, allow_unused=True)
-            maps = [
-                weighted(maps_first(f.detach(), stage.channels), maps_first(g, stage.channels))
-                for f, g, stage in zip(features, gradients, stages, strict=True)
-                if g is not None
-            ]
-            size = list(images.shape[2:])
             upsampled = [
-                functional.interpolate(m[:, None], size, mode="bilinear", align_corners=False) for m in maps
+                in_picture(
+                    weighted(maps_first(f.detach(), stage.channels), maps_first(g, stage.channels)),
+                    images.shape[-1],
+                    crop,
+                )
+                for f, g, stage, (_, crop) in zip(features, gradients, stages, views, strict=True)
+                if g is not None
             ]
             maps_by_task[name] = torch.stack(upsampled).sum(dim=0)[:, 0].cpu()
     return maps_by_task
+
+
+def in_picture(maps: torch.Tensor, size: int, crop: float) -> torch.Tensor:
+    """float32 [B, 1, size, size]: maps [B, h, w] of the middle `crop` of a side, at their place; 0 around."""
+    inner = max(1, round(size * crop))
+    seen = functional.interpolate(maps[:, None], [inner, inner], mode="bilinear", align_corners=False)
+    before = (size - inner) // 2
+    return functional.pad(seen, (before, size - inner - before) * 2)
 
 
 class Stage(NamedTuple):

@@ -32,7 +32,7 @@ class Sources:
     mattes: ImageStore
     folder: Path | None = None  # the user's pictures
     background_rgb: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels
-    checksums: Mapping[str, str] = field(default_factory=dict)  # sha256 of each photo
+    checksums: Mapping[str, str] = field(default_factory=dict)  # sha256 of each photo, to check
     machine: Machine = field(default_factory=Machine)
 
 

@@ -12,8 +12,9 @@ from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import Square, resized
 from pipeline.compose.inpaint import inpaint, inpaint_mask
 from pipeline.io.image_store import matte_name
-from pipeline.io.parcel import Source, file_source
-from pipeline.io.photo import read_photo
+from pipeline.io.indexed import read_indexed
+from pipeline.io.parcel import Source, file_source, read_file
+from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import UserError
 
 WINDOW_TRIES = 8  # windows; the one with the least of the person is taken
@@ -55,7 +56,9 @@ def facts(sources: Sources, donor: str) -> list[str]:
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
-    photo = read_photo(sources.photos / donor, sources.background_rgb)
+    path, checksum = sources.photos / donor, sources.checksums.get(donor)
+    data = read_indexed(path, checksum) if checksum else read_file(path)
+    photo = decode_photo(data, sources.background_rgb, str(path))
     alpha = sources.mattes.matte(donor)
     part = window(alpha, rng)
     rows, columns = slice(part.y1, part.y2), slice(part.x1, part.x2)

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 
 from pipeline.runtime.errors import UserError, nearest
-from pipeline.train.augment import colour, geometry, texture
+from pipeline.train.augment import colour, geometry, occlusion, texture
 from pipeline.train.augment.draws import Draws
 
 Operation = Callable[..., torch.Tensor]
-MODULES = (geometry, colour, texture)
+MODULES = (geometry, colour, texture, occlusion)
 OPERATIONS: dict[str, Operation] = {
     name: cast(Operation, function)
     for module in MODULES
     for name, function in vars(module).items()
     if callable(function) and getattr(function, "__module__", "") == module.__name__ and name[0] != "_"
 }
+OF_FACES = {name for name, function in OPERATIONS.items() if function.__module__ == occlusion.__name__}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Recipe:
 
     Args:
         augment: the name of a recipe or of an operation, or names of operations, applied in order with a
-            chance of one half each.
+            chance of one half each; those of occlusion.py come first, since they know where the eyes were.
 
     Raises:
         UserError: no such name.
@@ -112,29 +113,39 @@ class Recipe:
             self.steps = ()
         else:
             names = [augment] if isinstance(augment, str) else list(augment)
-            self.steps = tuple(Step(known(name), 0.5) for name in names)
+            ordered = sorted(names, key=lambda name: name not in OF_FACES)
+            self.steps = tuple(Step(known(name), 0.5) for name in ordered)
 
-    def __call__(self, images: torch.Tensor, keys: np.ndarray, epoch: int) -> torch.Tensor:
+    def __call__(
+        self, images: torch.Tensor, keys: np.ndarray, epoch: int, eyes: np.ndarray | None = None
+    ) -> torch.Tensor:
         """Augmented images, in [0, 1].
 
         Args:
             images: float32 [B, 3, S, S], RGB in [0, 1].
             keys: int64 [B], of the pictures; with `epoch` they decide everything that is drawn.
             epoch: 0, 1, …
+            eyes: float32 [B, 4], box `xyxy` around both eyes in shares of the side, NaN where unknown; None:
+                all unknown.
         """
+        found = None if eyes is None else torch.from_numpy(eyes).to(images.device)
         draws = Draws.for_epoch(keys, epoch, images.device)
         if self.trivial:
             return one_each(images, draws)
         for number, step in enumerate(self.steps):
-            images = applied(
-                step, images, draws.of(torch.arange(len(draws), device=images.device), f"{number}")
-            )
+            own = draws.of(torch.arange(len(draws), device=images.device), f"{number}")
+            images = applied(step, images, own, found)
         return images
 
 
-def applied(step: Step, images: torch.Tensor, draws: Draws) -> torch.Tensor:
-    """The images, with the step done to those that are drawn for it."""
+def applied(step: Step, images: torch.Tensor, draws: Draws, eyes: torch.Tensor | None = None) -> torch.Tensor:
+    """The images, with the step done to those that are drawn for it; `eyes` as for `Recipe`."""
     rows = torch.nonzero(draws.uniform("chosen") < step.chance)[:, 0]
+    if step.name in OF_FACES:
+        if eyes is None:
+            return images
+        hidden = OPERATIONS[step.name](images[rows], draws.of(rows), eyes[rows], **step.settings)
+        return images.index_copy(0, rows, hidden)
     return _on_rows(step, images, draws, rows)
 
 
