@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 TORCH ?= auto
+EXTRAS ?= auto
 BIN := $(CURDIR)/.venv/bin
 # the stages are run as `python -m ...`: let that be the .venv's, activated or not
 RUN := PATH="$(BIN):$$PATH"
@@ -20,8 +21,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 all: repro ## set up, then run whatever stage is not up to date
 
-setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda chooses torch's build)
-	@"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)"
+setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda: torch's build; EXTRAS=cluster: Ray too)
+	@"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)" --extras "$(EXTRAS)"
 
 repro: setup
 	$(RUN) dvc repro
@@ -38,9 +39,9 @@ bench: setup ## measure what is promised to be fast; writes reports/benchmarks.j
 soak: setup ## the long reliability tests
 	CLEANPLATE_SOAK=1 $(RUN) python -m pytest tests/reliability $(ARGS)
 
-lock: ## recompute requirements.lock from requirements.in (UPGRADE=1: newest versions that fit)
+lock: ## recompute requirements.lock and the extras' from their .in files (UPGRADE=1: newest versions that fit)
 	"$(PYTHON)" cleanplate/setup/lock.py $(if $(UPGRADE),--upgrade)
-	"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)"
+	"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)" --extras cluster
 	$(RUN) python cleanplate/setup/licences.py
 
 clean: ## remove what the stages made; .venv, DVC's cache and the result cache stay

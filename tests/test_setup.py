@@ -67,6 +67,38 @@ def test_what_is_only_read_as_files_brings_nothing_along() -> None:
     assert not re.search(rf"^    #( via|  ) +({names})$", LOCK, re.MULTILINE)
 
 
+@pytest.mark.parametrize("extra", lockfile.EXTRAS)
+def test_an_extra_adds_to_the_lock_and_changes_nothing_in_it(extra: str) -> None:
+    """Together they are complete: whatever an added package needs is pinned and hashed in one of them."""
+    added = lockfile.entries(lockfile.extra_lock(extra).read_text(encoding="utf-8"))
+    held = {entry.name for entry in ENTRIES}
+    assert not held & {entry.name for entry in added}
+    assert all(entry.hashes for entry in added)
+    names = held | {entry.name for entry in added}
+    for entry in added:
+        try:
+            needs = metadata.requires(entry.name) or []
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{entry.name} is not installed: make setup EXTRAS={extra}")
+        plain = (Requirement(line) for line in needs)
+        wanted_here = {r.name.lower() for r in plain if r.marker is None or r.marker.evaluate({"extra": ""})}
+        assert wanted_here <= names, f"{entry.name} needs {sorted(wanted_here - names)}"
+    for requirement in wanted(f"requirements-{extra}.in"):
+        version = next(entry.version for entry in added if entry.name == requirement.name)
+        assert requirement.specifier.contains(version)
+
+
+def test_extras_stay_until_they_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make test` begins with `make setup`, which must not take Ray away again."""
+    monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
+    assert install.chosen_extras("auto") == []
+    install.STAMP.write_text(json.dumps({"extras": "cluster"}), encoding="utf-8")
+    assert install.chosen_extras("auto") == ["cluster"]
+    assert install.chosen_extras("none") == []
+    with pytest.raises(SystemExit, match="may be: none, cluster"):
+        install.chosen_extras("clusters")
+
+
 def test_the_lock_is_what_runs_here() -> None:
     """Whatever is installed and locked has one of the locked versions."""
     versions: dict[str, set[str]] = {}
@@ -164,18 +196,18 @@ def test_install_is_stale_when_the_lock_changes(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.setattr(install, "VENV", tmp_path)
     monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
-    assert not install.is_installed("auto")
+    assert not install.is_installed("auto", [])
     facts = {"digest": install.digest(), "venv": str(tmp_path), "torch": "cpu"}
     install.STAMP.write_text(json.dumps(facts), encoding="utf-8")
-    assert install.is_installed("auto")
-    assert not install.is_installed("cuda")
+    assert install.is_installed("auto", [])
+    assert not install.is_installed("cuda", [])
     install.STAMP.write_text(json.dumps(facts | {"venv": "/elsewhere/.venv"}), encoding="utf-8")
-    assert not install.is_installed("auto"), "a moved checkout keeps scripts that name the old folder"
+    assert not install.is_installed("auto", []), "a moved checkout keeps scripts that name the old folder"
     install.STAMP.write_text(json.dumps(facts), encoding="utf-8")
     changed = tmp_path / "requirements.lock"
     changed.write_text(LOCK + "\n", encoding="utf-8")
     monkeypatch.setattr(lockfile, "LOCK", changed)
-    assert not install.is_installed("auto")
+    assert not install.is_installed("auto", [])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +225,7 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     """`pip install .` brings every module, what the pages need, and the command."""
     tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
     source = tmp_path / "source"
-    inputs = ("requirements.in", "requirements-predict.in")
+    inputs = ("requirements.in", "requirements-predict.in", "requirements-cluster.in")
     for name in (*tracked, "pyproject.toml", *inputs, "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)

@@ -1,6 +1,6 @@
 """`make setup`: makes a `.venv` with exactly the packages in requirements.lock, and this checkout.
 
-    python3 cleanplate/setup/install.py [--torch auto|cpu|cuda]
+    python3 cleanplate/setup/install.py [--torch auto|cpu|cuda] [--extras auto|none|cluster]
 
 uv installs; this script finds a Python, installs the pinned uv, reads pip's settings, chooses torch's build
 and resumes an interrupted install. Standard library only, and no syntax newer than Python 3.8: the python3 on
@@ -71,8 +71,9 @@ def base_python() -> str:
 
 
 def digest() -> str:
-    """Hash of an install's inputs: the lock, the project's metadata, and these scripts."""
-    files = [lockfile.LOCK, lockfile.ROOT / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))]
+    """Hash of an install's inputs: the locks, the project's metadata, and these scripts."""
+    locks = [lockfile.LOCK, *map(lockfile.extra_lock, lockfile.EXTRAS)]
+    files = [*locks, lockfile.ROOT / "pyproject.toml", *sorted(Path(__file__).parent.glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -84,10 +85,22 @@ def read_stamp() -> dict[str, str]:
         return {}
 
 
-def is_installed(torch: str) -> bool:
-    """Whether the `.venv` matches this lock, this folder and the requested build of torch."""
+def chosen_extras(wanted: str) -> list[str]:
+    """The extras that `--extras` means; auto = those of the last install."""
+    if wanted == "auto":
+        return read_stamp().get("extras", "").split()
+    names = [] if wanted == "none" else wanted.replace(",", " ").split()
+    for name in names:
+        if name not in lockfile.EXTRAS:
+            fail(f"there is no extra {name!r}; EXTRAS may be: none, {', '.join(lockfile.EXTRAS)}")
+    return sorted(set(names))
+
+
+def is_installed(torch: str, extras: list[str]) -> bool:
+    """Whether the `.venv` matches the locks, this folder, the extras and the requested build of torch."""
     stamp = read_stamp()
     same = stamp.get("digest") == digest() and stamp.get("venv") == str(VENV)
+    same = same and stamp.get("extras", "").split() == extras
     return same and torch in ("auto", stamp.get("torch")) and bool(version_of(str(VENV / "bin" / "python")))
 
 
@@ -150,15 +163,16 @@ def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -
     return ""
 
 
-def install(uv: str, wanted: str) -> str:
-    """Installs the lock and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda"."""
+def install(uv: str, wanted: str, extras: list[str]) -> str:
+    """Installs the locks and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda"."""
     settings = pip_settings.read(str(VENV / "bin" / "python"))
     cut_short = not STAMP.exists()  # then reinstall partly copied packages
     STAMP.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as name:
         local = choose_torch(uv, wanted, settings, Path(name))
         lock, text = Path(name) / "requirements.txt", lockfile.LOCK.read_text(encoding="utf-8")
-        lock.write_text(lockfile.requirements(text, local), encoding="utf-8")
+        more = [lockfile.extra_lock(extra).read_text(encoding="utf-8") for extra in extras]
+        lock.write_text("".join([lockfile.requirements(text, local), *more]), encoding="utf-8")
         again = ["--reinstall"] if cut_short else []
         if not run_uv(uv, ["--no-deps", "--require-hashes", "--exact", *again, "-r", str(lock)], settings):
             fail("uv could not install the lock; see its message above")
@@ -172,12 +186,15 @@ def main() -> None:
     """Reads the arguments, and installs unless the stamp is up to date."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--torch", choices=("auto", "cpu", "cuda"), default="auto", help="build of torch")
-    torch = parser.parse_args().torch
-    if is_installed(torch):
+    parser.add_argument("--extras", default="auto", help="auto (as before), none, or names of extras")
+    given = parser.parse_args()
+    extras = chosen_extras(given.extras)
+    if is_installed(given.torch, extras):
         return
     start = time.monotonic()
-    build = install(ensure_uv(), torch)
-    STAMP.write_text(json.dumps({"digest": digest(), "venv": str(VENV), "torch": build}), encoding="utf-8")
+    build = install(ensure_uv(), given.torch, extras)
+    facts = {"digest": digest(), "venv": str(VENV), "torch": build, "extras": " ".join(extras)}
+    STAMP.write_text(json.dumps(facts), encoding="utf-8")
     print(f"setup: .venv is ready ({time.monotonic() - start:.0f} s)")
 
 

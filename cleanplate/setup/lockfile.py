@@ -10,10 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
+EXTRAS = ("cluster",)  # each: requirements-NAME.in and .lock, installed on top by `make setup EXTRAS=NAME`
 TORCH_PAIR = ("torch", "torchvision")  # built against each other
 
 _ENTRY = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def extra_lock(name: str) -> Path:
+    """The lock of an extra: only what it adds to `LOCK`."""
+    return ROOT / f"requirements-{name}.lock"
 
 
 class Entry:
