@@ -33,7 +33,7 @@ SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning about a change to come
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # `is_there` says so sooner
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # then it would abort; `is_there` is sooner
 }
 FOLDER = "cleanplate-ray-"  # + the process; of a cluster of one's own, in the system's temporary folder
 OBJECT_STORE = 512 << 20  # bytes, of a cluster of one's own; what does not fit goes to disk
@@ -114,17 +114,16 @@ def _silence(ray: Any) -> None:
 def _running() -> str | None:
     """The address of the cluster that `ray start` made this machine a node of; None if there is none.
 
-    Never one that another process has started for itself alone, which Ray would find too.
+    Never one that another process has started for itself alone, which Ray would find too; nor one that
+    `ray start` noted and that has ended since.
     """
+    from ray._private.services import find_gcs_addresses
     from ray._private.utils import read_ray_address
 
-    address = os.environ.get("RAY_ADDRESS") or read_ray_address()
-    if address:
-        try:
-            _knock(address, 2)
-        except OSError:  # what `ray start` noted before it was killed
-            return None
-    return address
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    noted = read_ray_address()
+    return noted if noted in find_gcs_addresses() else None
 
 
 def _start(ray: Any, machine: Machine) -> str:
@@ -173,11 +172,13 @@ def _join(ray: Any, address: str) -> str:
             got=str(e),
             fix="start it (docs/scale.md), correct the address, or set machine.engine: local",
         ) from e
+    from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
+
     try:
+        GcsClient(address=address)  # says at once what `ray.init` would say of nothing but time
         context = ray.init(address=address, log_to_driver=False, configure_logging=False)
     except Exception as e:
-        text = str(e).lower()
-        refused = "token" in text or "unauthenticated" in text
+        refused = isinstance(e, ray.exceptions.AuthenticationError)
         raise UserError(
             "the Ray cluster wants another token" if refused else "the Ray cluster refuses this machine",
             where=f"machine.address: {address}",

@@ -83,7 +83,7 @@ class Pool:
 
     def close(self) -> None:
         """Ends all workers, and says which node did what."""
-        if len(self.shares) > 1:
+        if len(self.shares) > 1 or any(worker.away for worker in self.workers):
             parts = (f"{place} {count}" for place, count in sorted(self.shares.items()))
             say(f"ray: work by node: {', '.join(parts)}")
         for worker in self.workers:
