@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkout import Checkout
 from benchmarks.detect_mtcnn import evenly, strongest_baseline
 from benchmarks.segment_unet import torch_loop, untrained_b3
 from benchmarks.watch import Watched, watched
@@ -29,7 +29,6 @@ from pipeline.io.atomic import write_json
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import say
 
-REPO = Path(__file__).parent.parent
 REPORT = Path("reports/whole_set.json")
 TARGETS = {  # seconds on two cores
     "first run": 240,
@@ -41,53 +40,7 @@ TARGETS = {  # seconds on two cores
     "1 % new people": 25,
 }
 BASELINE_PHOTOS = 32
-STAGE = "Running stage '"
-
-
-class Checkout:
-    """A clone of this checkout that works on a copy (hard links) of a set of photos."""
-
-    def __init__(self, place: Path, photos: Path) -> None:
-        self.root, self.data = place / "clone", place / "photos"
-        shutil.copytree(photos, self.data, copy_function=os.link)
-        subprocess.run(["git", "clone", "-q", str(REPO), str(self.root)], check=True)
-        binaries = str(Path(sys.executable).parent)
-        self.env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-        self.env.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.run("cleanplate", "init", "photos", "--data", str(self.data))
-
-    def run(self, *command: str) -> str:
-        """Output of a command in the clone.
-
-        Raises:
-            SystemExit: it failed; prints what it said.
-        """
-        done = subprocess.run(
-            command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    def set(self, param: str, value: object) -> None:
-        """One line of params.yaml."""
-        code = (
-            "from pathlib import Path; from cleanplate.experiments.preset import write_params; "
-            f"write_params(Path('params.yaml'), {{{param!r}: {value!r}}})"
-        )
-        self.run("python3", "-c", code)
-
-    def correct_label(self) -> None:
-        """A row of data/corrections.csv: the gender of the first person."""
-        person = min(path.name for path in (self.data / "train/images").iterdir())
-        gender = person.split("_")[1]
-        other = "male" if gender == "female" else "female"
-        with (self.root / "data/corrections.csv").open("a", encoding="utf-8") as f:
-            f.write(f"{person},,gender,{gender},{other},benchmark,benchmark\n")
-
-    def people(self) -> list[Path]:
-        """The folders of the people to train on."""
-        return sorted((self.data / "train/images").iterdir())
+DONE = re.compile(r"^(\w+): done in ([\d.]+) s", re.MULTILINE)
 
 
 def run(photos: Path, place: Path, method: str, fill: str) -> dict[str, Any]:
@@ -121,17 +74,21 @@ def run(photos: Path, place: Path, method: str, fill: str) -> dict[str, Any]:
     for name, change in steps.items():
         change()
         rows[name] = row_of(checkout)
-        say(f"{name}: {rows[name]['seconds']:.1f} s, {', '.join(rows[name]['stages']) or 'nothing ran'}")
+        say(line_of(name, rows[name]))
     size = sum(path.stat().st_size for path in checkout.data.rglob("*.jpg"))
     return {"photos": count, "cpus": worker_count(None), "rows": rows, "disk": disk_of(checkout.root) / size}
 
 
 def row_of(checkout: Checkout) -> dict[str, Any]:
-    """One `dvc repro synthesize`: seconds, stages that ran, peak memory in GB, GPU busy 0 … 1 or None."""
+    """One `dvc repro synthesize`.
+
+    Its seconds, those of each stage that ran by the stage's own clock (what is left are starts and DVC), peak
+    memory in GB, GPU busy 0 … 1 or None.
+    """
     seen: Watched
     with watched() as seen:
         said = checkout.run("dvc", "repro", "synthesize")
-    stages = [line.removeprefix(STAGE).rstrip("':") for line in said.splitlines() if line.startswith(STAGE)]
+    stages = {name: float(seconds) for name, seconds in DONE.findall(said)}
     return {
         "seconds": seen.seconds,
         "stages": stages,
@@ -165,13 +122,15 @@ def baseline_seconds(photos: list[Path], place: Path) -> float:
     return total
 
 
+def line_of(name: str, row: dict[str, Any]) -> str:
+    """A row as text."""
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in row["stages"].items()) or "nothing ran"
+    return f"{name:20} {row['seconds']:6.1f} s (aim {TARGETS[name]}), {row['gigabytes']:.1f} GB: {stages}"
+
+
 def table(report: dict[str, Any]) -> str:
     """The rows as text."""
-    lines = [f"{'':20}  seconds    aim  memory  stages that ran"]
-    for name, row in report["rows"].items():
-        stages = " ".join(row["stages"]) or "-"
-        memory = f"{row['gigabytes']:4.1f} GB"
-        lines.append(f"{name:20}  {row['seconds']:7.1f}  {TARGETS[name]:5}  {memory}  {stages}")
+    lines = [line_of(name, row) for name, row in report["rows"].items()]
     first = report["rows"]["first run"]["seconds"]
     ratio = report["baseline_seconds"] / first
     lines.append(

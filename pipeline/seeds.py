@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+SPLITMIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # its increment and multipliers
+
 
 def seed_of(seed: int, *parts: object) -> int:
     """A 63-bit seed from the run's seed and what it is for: `seed_of(7, "train/images/x/mask1.jpg", epoch)`.
@@ -32,3 +34,12 @@ def random_bytes(rng: np.random.Generator, count: int) -> np.ndarray:
 def unit(seed: int, *parts: object) -> float:
     """A number in [0, 1) from the run's seed and what it is for."""
     return seed_of(seed, *parts) / 2**63
+
+
+def scramble(keys: np.ndarray) -> np.ndarray:
+    """SplitMix64's output function (Steele, Lea, Flood, 2014) on uint64 [...]: one hash for each key."""
+    golden, first, second = (np.uint64(value) for value in SPLITMIX)
+    mixed = keys + golden
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * first
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * second
+    return mixed ^ (mixed >> np.uint64(31))

@@ -29,7 +29,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def coverage(alpha: np.ndarray) -> float:
     """The mean of `alpha`, in [0, 1]."""
-    return float(alpha.mean(dtype=np.float64)) / 255.0
+    return cv2.sumElems(alpha)[0] / alpha.size / 255.0
 
 
 def resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -66,6 +66,16 @@ def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
         assert len(donors) == 6  # every photo of both others has its turn
 
 
+def test_a_new_person_takes_a_share_of_the_copies_and_the_others_keep_their_donor() -> None:
+    others, sources = load_plugin("compose.backgrounds", "others"), Sources(Path(), ImageStore(Path()))
+    crowd = [Candidate(f"train/images/{n}/mask1.jpg", str(n), 0) for n in range(50)]
+    late = Candidate("train/images/33b/mask1.jpg", "33b", 0)
+    before, after = others.chooser(sources, crowd), others.chooser(sources, [*crowd, late])
+    moved = [seed for seed in range(2000) if before(crowd[3], seed) != after(crowd[3], seed)]
+    assert {after(crowd[3], seed) for seed in moved} == {late.image}
+    assert 20 <= len(moved) <= 65  # 2000 / 50 expected, four standard deviations around it
+
+
 def test_a_fold_with_one_person_is_an_error_with_a_way_out() -> None:
     choose = load_plugin("compose.backgrounds", "others").chooser(
         Sources(Path(), ImageStore(Path())), CANDIDATES[:3]

@@ -16,6 +16,7 @@ from pipeline.io.indexed import read_indexed
 from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import UserError
+from pipeline.seeds import scramble, seed_of
 
 WINDOW_TRIES = 8  # windows; the one with the least of the person is taken
 MIN_WINDOW = 0.6  # of the photo's shorter side
@@ -27,19 +28,25 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     for candidate in sorted(candidates, key=lambda c: (c.person, c.image)):
         folds.setdefault(candidate.fold, []).append(candidate)
     people = {fold: [c.person for c in rows] for fold, rows in folds.items()}
+    keys = {
+        fold: np.array([seed_of(0, "donor", c.image) for c in rows], np.uint64)
+        for fold, rows in folds.items()
+    }
 
     def choose(person: Candidate, seed: int) -> str:
         rows, names = folds.get(person.fold, []), people.get(person.fold, [])
         first, last = bisect_left(names, person.person), bisect_right(names, person.person)
-        others = len(rows) - (last - first)
-        if not others:
+        if last - first == len(rows):
             raise UserError(
                 "a fold holds one person only, so there is no other background in it",
                 where=f"fold {person.fold}, {person.person}",
                 fix="set split.folds lower, or synthesize.backgrounds to procedural or folder",
             )
-        position = seed % others
-        return rows[position if position < first else position + last - first].image
+        # rendezvous hashing (Thaler and Ravishankar, 1998): a new photo takes its share of the copies, and
+        # all others keep their donor
+        weights = scramble(keys[person.fold] ^ np.uint64(seed))
+        weights[first:last] = 0
+        return rows[int(np.argmax(weights))].image
 
     return choose
 

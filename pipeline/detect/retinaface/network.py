@@ -50,9 +50,9 @@ class Network:
         self.core = openvino.Core()
         try:
             coarse, fine = split_levels(read_network(self.core, weights), tuple(OUTPUTS))
+            self.parts = _channels_last(_take_rgb(coarse), fine)
         except ValueError as e:
             raise _refused(weights, str(e)) from e
-        self.parts = (with_photo_input(coarse), fine)
         self.properties = openvino_properties("f32")
         self.requests: OrderedDict[tuple[int, ...], tuple[Any, Any]] = OrderedDict()
 
@@ -66,7 +66,11 @@ class Network:
         import openvino
 
         coarse, _ = self._requests(picture.shape)
-        coarse.infer([openvino.Tensor(picture[None], shared_memory=True)], share_outputs=True)
+        height, width, _ = picture.shape
+        # whole rows at once: numpy takes seven times as long over the channels of each pixel
+        row = np.tile(np.array(MEAN_RGB, dtype=np.float32), width)
+        pixels = np.subtract(picture.reshape(height, -1), row, dtype=np.float32).reshape(1, height, width, 3)
+        coarse.infer([openvino.Tensor(pixels, shared_memory=True)], share_outputs=True)
         return _output_of(coarse)
 
     def find_small(self, shape: tuple[int, ...]) -> Output:
@@ -124,20 +128,43 @@ def read_network(core: Any, weights: Path) -> Any:
     return model
 
 
-def with_photo_input(model: Any) -> Any:
-    """`model` with an input uint8 [1, H, W, 3] RGB; it turns it into BGR minus the mean colour itself."""
-    from openvino import Layout, Type
-    from openvino.preprocess import ColorFormat, PrePostProcessor
+def _take_rgb(model: Any) -> Any:
+    """`model`, which takes BGR, with the channels of its first convolution reversed.
 
-    steps = PrePostProcessor(model)
-    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(
-        ColorFormat.RGB
-    )
-    steps.input().model().set_layout(Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(Type.f32).convert_color(ColorFormat.BGR).mean(
-        [float(value) for value in reversed(MEAN_RGB)]
-    )
-    return steps.build()
+    Raises:
+        ValueError: it does not begin with a convolution.
+    """
+    from openvino import opset8 as ops
+
+    (reader,) = model.input().get_target_inputs()
+    kernel = reader.get_node().input_value(1).get_node()
+    if reader.get_node().get_type_name() != "Convolution" or kernel.get_type_name() != "Constant":
+        raise ValueError("a network that does not begin with a convolution")
+    reversed_kernel = ops.constant(np.ascontiguousarray(kernel.get_data()[:, ::-1]))
+    reader.get_node().input(1).replace_source_output(reversed_kernel.output(0))
+    return model
+
+
+def _channels_last(coarse: Any, fine: Any) -> tuple[Any, Any]:
+    """Both parts with pictures, and what they hand over, as [N, H, W, C].
+
+    So the convolutions keep them: in the other order OpenVINO copies each at the border, a fifth of the time.
+    """
+    from openvino import Layout
+    from openvino.preprocess import PrePostProcessor
+
+    last, first = Layout("NHWC"), Layout("NCHW")
+    steps = PrePostProcessor(coarse)
+    steps.input().tensor().set_layout(last)
+    steps.input().model().set_layout(first)
+    for i in range(len(OUTPUTS), len(coarse.outputs)):
+        steps.output(i).model().set_layout(first)
+        steps.output(i).tensor().set_layout(last)
+    more_steps = PrePostProcessor(fine)
+    for i in range(len(fine.inputs)):
+        more_steps.input(i).tensor().set_layout(last)
+        more_steps.input(i).model().set_layout(first)
+    return steps.build(), more_steps.build()
 
 
 def _refused(weights: Path, got: str) -> UserError:

@@ -12,7 +12,8 @@ def stretch(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     """float32 [height, width, 3] RGB in [0, 1] from uint8 [H, W, 3] RGB, without regard to its aspect."""
     shrinks = height <= photo.shape[0] and width <= photo.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(photo, (width, height), interpolation=interpolation).astype(np.float32) / 255
+    scaled = cv2.resize(photo, (width, height), interpolation=interpolation)
+    return np.divide(scaled, np.float32(255), dtype=np.float32)
 
 
 def restore(shares: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -22,9 +22,7 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-GOLDEN = _signed(0x9E3779B97F4A7C15)
-MIX1 = _signed(0xBF58476D1CE4E5B9)
-MIX2 = _signed(0x94D049BB133111EB)
+GOLDEN, MIX1, MIX2 = (_signed(value) for value in seeds.SPLITMIX)
 
 
 def _right(x: torch.Tensor, by: int) -> torch.Tensor:
