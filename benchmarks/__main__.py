@@ -20,6 +20,7 @@ from benchmarks import (
     compose,
     detect_mtcnn,
     detect_yolov8,
+    linear_probing,
     photographs,
     predict,
     segment_unet,
@@ -53,6 +54,7 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         "compose": lambda: compose.run(photos, 960),
         "busy_machine": busy_machine.run,
         "training_input": lambda: training_input.run(photos, 256),
+        "linear_probing": lambda: linear_probing.run(photos),
     }
     if EXPORT.is_dir():
         found["predict"] = lambda: predict.run(photos, EXPORT, 48)

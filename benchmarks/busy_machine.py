@@ -92,7 +92,8 @@ def train_rate() -> float:
     from benchmarks.training_input import examples_of
     from pipeline.params.learning import Train
     from pipeline.train.config import resolve_config
-    from pipeline.train.loop import one_epoch, start
+    from pipeline.train.loop import one_epoch
+    from pipeline.train.start import start
 
     array = np.random.default_rng(0).integers(0, 256, (512, 64, 64, 3)).astype(np.uint8)
     examples = examples_of(array, [str(n) for n in range(len(array))])

@@ -28,8 +28,9 @@ from pipeline.params.learning import Train
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples, Pictures, keys_of
 from pipeline.train.decoded import decoded
-from pipeline.train.loop import Run, one_epoch, start
+from pipeline.train.loop import one_epoch
 from pipeline.train.network import make_classifier, to_images
+from pipeline.train.start import Run, start
 
 RECIPE = "flip_affine_blur"
 CONSTANT_TARGET, TEAM_TARGET = 0.9, 3.0
@@ -76,12 +77,13 @@ def examples_of(array: np.ndarray, names: Sequence[str]) -> Examples:
         keys=keys_of(names, 0),
         eyes=np.full((count, 4), np.nan, np.float32),
         alike=np.arange(count),
+        weights=np.ones(count),
     )
 
 
 def part_of(examples: Examples, rows: np.ndarray) -> Examples:
     """Some of the examples."""
-    names = ("rows", "classes", "years", "keys", "eyes", "alike")
+    names = ("rows", "classes", "years", "keys", "eyes", "alike", "weights")
     return replace(examples, **{name: getattr(examples, name)[rows] for name in names})
 
 
@@ -97,7 +99,7 @@ def looped(run: Run, examples: Examples) -> Side:
 
 def on_constant_batch(run: Run, examples: Examples) -> Side:
     """The same steps on one batch that is ready."""
-    size, device = run.params.batch_size, run.accelerator.device
+    size, device = run.config.train.batch_size, run.accelerator.device
     images = to_images(examples.pictures.gather(np.arange(size)), device)
     target = target_of(examples.classes[:size], examples.years[:size], device)
 
@@ -150,18 +152,21 @@ def both(baseline: bool, ours: bool) -> float:
     return float(baseline and ours)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def arguments(doc: str | None, limit: int) -> tuple[argparse.Namespace, list[Path]]:
+    """The command line of a benchmark of training, and the photos in the folders that it names."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--limit", type=int, default=384)
+    parser.add_argument("--limit", type=int, default=limit)
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--size", type=int, default=224)
     given = parser.parse_args()
     suffixes = (".jpg", ".jpeg", ".png")
-    photos = sorted(p for folder in given.folders for p in folder.rglob("*") if p.suffix in suffixes)
+    return given, sorted(p for folder in given.folders for p in folder.rglob("*") if p.suffix in suffixes)
+
+
+def main() -> None:
+    """The command line."""
+    given, photos = arguments(__doc__, limit=384)
     result = run(photos, given.limit, given.model, given.size)
     print(table(result["rows"]))
     print(json.dumps(result, indent=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from pipeline.dataset.extra import is_extra
 from pipeline.dataset.ingest import IngestResult, list_data, open_photos, refuse_large_quarantine
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import printable
@@ -40,8 +41,10 @@ def report_result(result: IngestResult) -> None:
         say(f"ingest: note: … and {len(result.notes) - MAX_NOTES} more")
     train = result.index[result.index["split"] == "train"]
     others = len(result.quarantine) - len(result.rejected_photos)
+    extra = int(is_extra(train["person"].unique()).sum())
+    of_extra = f" ({extra} of them extra)" if extra else ""
     say(
-        f"ingest: {len(train)} photos of {train['person'].nunique()} people to train on, "
+        f"ingest: {len(train)} photos of {train['person'].nunique()} people{of_extra} to train on, "
         f"{len(result.index) - len(train)} of {len(result.eval)} to predict; "
         f"quarantined: {len(result.rejected_photos)} photo files, {others} other paths"
     )

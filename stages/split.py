@@ -1,6 +1,7 @@
 """Assigns people to folds, so that nobody is on both sides; a person's fold never changes.
 
 A person in split.table has the fold that stands there; without people in it, a fold is a hash of the person.
+Extra people have fold -1: they are learnt from whichever fold validates.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset.extra import NO_FOLD, is_extra
 from pipeline.dataset.folds import (
     STRATA,
     assign_folds,
@@ -34,16 +36,19 @@ SUGGEST = "`cleanplate folds` deals balanced ones, `python -m stages.split --sug
 def run(stage: Stage) -> None:
     """Reads build/labels.parquet; writes build/folds.parquet and reports/split.json."""
     split = stage.params.split
-    people = stage.first(_people())
+    people, extra = stage.first(_people()), stage.first(_extra_people())
     fold = fold_of(people, split)
     cells = people_per_cell(people["stratum"].to_numpy(), fold, split.folds)
     if stage.limit is None:
         refuse_empty(cells.sum(axis=0), split)
     _warn(cells, split)
     _note_new_people(list(people["person"]), split)
-    FOLDS.write(stage.out(FOLDS.path), people[["person"]].assign(fold=fold))
-    write_json(stage.out("reports/split.json"), _report(cells, split))
-    say(f"split: {len(people)} people in {split.folds} folds of {', '.join(map(str, cells.sum(axis=0)))}")
+    dealt = [people[["person"]].assign(fold=fold), extra.assign(fold=np.int64(NO_FOLD))]
+    FOLDS.write(stage.out(FOLDS.path), pd.concat(dealt).sort_values("person", ignore_index=True))
+    write_json(stage.out("reports/split.json"), _report(cells, split) | {"extra_people": len(extra)})
+    besides = f", and {len(extra)} extra people to learn from in each" if len(extra) else ""
+    sizes = ", ".join(map(str, cells.sum(axis=0)))
+    say(f"split: {len(people)} people in {split.folds} folds of {sizes}{besides}")
 
 
 def fold_of(people: pd.DataFrame, split: Split) -> np.ndarray:
@@ -90,7 +95,13 @@ def suggest(stage: Stage) -> None:
 
 
 def _people() -> pd.DataFrame:
-    return stratify(LABELS.read("person", "gender", "age"))
+    labels = LABELS.read("person", "gender", "age")
+    return stratify(labels[~is_extra(labels["person"]).to_numpy()])
+
+
+def _extra_people() -> pd.DataFrame:
+    people = LABELS.read("person").drop_duplicates().sort_values("person")
+    return people[is_extra(people["person"]).to_numpy()]
 
 
 def refuse_empty(sizes: np.ndarray, split: Split) -> None:

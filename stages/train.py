@@ -130,7 +130,7 @@ def train_round(
     fresh, started = not checkpoint.exists(), time.monotonic()
     progress = fit(learn, valid, resolve_config(train), fold, checkpoint, on_epoch)
     if fresh:
-        shown = epoch_length(learn.alike, train.sampler)
+        shown = epoch_length(learn.alike, learn.weights, train.sampler)
         stage.measured(time.monotonic() - started, shown * len(progress.history))
     return Fold(progress, training_prior(learn.counts(train.sampler), train))
 

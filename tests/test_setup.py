@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import install
 import lockfile
@@ -81,7 +82,9 @@ def test_an_extra_adds_to_the_lock_and_changes_nothing_in_it(extra: str) -> None
         except metadata.PackageNotFoundError:
             pytest.skip(f"{entry.name} is not installed: make setup EXTRAS={extra}")
         plain = (Requirement(line) for line in needs)
-        wanted_here = {r.name.lower() for r in plain if r.marker is None or r.marker.evaluate({"extra": ""})}
+        wanted_here = {
+            canonicalize_name(r.name) for r in plain if r.marker is None or r.marker.evaluate({"extra": ""})
+        }
         assert wanted_here <= names, f"{entry.name} needs {sorted(wanted_here - names)}"
     for requirement in wanted(f"requirements-{extra}.in"):
         version = next(entry.version for entry in added if entry.name == requirement.name)
@@ -89,13 +92,13 @@ def test_an_extra_adds_to_the_lock_and_changes_nothing_in_it(extra: str) -> None
 
 
 def test_extras_stay_until_they_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make test` begins with `make setup`, which must not take Ray away again."""
+    """`make test` begins with `make setup`, which must not take them away again."""
     monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
     assert install.chosen_extras("auto") == []
-    install.STAMP.write_text(json.dumps({"extras": "cluster"}), encoding="utf-8")
-    assert install.chosen_extras("auto") == ["cluster"]
+    install.STAMP.write_text(json.dumps({"extras": "cluster remotes"}), encoding="utf-8")
+    assert install.chosen_extras("auto") == ["cluster", "remotes"]
     assert install.chosen_extras("none") == []
-    with pytest.raises(SystemExit, match="may be: none, cluster"):
+    with pytest.raises(SystemExit, match="may be: none, cluster, remotes"):
         install.chosen_extras("clusters")
 
 
@@ -225,7 +228,7 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     """`pip install .` brings every module, what the pages need, and the command."""
     tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
     source = tmp_path / "source"
-    inputs = ("requirements.in", "requirements-predict.in", "requirements-cluster.in")
+    inputs = ("requirements.in", *(f"requirements-{name}.in" for name in ("predict", *lockfile.EXTRAS)))
     for name in (*tracked, "pyproject.toml", *inputs, "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)

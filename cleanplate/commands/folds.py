@@ -23,6 +23,7 @@ def main(
 ) -> None:
     import pandas as pd
 
+    from pipeline.dataset.extra import is_extra
     from pipeline.dataset.folds import STRATA, people_per_cell, stratify
     from pipeline.dataset.folds_table import deal_folds, read_folds, write_folds
     from pipeline.params import load_params
@@ -32,7 +33,8 @@ def main(
     split = load_params(params).split
     path = Path(split.table)
     old = {} if anew else read_folds(path, split.folds)
-    people = stratify(LABELS.read("person", "gender", "age"))
+    labels = LABELS.read("person", "gender", "age")
+    people = stratify(labels[~is_extra(labels["person"]).to_numpy()])
     names, strata = list(people["person"]), people["stratum"].to_numpy()
     fold = deal_folds(names, strata, old, split.folds, split.seed)
     new = [name for name in names if name not in old]

@@ -1,11 +1,12 @@
 """Runs a file of variants as DVC experiments and compares them, e.g. examples/sweeps/teams.yaml.
 
-Without --run, queues the experiments for `dvc queue start`. With --run, runs them one after another, each in
-a temporary copy of the workspace, and then compares them; after Ctrl-C, the same command resumes. Experiments
-of this commit with the same params never run again. cleanplate/experiments/sweep.py describes the file.
+Without --run, queues the experiments for `dvc queue start`. With --run, runs them one after another, or
+--jobs at once, each in a temporary copy of the workspace, and then compares them; after Ctrl-C, the same
+command resumes. Experiments of this commit with the same params never run again.
+cleanplate/experiments/sweep.py describes the file.
 
     cleanplate sweep examples/sweeps/teams.yaml --dry-run
-    cleanplate sweep examples/sweeps/teams.yaml --run
+    cleanplate sweep examples/sweeps/teams.yaml --run --jobs 4
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 def main(
     file: Annotated[Path, typer.Argument(help="The sweep, a YAML file.")],
     run: Annotated[bool, typer.Option("--run", help="Run missing experiments, then compare.")] = False,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="With --run: experiments at once, each with its share of the CPUs.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the commands.")] = False,
     replace: Annotated[
         bool,
@@ -34,11 +38,18 @@ def main(
     import shlex
     import sys
 
+    from cleanplate.experiments.at_once import run_at_once
     from cleanplate.experiments.runs import ExperimentRunner
     from cleanplate.integrity.dvc_records import absent_outputs
     from pipeline.runtime.errors import UserError
     from pipeline.runtime.progress import say
 
+    if jobs > 1 and not run:
+        raise UserError(
+            "--jobs is for --run",
+            got=f"--jobs {jobs}",
+            fix=f"add --run; or queue them, then `dvc queue start --jobs {jobs}`",
+        )
     sweep, params = _read(file)
     for line in sweep.skipped:
         say(line)
@@ -46,7 +57,8 @@ def main(
     todo, done = runner.split_by_state(sweep.experiments, replace and not dry_run, dry_run)
     if dry_run:
         for name in todo:
-            print(shlex.join(["dvc", *runner.command(name, sweep.experiments[name], queue=not run)]))
+            how = "--temp" if run else "--queue"
+            print(shlex.join(["dvc", *runner.command(name, sweep.experiments[name], how)]))
         return
     if todo and (absent := absent_outputs(Path())):
         say(f"note: {absent}")
@@ -54,7 +66,8 @@ def main(
         runner.queue({name: sweep.experiments[name] for name in todo})
         say(f"{len(todo)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")
         return
-    failed = runner.run({name: sweep.experiments[name] for name in todo})
+    wanted = {name: sweep.experiments[name] for name in todo}
+    failed = run_at_once(runner, wanted, jobs) if jobs > 1 else runner.run(wanted)
     done |= {name: name for name in todo if name not in failed}
     runs = {name: [done[r] for r in of_name if r in done] for name, of_name in sweep.runs.items()}
     pairs = [(runs[a][0], runs[b][0]) for a, b in sweep.pairs if runs[a] and runs[b]]

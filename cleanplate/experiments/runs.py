@@ -1,9 +1,8 @@
 """Finds, queues and runs DVC experiments of the checked-out commit.
 
-They run in the foreground, one by one, with `dvc exp run --temp`, not through `dvc queue` (DVC 3.67.1): the
-queue's worker continues in the background after Ctrl-C, `dvc exp run --run-all` exits with 0 when experiments
-failed, and two queued experiments of one name silently overwrite each other. To run several at once, queue
-them.
+They run in the foreground with `dvc exp run`, one by one here or several at once (at_once.py), not through
+`dvc queue` (DVC 3.67.1): the queue's worker continues in the background after Ctrl-C, `dvc exp run --run-all`
+exits with 0 when experiments failed, and two queued experiments of one name silently overwrite each other.
 """
 
 from __future__ import annotations
@@ -98,10 +97,10 @@ class ExperimentRunner:
             )
         return todo, done
 
-    def command(self, name: str, overrides: Overrides, queue: bool) -> list[str]:
-        """Arguments of `dvc` that run or queue one experiment."""
+    def command(self, name: str, overrides: Overrides, *how: str) -> list[str]:
+        """Arguments of `dvc` that run one experiment; `how`: `--temp`, `--queue`, or nothing, for here."""
         options = [part for o in set_options(self.params, overrides) for part in ("-S", o)]
-        return ["exp", "run", "--queue" if queue else "--temp", "-n", name, *options, *self.stages]
+        return ["exp", "run", *how, "-n", name, *options, *self.stages]
 
     def queue(self, wanted: dict[str, Overrides]) -> None:
         """Adds experiments to DVC's queue, except those already in it."""
@@ -109,7 +108,7 @@ class ExperimentRunner:
         for name, overrides in wanted.items():
             if name in waiting:
                 say(f"{name} is queued already")
-            elif _dvc(*self.command(name, overrides, queue=True)) != 0:
+            elif _dvc(*self.command(name, overrides, "--queue")) != 0:
                 raise UserError("DVC did not queue an experiment", got=name, fix="see its message above")
 
     def run(self, wanted: dict[str, Overrides]) -> list[str]:
@@ -119,7 +118,7 @@ class ExperimentRunner:
         for n, (name, overrides) in enumerate(wanted.items(), 1):
             say(f"[{n}/{len(wanted)}] {name}")
             started = time.monotonic()
-            code = _dvc(*self.command(name, overrides, queue=False))
+            code = _dvc(*self.command(name, overrides, "--temp"))
             commit = self.commits().get(name)
             seconds = time.monotonic() - started
             if code != 0 or not commit:
@@ -163,8 +162,13 @@ def _require_tracked_data(root: str) -> None:
         ) from e
 
 
-def _dvc(*arguments: str) -> int:
-    """Runs dvc with the stages' python first on the PATH; its output goes to the user's stderr."""
+def dvc_environment() -> dict[str, str]:
+    """What dvc needs: the stages' python first on the PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, stdout=2).returncode
+    return os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+
+def _dvc(*arguments: str) -> int:
+    """Runs dvc; its output goes to the user's stderr."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, env=dvc_environment(), stdout=2).returncode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from types import ModuleType
 from typing import NamedTuple
 
@@ -102,5 +102,4 @@ def _fill(
 def _key(cutter: Cutter, task: Task) -> str:
     """What decides the picture of one photo, besides what decides all of them."""
     matte = cutter.mattes.digest(task.image) if cutter.mattes else None
-    square = astuple(task.square)
-    return key_of(task.image, task.sha256, task.width, task.height, square, matte)
+    return key_of(task.image, task.sha256, task.width, task.height, task.square.corners, matte)

@@ -29,6 +29,11 @@ class Square:
         """Length of a side in photo pixels."""
         return self.x2 - self.x1
 
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """x1, y1, x2, y2."""
+        return self.x1, self.y1, self.x2, self.y2
+
 
 @dataclass(frozen=True)
 class Placement:

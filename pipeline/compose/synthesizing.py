@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -72,7 +72,7 @@ def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
     known, seed = config.cache.files(), (config.seed, "background")
 
     def copies_of(task: Task) -> list[Copy]:
-        own = (task.sha256, astuple(task.square), sources.mattes.digest(task.image))
+        own = (task.sha256, task.square.corners, sources.mattes.digest(task.image))
         return [
             Copy(task, file, donor, key_of(*own, file, donor, backgrounds.facts(sources, donor)))
             for file, donor in task.copies()

@@ -13,6 +13,7 @@ import pandas as pd
 import pipeline.dataset.usable as usable_photos
 import pipeline.io
 from pipeline.dataset.data_root import refuse_overlap
+from pipeline.dataset.extra import drop_known_people
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
@@ -130,6 +131,7 @@ def open_photos(
     finally:
         cache.add_rows(fresh)
     cache.count(hits, len(photos) - hits)
+    usable = drop_known_people(usable, rejected.append)
     index = _index(usable)
     kept = set(index["image"])
     rows = [(name, image if image in kept else "", k) for k, (name, image) in enumerate(listing.eval_rows)]

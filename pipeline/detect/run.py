@@ -90,18 +90,19 @@ def detect_photos(
     cache = ResultCache(
         cache_folder, "detect", {"method": detect.method, "background": list(background), **identity}
     )
-    cached = cache.rows()
     result = DetectionResult(engine=f"{detect.method} on {identity['backend']} {identity['precision']}")
-    result.detections = {o.sha256: from_row(cached[o.sha256]) for o in photos if o.sha256 in cached}
-    result.hits = sum(o.sha256 in cached for o in photos)
-    missing = list({o.sha256: o for o in photos if o.sha256 not in cached}.values())
-    result.computed = len(missing)
-    if missing:
-        module.prepare(detect, root)
-        batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
-        factory = functools.partial(DetectWorker, detect, root, background)
-        same = functools.partial(module.identity, detect, root)
-        _run_workers(batches, factory, same, machine, cache, result)
+    with cache.turn():
+        cached = cache.rows()
+        result.detections = {o.sha256: from_row(cached[o.sha256]) for o in photos if o.sha256 in cached}
+        result.hits = sum(o.sha256 in cached for o in photos)
+        missing = list({o.sha256: o for o in photos if o.sha256 not in cached}.values())
+        result.computed = len(missing)
+        if missing:
+            module.prepare(detect, root)
+            batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
+            factory = functools.partial(DetectWorker, detect, root, background)
+            same = functools.partial(module.identity, detect, root)
+            _run_workers(batches, factory, same, machine, cache, result)
     cache.count(result.hits, len(photos) - result.hits)
     result.seconds = time.monotonic() - start
     return result

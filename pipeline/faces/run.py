@@ -107,14 +107,15 @@ def look_at_faces(
         cache_folder, "faces", {"network": network, "background": list(background), **identity}
     )
     result = LookResult(engine=f"{network} on {identity['backend']} {identity['precision']}")
-    rows = cache.rows()
-    missing = list({task.key: task for task in tasks if task.key not in rows}.values())
-    result.hits = sum(task.key in rows for task in tasks)
-    if missing:
-        module.prepare(faces, root)
-        same = functools.partial(module.identity, faces, root)
-        factory = functools.partial(FaceWorker, network, faces, root, background)
-        rows |= _run_workers(missing, factory, same, machine, cache, result.worker_seconds)
+    with cache.turn():
+        rows = cache.rows()
+        missing = list({task.key: task for task in tasks if task.key not in rows}.values())
+        result.hits = sum(task.key in rows for task in tasks)
+        if missing:
+            module.prepare(faces, root)
+            same = functools.partial(module.identity, faces, root)
+            factory = functools.partial(FaceWorker, network, faces, root, background)
+            rows |= _run_workers(missing, factory, same, machine, cache, result.worker_seconds)
     cache.count(result.hits, len(tasks) - result.hits)
     result.numbers = [from_row(rows[task.key]) for task in tasks]
     result.seconds = time.monotonic() - start

@@ -39,7 +39,7 @@ def stats(cache_folder: Path) -> list[Usage]:
     for name in names:
         own = [p for p in folders if p.name.rpartition("-")[0] == name]
         entries = [entry for folder in own for entry in _entries(folder)]
-        count = sum(1 for path, _ in entries if path.name != ROWS)
+        count = sum(1 for path, _ in entries if Path(path).name != ROWS)
         count += sum(_line_count(folder / ROWS) for folder in own)
         counts = usage.get(name, {"hits": 0, "misses": 0})
         size = sum(stat.st_size for _, stat in entries)
@@ -57,9 +57,12 @@ def prune(cache_folder: Path, gigabytes: float) -> int:
     entries = [entry for folder in folders for entry in _entries(folder)]
     remaining = sum(stat.st_size for _, stat in entries)
     removed = 0
-    for path, stat in sorted(entries, key=_order):
+    if remaining <= gigabytes * 1e9:
+        return removed
+    for name, stat in sorted(entries, key=_order):
         if remaining <= gigabytes * 1e9:
             break
+        path = Path(name)
         path.unlink(missing_ok=True)
         remaining -= stat.st_size
         removed += stat.st_size
@@ -82,26 +85,30 @@ def as_json(usage: Usage) -> dict[str, Any]:
     return {**asdict(usage), "hit_rate": usage.hit_rate}
 
 
-def _order(entry: tuple[Path, os.stat_result]) -> tuple[bool, int, str]:
+def _order(entry: tuple[str, os.stat_result]) -> tuple[bool, int, str]:
     path, stat = entry
-    drawn = path.parent.parent.name.rpartition("-")[0] in DRAWN
-    return not drawn, max(stat.st_atime_ns, stat.st_mtime_ns), str(path)
+    drawn = Path(path).parent.parent.name.rpartition("-")[0] in DRAWN
+    return not drawn, max(stat.st_atime_ns, stat.st_mtime_ns), path
 
 
-def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """Rows and files, without the identity and locks."""
-    entries: list[tuple[Path, os.stat_result]] = []
+def _entries(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Rows and files, without the identity and locks; paths as text, as there are a hundred thousand."""
+    entries: list[tuple[str, os.stat_result]] = []
     for place in (folder, *(p for p in folder.iterdir() if p.is_dir())):
         try:
-            found = [folder / ROWS] if place == folder else list(place.iterdir())
-        except FileNotFoundError:  # another process has just pruned it
+            with os.scandir(place) as found:
+                files = [entry for entry in found if place != folder or entry.name == ROWS]
+                entries += [(entry.path, stat) for entry in files if (stat := _stat(entry))]
+        except FileNotFoundError:
             continue
-        for path in found:
-            try:
-                entries.append((path, path.stat()))
-            except FileNotFoundError:
-                continue
     return entries
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except FileNotFoundError:  # another process has just pruned it
+        return None
 
 
 def _line_count(path: Path) -> int:

@@ -8,35 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import struct
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.parcel import Source, delivered, send_back
 from pipeline.io.photo import decode_matte, decode_photo
+from pipeline.io.spool import append, spooled
 from pipeline.io.tar_shards import Place, read_index, write_shards
 from pipeline.runtime.errors import UserError
-
-SPOOL = ".spool-"
-HEAD = struct.Struct(">QQ")  # before a picture in a spool: bytes of its name, bytes of its content
 
 
 def matte_name(image: str) -> str:
     """The name of the matte of `image` in build/mattes: the same with the suffix .png."""
-    return PurePosixPath(image).with_suffix(".png").as_posix()
+    return _with_suffix(image, ".png")
 
 
 def composed_name(image: str) -> str:
     """The name of the composed picture of `image` in build/images: the same with the suffix .jpg."""
-    return PurePosixPath(image).with_suffix(".jpg").as_posix()
+    return _with_suffix(image, ".jpg")
+
+
+def _with_suffix(image: str, suffix: str) -> str:
+    """As `PurePosixPath.with_suffix`, in a tenth of its time."""
+    stem, dot, old = image.rpartition(".")
+    has_suffix = dot and old and "/" not in old and stem and not stem.endswith("/")
+    return (stem if has_suffix else image) + suffix
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class ImageWriter:
         if send_back(partial(ImageWriter.write, self, name, content, source)):
             return
         if self.shards:
-            self._spool(name, content)
+            append(self.folder, name, content)
             return
         path = self.folder / name
         try:
@@ -162,25 +164,17 @@ class ImageWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             _link_or_write(path, content, source)
 
-    def _spool(self, name: str, content: bytes) -> None:
-        """Appends to this thread's own spool file; `pack` sorts the pictures into shards."""
-        encoded = os.fsencode(name)
-        spool = self.folder / f"{SPOOL}{_process_name(os.getpid())}-{threading.get_ident()}"
-        with spool.open("ab", buffering=0) as f:
-            record = HEAD.pack(len(encoded), len(content)) + encoded + content
-            if f.write(record) != len(record):
-                raise OSError(28, os.strerror(28), str(spool))
-
     def pack(self) -> None:
-        """Packs the spooled pictures into shards; call once, after all writes."""
+        """Packs the pictures into shards; call once, after all writes."""
         if not self.shards:
             return
-        spools = sorted(self.folder.glob(f"{SPOOL}*"))
-        places = {name: place for spool in spools for name, place in _read_spool(spool)}
-        spooled = ImageStore(self.folder, index=places)
-        write_shards(self.folder, self.stem, places, spooled.read, self.shards)
-        for spool in spools:
-            spool.unlink()
+        with spooled(self.folder) as pictures:
+
+            def content(name: str) -> bytes:
+                spool, offset, size = pictures[name]
+                return spool[offset : offset + size]
+
+            write_shards(self.folder, self.stem, pictures, content, self.shards)
 
 
 @contextmanager
@@ -213,22 +207,3 @@ def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
             pass
     path.unlink(missing_ok=True)  # never written into: it may be a link into the cache
     path.write_bytes(content)
-
-
-@cache
-def _process_name(pid: int) -> str:
-    """The name of this process, also among machines that share a folder."""
-    return f"{pid}-{secrets.token_hex(4)}"
-
-
-def _read_spool(spool: Path) -> Iterator[tuple[str, Place]]:
-    """Name and place of each picture in a spool, but for one that a killed worker left half-written."""
-    end = spool.stat().st_size
-    with spool.open("rb") as f:
-        while len(head := f.read(HEAD.size)) == HEAD.size:
-            name, size = HEAD.unpack(head)
-            if f.tell() + name + size > end:
-                return
-            decoded = os.fsdecode(f.read(name))
-            yield decoded, Place(spool.name, f.tell(), size)
-            f.seek(size, os.SEEK_CUR)

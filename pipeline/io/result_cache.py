@@ -24,9 +24,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -59,11 +60,21 @@ class ResultCache:
     name: str
     identity: Mapping[str, Any]
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of this identity's entries."""
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
         return self.cache_folder / f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits until no other process computes this pass under this identity: then its results are here.
+
+        For experiments that run at once and begin alike; the system frees the lock of a killed process.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "pass.lock"):
+            yield
 
     def rows(self) -> dict[str, Row]:
         """All sound rows by the photo's sha256; of two rows for one photo the later one."""
@@ -98,10 +109,12 @@ class ResultCache:
         if self.folder.is_dir():
             for shard in sorted(p for p in self.folder.iterdir() if p.is_dir()):
                 try:
-                    found = sorted(p for p in shard.iterdir() if not p.name.startswith("."))
+                    found = sorted(
+                        entry.name for entry in os.scandir(shard) if not entry.name.startswith(".")
+                    )
                 except FileNotFoundError:  # `prune` has just emptied it
                     continue
-                results |= {path.name.partition("-")[0]: path for path in found}
+                results |= {name.partition("-")[0]: shard / name for name in found}
         return results
 
     def add_file(self, photo: str, content: bytes, suffix: str = "") -> Path:
@@ -133,11 +146,12 @@ class ResultCache:
         None also where it is gone: another process may have pruned it.
         """
         try:
-            content = entry.read_bytes()
-            if entry.stem.partition("-")[2] != _checksum(content):
+            with open(entry, "rb", buffering=0) as f:
+                content, modified = f.readall(), os.fstat(f.fileno()).st_mtime_ns
+            if not entry.name.partition("-")[2].startswith(_checksum(content)):
                 entry.unlink(missing_ok=True)
                 return None
-            _touch(entry)
+            os.utime(entry, ns=(time.time_ns(), modified))
         except FileNotFoundError:
             return None
         return content

@@ -8,7 +8,8 @@ from pipeline.runtime.errors import nearest
 from pipeline.runtime.plugins import plugin_names
 
 FACE_DETECTORS = ("mtcnn", "retinaface", "blazeface")
-AGE_CLASS_HEADS = ("multitask", "separate")
+AGE_CLASS_HEADS = ("multitask", "separate", "coral")
+OWN_AGE_LOSS = ("age_regression", "coral")  # heads that learn age by a loss of their own
 OPENVINO_DETECTORS = ("retinaface", "blazeface")
 
 
@@ -55,6 +56,7 @@ def combination_problems(params: Params) -> list[str]:
             f"compose.fill {params.compose.fill} removes every background; set compose.fill: keep"
         )
     problems += _prior_problems(params) + _feature_problems(params) + _age_class_problems(params)
+    problems += _age_loss_problems(params)
     if params.train.eyes_for and params.detect.method not in FACE_DETECTORS:
         problems += [
             f"{needs} needs eyes, which are found by detect.method {', '.join(FACE_DETECTORS)}, not by "
@@ -95,6 +97,8 @@ def _prior_problems(params: Params) -> list[str]:
         why.append(f"train.loss {', '.join(params.train.losses)} gives no probabilities; set cross_entropy")
     if params.train.heads == "age_regression":
         why.append("train.heads age_regression predicts years; set joint, multitask or separate")
+    if params.train.heads == "coral" and params.train.class_weights != "none":
+        why.append("train.heads coral does not weight ages; set train.class_weights: none")
     if params.train.age_classes and params.train.class_weights != "none":
         why.append("train.age_classes with class weights learn an unknown mix; set train.class_weights: none")
     if params.train.age_cuts != (MIDDLE_FROM, OLD_FROM):
@@ -112,7 +116,7 @@ def _age_class_problems(params: Params) -> list[str]:
     bounds = f"train.age_classes: {list(train.age_classes)}"
     if train.heads not in AGE_CLASS_HEADS:
         problems.append(
-            f"{bounds} are learnt by train.heads {' or '.join(AGE_CLASS_HEADS)}, not {train.heads}"
+            f"{bounds} are learnt by train.heads {', '.join(AGE_CLASS_HEADS)}, not by {train.heads}"
         )
     if "age_soft" in train.losses:
         problems.append(f"{bounds} do not fit the three rows of loss age_soft; set train.loss: soft_ordinal")
@@ -128,6 +132,18 @@ def _age_class_problems(params: Params) -> list[str]:
             "so too; let one say it: take bounds 30 and 60, or leave relabel's rules out"
         )
     return problems
+
+
+def _age_loss_problems(params: Params) -> list[str]:
+    """Losses about ages that would change nothing."""
+    train = params.train
+    useless = {"age_soft", "soft_ordinal"} & set(train.losses)
+    if train.heads not in OWN_AGE_LOSS or not useless:
+        return []
+    return [
+        f"train.loss: {', '.join(sorted(useless))} is about ages, which train.heads {train.heads} learns by "
+        "a loss of its own; take another loss, or heads multitask"
+    ]
 
 
 def _feature_problems(params: Params) -> list[str]:
@@ -152,6 +168,8 @@ def _feature_problems(params: Params) -> list[str]:
         problems.append("train.class_weights: effective is for networks; with features set none or inverse")
     if train.pseudo_labels is not None:
         problems.append("train.pseudo_labels are for networks; with features leave it empty")
+    if train.extra_weight != 1:
+        problems.append("train.extra_weight is for networks; with features set 1")
     if train.background_swap > 0:
         problems.append("train.background_swap is for networks; with features set 0")
     if params.evaluate.tta_flip or params.predict.tta_flip:

@@ -36,6 +36,7 @@ class Train(Section):
     task_crop: dict[TaskName, Annotated[float, Field(ge=0.2, le=1)]] = Field(default={})
     sampler: Literal["none", "class", "age", "one_mask", "one_mask_class", "one_mask_age"] = "one_mask"
     augment: str | tuple[str, ...] = "flip_shift_colour_noise"  # a recipe, or single operations by name
+    extra_weight: float = Field(default=1.0, ge=0, le=100)
     background_swap: float = Field(default=0.0, ge=0, le=1)
     mix: Literal["none", "mixup", "cutmix", "both"] = "cutmix"
     cutmix_boxes: Literal["random", "upper_half", "eyes"] = "random"

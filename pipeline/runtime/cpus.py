@@ -12,19 +12,26 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
+CPUS = "CLEANPLATE_CPUS"  # a share of the CPUs, for one of several experiments that run at once
 # usual places in containers, whatever /proc says
 USUAL_V2 = "/sys/fs/cgroup"
 USUAL_V1 = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpuacct,cpu")
 
 
 def usable_cpus(root: Path = ROOT) -> int:
-    """CPUs by affinity (including cpusets), or the quota, rounded up, if that is lower.
+    """CPUs by affinity (including cpusets), or the quota, rounded up, or the share, if that is lower.
 
     Args:
         root: parent of /proc and /sys.
     """
     quota = cpu_quota(root)
-    return visible_cpus() if quota is None else min(visible_cpus(), math.ceil(quota))
+    return min(visible_cpus(), cpu_share() or visible_cpus(), math.ceil(quota or visible_cpus()))
+
+
+def cpu_share() -> int | None:
+    """CPUs that this experiment may use while others run beside it; None: no others."""
+    share = os.environ.get(CPUS, "")
+    return int(share) if share.isdecimal() and int(share) else None
 
 
 def visible_cpus() -> int:

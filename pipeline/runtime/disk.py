@@ -15,12 +15,13 @@ from pipeline.runtime.errors import UserError
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("no space left on device", "disk quota exceeded")  # where a library's error has no errno
 SHARED_MEMORY = Path("/dev/shm")  # Linux keeps semaphores between processes here
+MAIN_ROOT = "CLEANPLATE_ROOT"  # names the main repository where DVC_ROOT names a temporary copy
 MIN_FREE_BYTES = 1 << 16  # below this, a full disk explains any write error
 
 
 def main_root() -> Path:
-    """The main repository, also in a temporary experiment: DVC_ROOT names it."""
-    return Path(os.environ.get("DVC_ROOT", "."))
+    """The main repository, also in a temporary experiment: CLEANPLATE_ROOT or DVC_ROOT names it."""
+    return Path(os.environ.get(MAIN_ROOT) or os.environ.get("DVC_ROOT", "."))
 
 
 def nearest_existing(path: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from pipeline.runtime.cpus import usable_cpus, visible_cpus
+from pipeline.runtime.cpus import cpu_share, usable_cpus, visible_cpus
 from pipeline.runtime.errors import UserError
 
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "busybox", "csh", "tcsh", "fish", "nu", "xonsh"}
@@ -48,6 +48,12 @@ def die_with_parent() -> None:
     _die_with([parent] if parent is not None and parent.pid != 1 else [])
 
 
+def kill_with_parent() -> None:
+    """Asks Linux to kill this process when its parent ends, even if it becomes another program."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _die_with(watched: list[psutil.Process]) -> None:
     """Ends this process and its children when any process of `watched` ends.
 
@@ -58,8 +64,7 @@ def _die_with(watched: list[psutil.Process]) -> None:
     if _watching:
         return
     _watching = True
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    kill_with_parent()
     if watched:
         threading.Thread(target=_watch, args=(watched,), daemon=True, name="die-with-parent").start()
 
@@ -133,8 +138,9 @@ def stage_lock(folder: Path, name: str) -> Iterator[None]:
 
 
 def worker_count(requested: int | None) -> int:
-    """`requested`, or the number of usable CPUs (respects a container's quota)."""
-    return requested or usable_cpus()
+    """`requested`, or the number of usable CPUs (respects a container's quota); at most this experiment's
+    share of them where several run at once."""
+    return min(requested or usable_cpus(), cpu_share() or sys.maxsize)
 
 
 def configure_threads() -> None:

@@ -85,12 +85,11 @@ def matte_photos(
     """
     start = time.monotonic()
     result = SegmentationResult()
-    missing = _copy_cached(photos, cache, writer, result)
-    if missing:
-        batches = batches_of(missing, prepare())
-        _run_workers(
-            batches, partial(MatteWorker, create, background, cache, writer), same, cache, machine, result
-        )
+    factory = partial(MatteWorker, create, background, cache, writer)
+    with cache.turn():
+        missing = _copy_cached(photos, cache, writer, result)
+        if missing:
+            _run_workers(batches_of(missing, prepare()), factory, same, cache, machine, result)
     result.coverage = {photo.image: result.coverage[photo.image] for photo in photos}
     cache.count(result.hits, len(missing))
     result.seconds = time.monotonic() - start

@@ -81,6 +81,7 @@ class Examples:
         keys: int64 [n], what the random numbers of a picture's augmentation start from (`keys_of`).
         eyes: float32 [n, 4], box `xyxy` around both eyes as shares of the picture's side; NaN: unknown.
         alike: int64 [n]; near-copies, of which `train.sampler` one_mask shows one, share a number.
+        weights: float64 [n], how often an epoch shows each: 1, or `train.extra_weight`.
         plates: other backgrounds to put some of them on, or None.
     """
 
@@ -91,6 +92,7 @@ class Examples:
     keys: np.ndarray
     eyes: np.ndarray
     alike: np.ndarray
+    weights: np.ndarray
     plates: OtherBackgrounds | None = None
 
     def __len__(self) -> int:
@@ -105,11 +107,11 @@ class Examples:
 
     def counts(self, sampler: str) -> np.ndarray:
         """float64 [18]: pictures of each class in an epoch, before `sampler` balances classes or ages."""
-        return np.bincount(self.classes, shown_per_epoch(self.alike, sampler), labels.CLASSES)
+        return np.bincount(self.classes, shown_per_epoch(self.alike, sampler) * self.weights, labels.CLASSES)
 
     def age_counts(self, sampler: str, bounds: Sequence[int]) -> np.ndarray:
         """float64 [K]: as `counts`, of the age classes that begin at `bounds`."""
-        shown = shown_per_epoch(self.alike, sampler)
+        shown = shown_per_epoch(self.alike, sampler) * self.weights
         return np.bincount(age_codes(self.years, bounds), shown, len(bounds) + 1)
 
 

@@ -40,8 +40,12 @@ class WithFaces(nn.Module):
 
     def forward(self, images: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         """Outputs [B, outputs] from normalised float32 [B, 3, S, S] and raw numbers, float32 [B, D]."""
+        return self.join(self.backbone(images), faces)
+
+    def join(self, features: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """Outputs [B, outputs] from the backbone's features [B, pooled] and raw numbers, float32 [B, D]."""
         scaled = (faces - cast(torch.Tensor, self.face_mean)) * cast(torch.Tensor, self.face_scale)
-        return self.head(torch.cat([self.backbone(images), self.faces(scaled)], dim=1))
+        return self.head(torch.cat([features, self.faces(scaled)], dim=1))
 
     def standardise(self, features: Features) -> None:
         """Scales the numbers by those of the photos to learn from: mean 0, each block heard alike.

@@ -3,65 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils.operations import broadcast_object_list
 
 from pipeline import seeds
-from pipeline.objective.objective import Objective, target_of
+from pipeline.objective.objective import target_of
+from pipeline.objective.target import Target
 from pipeline.runtime.progress import say
 from pipeline.train import device as devices
-from pipeline.train.augment.recipe import Recipe
 from pipeline.train.checkpoint import Best, Progress
 from pipeline.train.config import TrainConfig
 from pipeline.train.data import Examples, batches, prefetch
-from pipeline.train.mix import Mixer
-from pipeline.train.network import Classifier, make_classifier, to_images
-from pipeline.train.optimizers import Schedule, freeze, make_ema, optimizer_of
-from pipeline.train.processes import share_norms
-from pipeline.train.sampling import epoch_length, epoch_order
-from pipeline.train.validation import columns_of, validate, weights_of
+from pipeline.train.frozen import freeze
+from pipeline.train.head_inputs import HeadInputs
+from pipeline.train.inference import predict_probabilities
+from pipeline.train.network import to_images
+from pipeline.train.sampling import epoch_order
+from pipeline.train.start import Run, start
+from pipeline.train.validation import columns_of, validation_row, weights_of
 
 OnEpoch = Callable[[list[dict[str, float]]], None]
-
-
-@dataclass
-class Run:
-    """What the epochs of one fold share."""
-
-    config: TrainConfig
-    fold: int
-    accelerator: Accelerator
-    net: Classifier  # the bare network
-    model: torch.nn.Module  # the same, as accelerate wraps it
-    optimizer: Any
-    schedule: Schedule
-    ema: Any
-    objective: Objective
-    recipe: Recipe
-    mixer: Mixer
-
-    @property
-    def eval_model(self) -> Classifier:
-        """What is validated and kept: the averaged network where there is one."""
-        return self.ema.module if self.ema is not None else self.net
-
-    def parts(self) -> dict[str, Any]:
-        """State dicts of all that the next epoch depends on."""
-        named = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule, "ema": self.ema}
-        named["scaler"] = self.accelerator.scaler
-        return {name: part.state_dict() for name, part in named.items() if part is not None}
-
-    def restore(self, parts: dict[str, Any]) -> None:
-        for name, state in parts.items():
-            part: Any = self.accelerator.scaler if name == "scaler" else getattr(self, name)
-            part.load_state_dict(state)
 
 
 def fit(
@@ -97,7 +63,7 @@ def fit(
     for epoch in range(progress.epoch, epochs):
         with devices.explain_cuda_errors(run.accelerator.device):
             row, rate = one_epoch(run, learn, epoch)
-            row = broadcast_from_main(row | scores_of(run, valid))
+            row = broadcast_from_main(row | scores_of(run, valid, epoch))
         run.schedule.after_epoch(row["valid/macro_f1"])
         progress.history.append(row)
         keep_best(run, progress, row, epoch)
@@ -106,7 +72,7 @@ def fit(
         progress.finished = epoch + 1 == epochs or 0 < config.train.early_stopping <= waited
         if progress.finished and len(progress.bests) > 1:
             run.eval_model.net.load_state_dict(progress.state)
-            progress.score = broadcast_from_main(scores_of(run, valid))["valid/macro_f1"]
+            progress.score = broadcast_from_main(scores_of(run, valid, epoch))["valid/macro_f1"]
         if run.accelerator.is_main_process:
             progress.save(checkpoint)
             on_epoch(progress.history)
@@ -116,53 +82,25 @@ def fit(
     return progress
 
 
-def start(learn: Examples, config: TrainConfig, fold: int) -> Run:
-    """A fresh network, with its optimiser, schedule, objective and augmentation."""
-    params = config.train
-    devices.set_deterministic(config.device)
-    accelerator = devices.make_accelerator(config)
-    if accelerator.is_main_process:
-        say(f"train: {params.model} on {devices.describe_device(config)}, {len(learn)} pictures")
-    torch.manual_seed(seeds.seed_of(params.seed, "init", fold))
-    faces = learn.pictures.faces
-    net = make_classifier(config, face_numbers=faces.numbers.shape[1] if faces else 0)
-    if faces:
-        net.standardise(faces.of(learn.rows))
-    net = net.to(accelerator.device)
-    ema = make_ema(net, params)  # before accelerate wraps `forward`: a copy would call the original's
-    if accelerator.num_processes > 1:
-        share_norms(net)
-    length = epoch_length(learn.alike, params.sampler)
-    steps = len(batches(np.arange(length), params.batch_size, 0, accelerator.num_processes))
-    optimizer = optimizer_of(net, params)
-    schedule = Schedule(optimizer, params, steps)
-    model, optimizer = accelerator.prepare(net, optimizer)
-    age_counts = learn.age_counts(params.sampler, params.age_classes)
-    objective = Objective(params, learn.counts(params.sampler), accelerator.device, age_counts)
-    recipe, mixer = Recipe(params.augment), Mixer(params)
-    return Run(config, fold, accelerator, net, model, optimizer, schedule, ema, objective, recipe, mixer)
-
-
 def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], float]:
     """Learns what the sampler shows. Returns the epoch's row of curves, and pictures per second."""
     params, accelerator = run.config.train, run.accelerator
     torch.manual_seed(seeds.seed_of(params.seed, "epoch", run.fold, epoch))  # dropout and the like
     seed = seeds.seed_of(params.seed, run.fold)
-    order = epoch_order(learn.classes, learn.alike, params.sampler, seed, epoch)
+
+    def shown(epoch: int) -> np.ndarray:
+        return epoch_order(learn.classes, learn.alike, learn.weights, params.sampler, seed, epoch)
+
+    order = shown(epoch)
     parts = batches(order, params.batch_size, accelerator.process_index, accelerator.num_processes)
+    begun, total = time.monotonic(), torch.zeros((), device=accelerator.device)
+    known = run.frozen.inputs("learn", learn, shown, epoch)
     run.model.train()
     freeze(run.net, params, epoch)
-    begun, total = time.monotonic(), torch.zeros((), device=accelerator.device)
-    batches_ahead = prefetch(learn, parts, epoch, pin=accelerator.device.type == "cuda")
-    for step, (where, pixels) in enumerate(batches_ahead):
+    answered = heads_on(run, learn, parts, known) if known else network_on(run, learn, parts, epoch)
+    for step, (outputs, target) in enumerate(answered):
         run.schedule.before_step(epoch * len(parts) + step)
-        images, eyes = to_images(pixels, accelerator.device), learn.eyes[where]
-        images = run.recipe(images, learn.keys[where], epoch, eyes)
-        classes, years = learn.classes[where], learn.years[where]
-        target = target_of(classes, years, accelerator.device, params.age_classes)
-        faces = learn.pictures.gather_faces(learn.rows[where], accelerator.device)
-        images, target, faces = run.mixer(images, target, learn.keys[where], eyes, epoch, faces)
-        loss = run.objective.loss(run.model(images, faces).float(), target)
+        loss = run.objective.loss(outputs, target)
         accelerator.backward(loss)
         if params.clip_grad:
             accelerator.clip_grad_norm_(run.model.parameters(), params.clip_grad)
@@ -170,7 +108,7 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
         run.optimizer.zero_grad()
         if run.ema is not None:
             run.ema.update(run.net, step=epoch * len(parts) + step)
-        total += loss.detach() * len(where)
+        total += loss.detach() * len(outputs)
     count = len(order) / accelerator.num_processes
     mean = cast(torch.Tensor, accelerator.reduce(total / count, "mean")).item()
     rate = len(order) / max(time.monotonic() - begun, 1e-9)
@@ -178,9 +116,40 @@ def one_epoch(run: Run, learn: Examples, epoch: int) -> tuple[dict[str, float], 
     return {"train/loss": mean, "train/lr": lr}, rate
 
 
-def scores_of(run: Run, valid: Examples) -> dict[str, float]:
+def network_on(
+    run: Run, learn: Examples, parts: list[np.ndarray], epoch: int
+) -> Iterator[tuple[torch.Tensor, Target]]:
+    """Outputs float32 [b, K] and target of each batch, augmented and mixed as the epoch wants it."""
+    params, device = run.config.train, run.accelerator.device
+    for where, pixels in prefetch(learn, parts, epoch, pin=device.type == "cuda"):
+        images, eyes = to_images(pixels, device), learn.eyes[where]
+        images = run.recipe(images, learn.keys[where], epoch, eyes)
+        target = target_of(learn.classes[where], learn.years[where], device, params.age_classes)
+        faces = learn.pictures.gather_faces(learn.rows[where], device)
+        images, target, faces = run.mixer(images, target, learn.keys[where], eyes, epoch, faces)
+        yield run.model(images, faces).float(), target
+
+
+def heads_on(
+    run: Run, learn: Examples, parts: list[np.ndarray], known: HeadInputs
+) -> Iterator[tuple[torch.Tensor, Target]]:
+    """As `network_on`, from what the frozen part said before."""
+    params, device = run.config.train, run.accelerator.device
+    for where in parts:
+        target = target_of(learn.classes[where], learn.years[where], device, params.age_classes)
+        yield known.outputs(run.net, where).float(), target
+
+
+def scores_of(run: Run, valid: Examples, epoch: int) -> dict[str, float]:
     """The validation columns of an epoch's row of curves."""
-    return validate(run.eval_model, valid, run.config)
+    net = run.eval_model
+    known = run.frozen.inputs("valid", valid, lambda _: np.arange(len(valid)), epoch)
+    p = (
+        known.probabilities(net)
+        if known
+        else predict_probabilities(net, valid.pictures, run.config, valid.rows)
+    )
+    return validation_row(p, valid.classes, net.prefixes())
 
 
 def broadcast_from_main(row: dict[str, float]) -> dict[str, float]:

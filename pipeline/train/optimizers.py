@@ -1,4 +1,4 @@
-"""Optimiser, schedule, averaged weights and freezing, through timm and torch."""
+"""Optimiser, schedule and averaged weights, through timm and torch."""
 
 from __future__ import annotations
 
@@ -131,16 +131,3 @@ def make_ema(model: Classifier, params: Train) -> Any:
     from timm.utils.model_ema import ModelEmaV3
 
     return ModelEmaV3(model, decay=params.ema_decay, use_warmup=True)
-
-
-def freeze(model: Classifier, params: Train, epoch: int) -> None:
-    """Lets only the heads learn during the first `train.freeze_epochs`; also holds batch norm still then."""
-    frozen = epoch < params.freeze_epochs
-    for net in model.networks():
-        head = cast(Any, net).get_classifier()
-        heads = {id(p) for p in head.parameters()}
-        for p in net.parameters():
-            p.requires_grad_(not frozen or id(p) in heads)
-        if frozen:
-            net.eval()
-            head.train()

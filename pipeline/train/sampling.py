@@ -22,29 +22,54 @@ def shown_per_epoch(alike: np.ndarray, sampler: str) -> np.ndarray:
     return 1.0 / size[group]
 
 
-def epoch_length(alike: np.ndarray, sampler: str) -> int:
-    """The number of examples that an epoch shows."""
-    return len(np.unique(alike)) if sampler.startswith(ONE_MASK) else len(alike)
+def epoch_length(alike: np.ndarray, weights: np.ndarray, sampler: str) -> int:
+    """The number of examples that an epoch shows; near-copies have one weight."""
+    one_each = np.unique(alike, return_index=True)[1] if sampler.startswith(ONE_MASK) else slice(None)
+    whole, rest = _turns(weights[one_each])
+    return int(whole.sum()) + _drawn(rest)
 
 
-def epoch_order(classes: np.ndarray, alike: np.ndarray, sampler: str, seed: int, epoch: int) -> np.ndarray:
+def _turns(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How often each is shown for sure, int64 [n], and its chance of once more, float64 [n]."""
+    whole = np.floor(weights).astype(np.int64)
+    return whole, weights - whole
+
+
+def _drawn(rest: np.ndarray) -> int:
+    return round(float(rest.sum()))
+
+
+def epoch_order(
+    classes: np.ndarray, alike: np.ndarray, weights: np.ndarray, sampler: str, seed: int, epoch: int
+) -> np.ndarray:
     """int64 [epoch_length]: positions of the examples of one epoch, in the order in which they are learnt.
 
     Args:
         classes: int64 [n], 0-17.
         alike: int64 [n], as in `shown_per_epoch`.
+        weights: float64 [n], how often each is shown in an epoch on average, beside what `sampler` says.
         sampler: none: each once. one_mask: one of each number of `alike`, another one in each epoch.
             class, age: oversampling, with replacement, so that each class, or age group, that occurs is
             expected equally often. one_mask_class, one_mask_age: the same, of one_mask's examples.
     """
     random = seeds.generator(seed, "order", epoch)
     if sampler == "none":
-        return random.permutation(len(classes))
+        return _as_often(random.permutation(len(classes)), weights, random)
     if sampler == ONE_MASK:
         shuffled = random.permutation(len(classes))
         _, first = np.unique(alike[shuffled], return_index=True)
-        return shuffled[np.sort(first)]
+        return _as_often(shuffled[np.sort(first)], weights, random)
     groups = classes if sampler.endswith("class") else labels.age_group_of(classes)
-    shown = shown_per_epoch(alike, sampler)
+    shown = shown_per_epoch(alike, sampler) * weights
     chance = shown / np.bincount(groups, shown)[groups]
-    return random.choice(len(classes), size=epoch_length(alike, sampler), p=chance / chance.sum())
+    return random.choice(len(classes), size=epoch_length(alike, weights, sampler), p=chance / chance.sum())
+
+
+def _as_often(order: np.ndarray, weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`order` with each as often as its weight says; the length is the same in every epoch."""
+    whole, rest = _turns(weights[order])
+    if (whole == 1).all() and not rest.any():
+        return order
+    if count := _drawn(rest):
+        whole[random.choice(len(order), count, replace=False, p=rest / rest.sum())] += 1
+    return random.permutation(np.repeat(order, whole))

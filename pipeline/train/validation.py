@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from pipeline.evaluate import metrics
 from pipeline.labels import TASKS
 from pipeline.train.checkpoint import State
-from pipeline.train.config import TrainConfig
-from pipeline.train.data import Examples
 from pipeline.train.network import Classifier
 
 SMALLEST = 1e-12  # a probability below this costs no more
 
 
-def validate(net: Classifier, valid: Examples, config: TrainConfig) -> dict[str, float]:
+def validation_row(p: np.ndarray, classes: np.ndarray, tasks: Collection[str]) -> dict[str, float]:
     """`valid/macro_f1` of the classes, `valid/TASK_macro_f1`, and `valid/loss`, the mean in nll.
 
-    Where each task has a network of its own, also `valid/TASK_loss`, which settles a tie.
+    Args:
+        p: float64 [n, 18], rows sum to 1.
+        classes: int64 [n], 0-17, the true ones.
+        tasks: of `Classifier.prefixes`. Where each task has a network of its own, there is `valid/TASK_loss`
+            too, which settles a tie.
     """
-    from pipeline.train.inference import predict_probabilities
-
-    p = predict_probabilities(net, valid.pictures, config, valid.rows)
-    found = metrics.scores(metrics.confusion(valid.classes, p.argmax(axis=1)))
+    found = metrics.scores(metrics.confusion(classes, p.argmax(axis=1)))
     row = {f"valid/{name.replace('.', '_')}": float(v) for name, v in found.items() if "macro_f1" in name}
-    row["valid/loss"] = nll(p, valid.classes)
-    for task in net.prefixes():
+    row["valid/loss"] = nll(p, classes)
+    for task in tasks:
         if task != "class":
-            row[columns_of(task)[1]] = nll(p @ TASKS[task].membership(), TASKS[task].code_of(valid.classes))
+            row[columns_of(task)[1]] = nll(p @ TASKS[task].membership(), TASKS[task].code_of(classes))
     return row
 
 

@@ -141,6 +141,7 @@ class Unlabelled:
             keys=np.concatenate([learn.keys, keys]),
             eyes=np.concatenate([learn.eyes, self.eyes[pseudo_labels.rows]]),
             alike=np.concatenate([learn.alike, learn.alike.max() + 1 + np.arange(len(images))]),
+            weights=np.concatenate([learn.weights, np.ones(len(images))]),
             plates=learn.plates and learn.plates.with_more(len(images)),
         )
 

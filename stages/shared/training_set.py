@@ -79,6 +79,7 @@ def load_examples(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         keys=keys_of(names, params.train.seed),
         eyes=eyes,
         alike=alike(table),
+        weights=np.where(table["fold"] < 0, params.train.extra_weight, 1.0),
     )
     return examples, digest.hexdigest()
 
@@ -107,7 +108,8 @@ def sides(table: pd.DataFrame, examples: Examples, fold: int) -> tuple[Examples,
 def subset(examples: Examples, keep: np.ndarray) -> Examples:
     """The examples where bool `keep` [n] holds; the pictures stay where they are."""
     arrays = {
-        name: getattr(examples, name)[keep] for name in ("rows", "classes", "years", "keys", "eyes", "alike")
+        name: getattr(examples, name)[keep]
+        for name in ("rows", "classes", "years", "keys", "eyes", "alike", "weights")
     }
     return dataclasses.replace(examples, **arrays)
 

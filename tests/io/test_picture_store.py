@@ -6,16 +6,17 @@ import json
 import os
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipeline.io.atomic import verified_folder
-from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images
-from pipeline.io.tar_shards import per_shard
+from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images, matte_name
+from pipeline.io.tar_shards import per_shard, write_shards
 from pipeline.params import Params
 from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
@@ -80,6 +81,34 @@ def test_shards_are_the_same_bytes_whatever_the_order_and_the_workers(tmp_path: 
         *(f"mattes-00000{k}.tar" for k in range(4)),
     ]
     assert bytes_below(packed(tmp_path / "two/mattes", NAMES[::-1], workers=2)) == first
+
+
+def test_headers_are_those_of_tarfile(tmp_path: Path) -> None:
+    write_shards(tmp_path, "pictures", NAMES, content, 1000)
+    with tarfile.open(tmp_path / "pictures-000000.tar") as tar:
+        members = tar.getmembers()
+    expected = b""
+    for name in sorted(NAMES, key=os.fsencode):
+        info = tarfile.TarInfo(name)
+        info.size = len(content(name))
+        expected += info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape") + content(name)
+        expected += bytes(-info.size % tarfile.BLOCKSIZE)
+    assert len(members) == len(NAMES)
+    assert (tmp_path / "pictures-000000.tar").read_bytes().startswith(expected)
+
+
+def test_a_second_folder_of_one_name_gets_its_own_pictures(tmp_path: Path) -> None:
+    for text in (b"first", b"second"):
+        with suppress(RuntimeError), atomic_images(tmp_path / "images", 10) as writer:
+            writer.write("a.jpg", text)
+            if text == b"first":
+                raise RuntimeError
+    assert ImageStore.verified(tmp_path / "images", "compose").read("a.jpg") == b"second"
+
+
+@pytest.mark.parametrize("image", ["a.jpg", "a", "a.", "x.y/z", "x/.jpg", "x/a.b.JPG", "x/..a", "Ünï.x"])
+def test_names_of_mattes_are_pathlibs(image: str) -> None:
+    assert matte_name(image) == PurePosixPath(image).with_suffix(".png").as_posix()
 
 
 def test_files_and_shards_are_read_alike(tmp_path: Path) -> None:

@@ -145,3 +145,24 @@ def test_edited_code_is_another_identity(tmp_path: Path, monkeypatch: pytest.Mon
     assert before["numpy"] == np.__version__
     (package / "inner/lines.py").write_text("WIDTH = 2\n", encoding="utf-8")
     assert code_identity([module], ["numpy"]) != before
+
+
+def _rows_in_turn(cache: ResultCache, answers: multiprocessing.Queue[list[str]]) -> None:
+    answers.put([])
+    with cache.turn():
+        answers.put(sorted(cache.rows()))
+
+
+def test_an_equal_pass_waits_and_finds_what_the_first_computed(cache: ResultCache) -> None:
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    second = context.Process(target=_rows_in_turn, args=(cache, answers))
+    with cache.turn():
+        second.start()
+        answers.get()
+        second.join(0.5)  # time to look too early
+        cache.add_rows({PHOTOS[0]: ROW})
+        with ResultCache(cache.cache_folder, "detect", {"version": "2"}).turn():
+            pass  # another identity waits for nobody
+    assert answers.get() == [PHOTOS[0]]
+    second.join()

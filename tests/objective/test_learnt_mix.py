@@ -42,7 +42,7 @@ def test_a_network_that_sees_nothing_answers_with_it(heads: str, weights: str, s
         {"heads": heads, "class_weights": weights, "effective_beta": 0.9, "sampler": sampler}
     )
     alike = np.arange(len(classes)) // 3
-    orders = [epoch_order(classes, alike, sampler, 0, e) for e in range(1000)]
+    orders = [epoch_order(classes, alike, np.ones(len(alike)), sampler, 0, e) for e in range(1000)]
     drawn = classes[np.concatenate(orders)]
     share = np.bincount(drawn, minlength=labels.CLASSES) / len(drawn)
     counts = np.bincount(classes, shown_per_epoch(alike, sampler), labels.CLASSES)

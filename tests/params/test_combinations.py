@@ -44,6 +44,7 @@ def test_other_backgrounds_while_training_need_people_cut_out_of_their_own(
     [
         ({"train.loss": "focal"}, "gives no probabilities"),
         ({"train.heads": "age_regression"}, "predicts years"),
+        ({"train.heads": "coral", "train.class_weights": "inverse"}, "coral does not weight ages"),
         ({"train.pseudo_labels": 0.9}, "trains on the model's own predictions"),
     ],
 )
@@ -54,10 +55,17 @@ def test_prior_correction_of_what_is_no_probability_is_refused(
     assert said in refused(project, {"predict.prior_correction": True})
 
 
+@pytest.mark.parametrize("heads", ["age_regression", "coral"])
+def test_a_loss_about_ages_that_would_change_nothing_is_refused(project: Path, heads: str) -> None:
+    load_params(edited(project, {"train.heads": heads, "train.loss": "focal"}))
+    changes = {"train.heads": heads, "train.loss": [{"soft_ordinal": 0.5}, {"focal": 0.5}]}
+    assert f"soft_ordinal is about ages, which train.heads {heads}" in refused(project, changes)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train.heads": "joint"}, "learnt by train.heads multitask or separate, not joint"),
+        ({"train.heads": "joint"}, "learnt by train.heads multitask, separate, coral, not by joint"),
         ({"train.loss": "age_soft"}, "set train.loss: soft_ordinal"),
         ({"train.pseudo_labels": 0.9}, "finer than pseudo-labels are"),
         ({"relabel.old_from": 58}, "let one say it"),

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.process import WATCH_SECONDS, stage_lock, worker_count
+from pipeline.runtime.process import WATCH_SECONDS, configure_threads, stage_lock, worker_count
 
 ROOT = Path(__file__).parents[2]
 CHILD = """
@@ -161,3 +161,11 @@ def test_the_lock_is_not_reentrant_by_accident(tmp_path: Path) -> None:
 def test_worker_count() -> None:
     assert worker_count(3) == 3
     assert worker_count(None) >= 1
+
+
+def test_one_of_several_experiments_keeps_to_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANPLATE_CPUS", "1")
+    assert (worker_count(None), worker_count(3)) == (1, 1)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    configure_threads()
+    assert os.environ["OMP_NUM_THREADS"] == "1"

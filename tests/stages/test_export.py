@@ -74,6 +74,7 @@ def test_two_exports_are_the_same_bytes(trained_demo: Path, again: Path) -> None
         {"heads": "multitask"},
         {"heads": "separate"},
         {"heads": "age_regression"},
+        {"heads": "coral", "age_classes": (20, 30, 45, 60)},
         {"heads": "separate", "task_size": {"mask": 24}, "task_crop": {"age": 0.6}},
         {"heads": "multitask", "age_classes": (20, 29, 45, 57)},
     ],

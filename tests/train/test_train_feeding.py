@@ -150,7 +150,7 @@ def test_cutmix_pastes_the_eyes_that_the_detector_found() -> None:
     known = ~np.isnan(learn.eyes[:, 0])
     np.testing.assert_allclose(learn.eyes[known], np.tile([0.125, 0.20625, 0.875, 0.54375], (known.sum(), 1)))
     assert 0 < (~known).sum() < len(learn) / 2
-    order = epoch_order(learn.classes, learn.alike, "none", seed_of(params.train.seed, 0), 0)
+    order = epoch_order(learn.classes, learn.alike, learn.weights, "none", seed_of(params.train.seed, 0), 0)
     images, classes = learn.load_batch(order, 0).numpy(), learn.classes[order]
     pasted = known[order][::-1]  # the partner is the one at the mirrored place
     mixed, answers = images.copy(), np.eye(18)[classes]
@@ -171,7 +171,7 @@ def test_eyes_are_hidden_where_the_detector_found_them() -> None:
     write_table(Path("build/boxes.parquet"), rows.assign(landmarks=[points] * len(rows)))
     params = one_batch(heads="joint", augment="occlude_eyes", mix="none")
     learn = learnt_from(params)
-    order = epoch_order(learn.classes, learn.alike, "none", seed_of(params.train.seed, 0), 0)
+    order = epoch_order(learn.classes, learn.alike, learn.weights, "none", seed_of(params.train.seed, 0), 0)
     images, classes = learn.load_batch(order, 0), learn.classes[order]
     planes = to_images(images, torch.device("cpu"))
     shown = Recipe("occlude_eyes")(planes, learn.keys[order], 0, learn.eyes[order])

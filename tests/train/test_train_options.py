@@ -28,6 +28,13 @@ pytestmark = pytest.mark.usefixtures("project")
             "mix": "mixup",
             "mix_probability": 1.0,
         },
+        {
+            "heads": "coral",
+            "age_classes": [20, 30, 45, 60],
+            "mix": "both",
+            "layer_decay": 0.7,
+            "ema_decay": 0.9,
+        },
         {"heads": "separate", "age_classes": [20, 29, 45, 57], "class_weights": "inverse", "mix": "mixup"},
         {"heads": "separate", "task_size": {"mask": 24}, "task_crop": {"age": 0.7}, "layer_decay": 0.7},
         {"age_classes": [30, 45, 60], "loss": [{"soft_ordinal": 0.5}, {"f1": 0.5}], "sampler": "age"},

@@ -94,12 +94,14 @@ def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
 def test_samplers_draw_groups_equally_often() -> None:
     classes = np.repeat([0, 1, 17], [900, 90, 10])
     alike = np.arange(1000)
-    order = np.concatenate([epoch_order(classes, alike, "class", 0, e) for e in range(10)])
+    order = np.concatenate(
+        [epoch_order(classes, alike, np.ones(len(alike)), "class", 0, e) for e in range(10)]
+    )
     shares = np.bincount(classes[order], minlength=18)[[0, 1, 17]] / len(order)
     np.testing.assert_allclose(shares, 1 / 3, atol=0.02)
-    ages = np.concatenate([epoch_order(classes, alike, "age", 0, e) for e in range(10)])
+    ages = np.concatenate([epoch_order(classes, alike, np.ones(len(alike)), "age", 0, e) for e in range(10)])
     np.testing.assert_allclose(np.bincount(classes[ages] % 3) / len(ages), 1 / 3, atol=0.02)
-    first, second = (epoch_order(classes, alike, "none", 0, e) for e in range(2))
+    first, second = (epoch_order(classes, alike, np.ones(len(alike)), "none", 0, e) for e in range(2))
     assert sorted(first) == list(range(1000))
     assert (first != second).any()
 
@@ -109,13 +111,15 @@ def test_one_mask_shows_one_of_five_near_copies_and_another_in_each_epoch() -> N
     person, photo = np.divmod(np.arange(140), 7)
     mask = np.maximum(photo - 4, 0)
     classes, alike = 6 * mask + np.where(person < 5, 2, 0), 3 * person + mask
-    orders = [epoch_order(classes, alike, "one_mask", 0, e) for e in range(60)]
+    orders = [epoch_order(classes, alike, np.ones(len(alike)), "one_mask", 0, e) for e in range(60)]
     assert all(sorted(alike[order]) == list(range(60)) for order in orders)
     shown = np.bincount(np.concatenate(orders), minlength=140).reshape(20, 7)
     assert (shown[:, 5:] == 60).all()
     assert shown[:, :5].min() >= 2
-    balanced = np.concatenate([epoch_order(classes, alike, "one_mask_age", 0, e) for e in range(60)])
-    assert len(balanced) == 60 * epoch_length(alike, "one_mask_age")
+    balanced = np.concatenate(
+        [epoch_order(classes, alike, np.ones(len(alike)), "one_mask_age", 0, e) for e in range(60)]
+    )
+    assert len(balanced) == 60 * epoch_length(alike, np.ones(len(alike)), "one_mask_age")
     assert np.bincount(person[balanced] < 5)[1] / len(balanced) == pytest.approx(0.5, abs=0.03)
     assert np.bincount(mask[balanced]) / len(balanced) == pytest.approx([1 / 3] * 3, abs=0.03)
 
@@ -135,7 +139,7 @@ def test_batches_hold_everything_once_and_never_a_single_picture(count: int, siz
 def test_fetching_ahead_keeps_the_order_and_passes_errors_on() -> None:
     arrays = (np.zeros((3, 2, 2, 3), np.uint8), np.ones((4, 2, 2, 3), np.uint8))
     flat = np.arange(7)
-    examples = Examples(Pictures(arrays), flat, flat, flat * 1.0, flat, np.zeros((7, 4)), flat)
+    examples = Examples(Pictures(arrays), flat, flat, flat * 1.0, flat, np.zeros((7, 4)), flat, np.ones(7))
     parts = [np.array([6, 0]), np.array([2, 3, 4])]
     got = list(prefetch(examples, parts, 0))
     assert [rows.tolist() for rows, _ in got] == [[6, 0], [2, 3, 4]]

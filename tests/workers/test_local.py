@@ -41,3 +41,32 @@ def test_workers_end_whose_parent_was_killed_while_they_started(tmp_path: Path) 
     while (left := at_work(tmp_path)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not left
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {root!r})
+import this_takes_long
+from pipeline.params.machine import Machine
+from pipeline.workers.run import run_parallel
+from work import loaded
+
+if __name__ == "__main__":
+    print(list(run_parallel(loaded, ["this_takes_long", "work"], machine=Machine(workers=2), chunk=1)))
+"""
+WORK = """
+import sys
+
+def loaded():
+    return lambda name: name in sys.modules
+"""
+
+
+def test_workers_do_not_import_the_script_that_needs_them(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT.format(root=str(ROOT)))
+    (tmp_path / "work.py").write_text(WORK)
+    (tmp_path / "this_takes_long.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[False, True]\n"

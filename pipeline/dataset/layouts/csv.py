@@ -2,9 +2,9 @@
 
     image,person,gender,age,mask[,split]
 
-`image` is a path below ROOT; `split` is train (also when empty) or eval; an eval row needs `image` only. One
-person has one gender and one age. No `image` or `person` begins like a formula. Files that are not in the
-table are ignored.
+`image` is a path below ROOT. `split` is train (also when empty), eval or extra; an eval row needs `image`
+only, and people of extra rows are learnt from and never validated on. One person has one gender and one age.
+No `image` or `person` begins like a formula. Files that are not in the table are ignored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
 from pipeline.dataset.disk_names import DiskNames
+from pipeline.dataset.extra import PREFIX, extra_key
 from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes, system_file_reason
 from pipeline.dataset.safe_files import name_problem
 from pipeline.dataset.user_csv import Row
@@ -27,7 +28,7 @@ from pipeline.params.preparation import Data
 from pipeline.runtime.errors import Problems, UserError, nearest
 
 COLUMNS = ("image", "person", "gender", "age", "mask")
-SPLITS = ("train", "eval")
+SPLITS = ("train", "eval", "extra")
 
 
 def read(root: Path, data: Data, limit: int | None) -> Listing:
@@ -111,7 +112,7 @@ def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple
         if nfc(image) in lines and row["image"]:
             wrong.append(f"image {row['image']!r} is in line {lines[nfc(image)]} too")
         lines.setdefault(nfc(image), row.line)
-        gender, age, mask = _labels(row, wrong) if split == "train" else ("", -1, "")
+        gender, age, mask = _labels(row, wrong) if split != "eval" else ("", -1, "")
         listing.problems += [f"{table} line {row.line}: {w}" for w in wrong]
         if wrong:
             continue
@@ -119,7 +120,8 @@ def _candidates(rows: Sequence[Row], table: str, listing: Listing) -> list[tuple
             photos.append((row.line, Candidate(image, split, position=position)))
             position += 1
         else:
-            photos.append((row.line, Candidate(image, split, row["person"], gender, age, mask)))
+            person = extra_key(row["person"]) if split == "extra" else row["person"]
+            photos.append((row.line, Candidate(image, "train", person, gender, age, mask)))
     return photos
 
 
@@ -143,6 +145,8 @@ def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
     """(gender, age, mask) of a row; appends its problems to `wrong`."""
     if not row["person"]:
         wrong.append("person is empty")
+    elif row["person"].startswith(PREFIX):
+        wrong.append(f"person {row['person']!r}: `{PREFIX}` is for split extra; write the name without it")
     elif problem := name_problem(row["person"]) or formula_problem(row["person"]):
         wrong.append(f"person {row['person']!r}: {problem}")
     gender, age, mask = "", -1, ""

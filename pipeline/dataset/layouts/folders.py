@@ -2,6 +2,7 @@
 
 ROOT/train/images/{id}_{gender}_{race}_{age}/{mask1..mask5,incorrect_mask,normal}.{jpg,jpeg,png}
 ROOT/train/train.csv      optional; compared with the folders, which win
+ROOT/extra/images/...     optional, as train/images: other people, to learn from and never to validate on
 ROOT/eval/images/*        optional, with ROOT/eval/info.csv: photos to predict, in submission order
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.competition_tables import compare_with_folders
 from pipeline.dataset.eval_table import arrange_eval
+from pipeline.dataset.extra import extra_key
 from pipeline.dataset.listing import Candidate, Listing, is_picture, reject_name_clashes, stray_reason
 from pipeline.dataset.person import Person, PersonError, read_person
 from pipeline.dataset.safe_files import checked_folder, name_problem
@@ -22,6 +24,7 @@ from pipeline.params.preparation import Data
 from pipeline.runtime.errors import UserError, nearest, printable
 
 TRAIN = "train/images"
+EXTRA = "extra/images"
 EVAL = "eval/images"
 NO_PHOTO = "a person's folder without a photo"
 
@@ -38,15 +41,25 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
         UserError: there is no ROOT/train/images.
     """
     listing = Listing()
-    people = _people(root, listing)
-    _note_shared_ids(people, listing)
+    if not (root / TRAIN).is_dir():
+        raise _no_train(root)
+    people = _list_people(root, TRAIN, listing, limit)
     compare_with_folders(root, [p.key for p in people], listing)
-    chosen = people[:limit] if limit else people
-    for person in chosen:
-        listing.photos += _photos(root, person, listing)
-    _note_missing(chosen, listing)
+    if (root / EXTRA).is_dir():
+        _list_people(root, EXTRA, listing, limit)
     arrange_eval(root, _eval_photos(root, listing), listing, limit)
     return listing
+
+
+def _list_people(root: Path, place: str, listing: Listing, limit: int | None) -> list[Person]:
+    """Lists the photos of the first `limit` people below ROOT/`place`; returns all of them."""
+    people = _people(root, place, listing)
+    _note_shared_ids(people, listing)
+    chosen = people[:limit] if limit else people
+    for person in chosen:
+        listing.photos += _photos(root, place, person, listing)
+    _note_missing(place, chosen, listing)
+    return people
 
 
 def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]]:
@@ -69,12 +82,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _people(root: Path, listing: Listing) -> list[Person]:
-    if not (root / TRAIN).is_dir():
-        raise _no_train(root)
+def _people(root: Path, place: str, listing: Listing) -> list[Person]:
     people: list[Person] = []
-    for entry in _entries(root, TRAIN, listing):
-        path = f"{TRAIN}/{entry.name}"
+    for entry in _entries(root, place, listing):
+        path = f"{place}/{entry.name}"
         if not _is_folder(entry):
             reason, fix, counts = stray_reason(entry.name) or (
                 "a photo outside a person's folder",
@@ -121,8 +132,8 @@ def _quarantine_nested(root: Path, path: str, what: str, listing: Listing) -> No
         listing.quarantine(path, what, "move its photos up", is_picture(path))
 
 
-def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
-    folder = f"{TRAIN}/{person.key}"
+def _photos(root: Path, place: str, person: Person, listing: Listing) -> list[Candidate]:
+    folder, key = f"{place}/{person.key}", extra_key(person.key) if place == EXTRA else person.key
     photos, known = list[Candidate](), len(listing.rejected)
     for entry in _entries(root, folder, listing):
         path, name = f"{folder}/{entry.name}", PurePosixPath(entry.name)
@@ -131,7 +142,7 @@ def _photos(root: Path, person: Person, listing: Listing) -> list[Candidate]:
         elif stray := stray_reason(entry.name):
             listing.quarantine(path, *stray)
         elif mask := MASK_OF_STEM.get(name.stem.lower()):
-            photos.append(Candidate(path, "train", person.key, person.gender, person.age, mask))
+            photos.append(Candidate(path, "train", key, person.gender, person.age, mask))
         else:
             close = nearest(name.stem.lower(), MASK_OF_STEM)
             hint = f"rename it, perhaps to {close}{name.suffix}" if close else "rename it"
@@ -154,16 +165,16 @@ def _note_shared_ids(people: list[Person], listing: Listing) -> None:
             )
 
 
-def _note_missing(people: list[Person], listing: Listing) -> None:
+def _note_missing(place: str, people: list[Person], listing: Listing) -> None:
     """Notes people without the usual photos; quarantined photos do not count as missing."""
     stems: dict[str, set[str]] = {p.key: set() for p in people}
     for path in [p.image for p in listing.photos] + [a.path for a in listing.rejected]:
-        person = path.split("/")[2] if path.count("/") >= 3 else ""
+        person = path.split("/")[2] if path.startswith(f"{place}/") and path.count("/") >= 3 else ""
         stems.get(person, set()).add(PurePosixPath(path).stem.lower())
     for person, present in stems.items():
         lacking = [stem for stem in MASK_OF_STEM if present and stem not in present]
         if lacking:
-            listing.notes.append(f"{TRAIN}/{person}: no {', '.join(lacking)}")
+            listing.notes.append(f"{place}/{person}: no {', '.join(lacking)}")
 
 
 def _eval_photos(root: Path, listing: Listing) -> list[Candidate]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.io.parcel import Held, unpacked
+from pipeline.io.spool import close_spools
 from pipeline.runtime.errors import UserError
 from pipeline.workers.cluster.pickles import PROTOCOL, Loader
 
@@ -48,6 +49,7 @@ class Bench:
         try:
             if held is None:
                 self._run(items, results)
+                close_spools()
             else:
                 with unpacked(held) as written:
                     self._run(items, results)

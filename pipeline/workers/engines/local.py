@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import ModuleType
 from typing import Any
 
 from pipeline.params.machine import Machine
@@ -51,7 +54,7 @@ def run(work: Work, machine: Machine) -> Iterator[Any]:
             workshop = ProcessPoolExecutor(count, context, _start, begin)
         with workshop as pool:
             try:
-                yield from _in_order(pool, items, chunk, count * AHEAD)
+                yield from _in_order(pool, work, count * AHEAD)
             except BrokenProcessPool as e:
                 raise _worker_lost([work.name(items[i]) for i in slots if i >= 0]) from e
             except KeyboardInterrupt:
@@ -70,15 +73,35 @@ def run(work: Work, machine: Machine) -> Iterator[Any]:
                 os.environ[key] = value
 
 
-def _in_order(pool: ProcessPoolExecutor, items: Sequence[Any], chunk: int, ahead: int) -> Iterator[Any]:
+def _in_order(pool: ProcessPoolExecutor, work: Work, ahead: int) -> Iterator[Any]:
     waiting: deque[Future[list[Any]]] = deque()
+    items, chunk, needs_main = work.items, work.chunk, _needs_main(work)
     for start in range(0, len(items), chunk):
-        with _no_interrupts():
+        with _no_interrupts(), nullcontext() if needs_main else _without_main():
             waiting.append(pool.submit(_run, start, list(items[start : start + chunk])))
         if len(waiting) >= ahead:
             yield from waiting.popleft().result()
     while waiting:
         yield from waiting.popleft().result()
+
+
+def _needs_main(work: Work) -> bool:
+    """Whether the function or the items are defined in the script that runs."""
+    return b"__main__" in pickle.dumps((work.factory, work.items[:1]))
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Spares the processes started meanwhile the import of the script that runs.
+
+    A stage imports pandas and more that its workers need not have; half of their start goes into it.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager
