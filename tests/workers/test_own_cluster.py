@@ -20,6 +20,7 @@ needs_ray = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: make setup EXTRAS=cluster"
 )
 
+DASHBOARD = 8265  # Ray's port for it
 LISTENING = """
 import json, os, sys, time
 import psutil
@@ -32,7 +33,7 @@ if __name__ == "__main__":
     next(results)
     own = psutil.Process()
     family = [own, *own.children(recursive=True)]
-    places = [c.laddr.ip for p in family for c in p.net_connections("tcp") if c.status == "LISTEN"]
+    places = [c.laddr for p in family for c in p.net_connections("tcp") if c.status == "LISTEN"]
     words = [" ".join(p.cmdline()) for p in family]
     pids, token, mode = [p.pid for p in family], os.environ["RAY_AUTH_TOKEN"], os.environ["RAY_AUTH_MODE"]
     print(json.dumps([places, words, pids, token, mode]), flush=True)
@@ -65,7 +66,10 @@ def test_it_listens_here_alone_and_ends_with_who_started_it(tmp_path: Path, what
         process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert len(places) >= 3
-    assert {place.removeprefix("::ffff:") for place in places} <= {"127.0.0.1", "::1"}
+    assert {host.removeprefix("::ffff:") for host, _ in places} <= {"127.0.0.1", "::1"}
+    assert DASHBOARD not in {port for _, port in places}
+    (api_server,) = (line for line in words if "dashboard/dashboard.py" in line)
+    assert "--disable-frontend" in api_server, "with Ray's own pages installed too, it would serve them"
     assert mode == "token"
     assert len(token) >= 32
     assert not any(token in line for line in words), "every user of the machine sees command lines"

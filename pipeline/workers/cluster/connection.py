@@ -104,7 +104,7 @@ def connect(machine: Machine) -> Cluster:
 
 
 def _silence(ray: Any) -> None:
-    """Keeps Ray's own messages, which nothing turns off, out of the output: `Pool` says what matters."""
+    """Keeps Ray's own messages, which nothing turns off, out of the output: `Workers` says what matters."""
     from ray._private import worker
 
     logging.getLogger("ray").setLevel(logging.ERROR)
