@@ -9,25 +9,27 @@ the heads took no time.
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.interleave import Row, compare, table
-from benchmarks.training_input import Side, arguments, both, examples_of, part_of
-from pipeline.io.image_store import ImageStore
-from pipeline.objective.objective import target_of
+from benchmarks.interleave import Row, compare
+from benchmarks.training_input import (
+    BATCH,
+    Side,
+    both,
+    decoded_examples,
+    measure,
+    on_constant_batch,
+    part_of,
+)
 from pipeline.params.learning import Train
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples
-from pipeline.train.decoded import decoded
-from pipeline.train.frozen import FrozenPart, freeze
+from pipeline.train.frozen import FrozenPart
 from pipeline.train.loop import one_epoch
-from pipeline.train.network import to_images
 from pipeline.train.start import Run, start
 
 EPOCHS, TARGET = 10, 5.0
@@ -43,21 +45,15 @@ def run(photos: list[Path], limit: int = 128, model: str = "resnet18", size: int
         size: pixels that the network sees.
     """
     photos = photos[:: max(1, len(photos) // limit)][:limit]
-    params = Train(model=model, size=size, augment="none", mix="none", batch_size=32, sampler="none")
+    params = Train(model=model, size=size, augment="none", mix="none", batch_size=BATCH, sampler="none")
     params = params.model_copy(update={"epochs": EPOCHS, "freeze_epochs": EPOCHS})
     config = resolve_config(params)
-    with tempfile.TemporaryDirectory() as cache:
-        names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
-        array, _ = decoded(ImageStore(Path("/")), names, size, Path(cache))
-        examples = examples_of(array, names)
-        constant = on_constant_batch(start(examples, config, 0), examples)
-        ours = probing(start(examples, config, 0), examples)
-        items = list(range(len(photos)))
+    with decoded_examples(photos, size) as examples:
         row: Row = compare(
             f"train, linear probing, {EPOCHS} epochs",
-            constant,
-            ours,
-            items,
+            on_constant_batch(start(examples, config, 0), examples, EPOCHS),
+            probing(start(examples, config, 0), examples),
+            list(range(len(photos))),
             agree=both,
             target=TARGET,
             blocks=4,
@@ -79,32 +75,9 @@ def probing(run: Run, examples: Examples) -> Side:
     return work
 
 
-def on_constant_batch(run: Run, examples: Examples) -> Side:
-    """As many steps of the heads on one batch that is ready, through the whole network."""
-    params, device = run.config.train, run.accelerator.device
-    rows = np.arange(params.batch_size)
-    images = to_images(examples.pictures.gather(rows), device)
-    target = target_of(examples.classes[rows], examples.years[rows], device)
-
-    def work(items: Sequence[int]) -> list[bool]:
-        run.model.train()
-        freeze(run.net, params, 0)
-        for _ in range(EPOCHS * max(1, round(len(items) / params.batch_size))):
-            loss = run.objective.loss(run.model(images).float(), target)
-            run.accelerator.backward(loss)
-            run.optimizer.step()
-            run.optimizer.zero_grad()
-        return [True] * len(items)
-
-    return work
-
-
 def main() -> None:
     """The command line."""
-    given, photos = arguments(__doc__, limit=128)
-    result = run(photos, given.limit, given.model, given.size)
-    print(table(result["rows"]))
-    print(json.dumps(result, indent=1))
+    measure(run, __doc__, limit=128)
 
 
 if __name__ == "__main__":

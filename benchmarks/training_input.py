@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ from pipeline.params.learning import Train
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples, Pictures, keys_of
 from pipeline.train.decoded import decoded
+from pipeline.train.frozen import freeze
 from pipeline.train.loop import one_epoch
 from pipeline.train.network import make_classifier, to_images
 from pipeline.train.start import Run, start
 
-RECIPE = "flip_affine_blur"
+RECIPE, BATCH = "flip_affine_blur", 32
 CONSTANT_TARGET, TEAM_TARGET = 0.9, 3.0
 Side = Callable[[Sequence[int]], list[bool]]
 
@@ -47,13 +49,10 @@ def run(photos: list[Path], limit: int = 384, model: str = "resnet18", size: int
         size: pixels that the network sees.
     """
     photos = photos[:: max(1, len(photos) // limit)][:limit]
-    params = Train(model=model, size=size, augment=RECIPE, mix="none", batch_size=32, epochs=1000)
+    params = Train(model=model, size=size, augment=RECIPE, mix="none", batch_size=BATCH, epochs=1000)
     config = resolve_config(params)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as cache:
-        names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
-        array, _ = decoded(ImageStore(Path("/")), names, size, Path(cache))
-        examples = examples_of(array, names)
+    with decoded_examples(photos, size) as examples:
         ours = looped(start(examples, config, 0), examples)
         constant = on_constant_batch(start(examples, config, 0), examples)
         items = list(range(len(photos)))
@@ -81,6 +80,15 @@ def examples_of(array: np.ndarray, names: Sequence[str]) -> Examples:
     )
 
 
+@contextmanager
+def decoded_examples(photos: Sequence[Path], size: int) -> Iterator[Examples]:
+    """The photos as examples, from a decoded cache of their own."""
+    names = [photo.absolute().relative_to("/").as_posix() for photo in photos]
+    with tempfile.TemporaryDirectory() as cache:
+        array, _ = decoded(ImageStore(Path("/")), names, size, Path(cache))
+        yield examples_of(array, names)
+
+
 def part_of(examples: Examples, rows: np.ndarray) -> Examples:
     """Some of the examples."""
     names = ("rows", "classes", "years", "keys", "eyes", "alike", "weights")
@@ -97,15 +105,16 @@ def looped(run: Run, examples: Examples) -> Side:
     return work
 
 
-def on_constant_batch(run: Run, examples: Examples) -> Side:
-    """The same steps on one batch that is ready."""
+def on_constant_batch(run: Run, examples: Examples, epochs: int = 1) -> Side:
+    """The same steps of so many epochs on one batch that is ready, through the whole network."""
     size, device = run.config.train.batch_size, run.accelerator.device
     images = to_images(examples.pictures.gather(np.arange(size)), device)
     target = target_of(examples.classes[:size], examples.years[:size], device)
 
     def work(items: Sequence[int]) -> list[bool]:
         run.model.train()
-        for _ in range(max(1, round(len(items) / size))):
+        freeze(run.net, run.config.train, 0)
+        for _ in range(epochs * max(1, round(len(items) / size))):
             loss = run.objective.loss(run.model(images).float(), target)
             run.accelerator.backward(loss)
             run.optimizer.step()
@@ -152,8 +161,8 @@ def both(baseline: bool, ours: bool) -> float:
     return float(baseline and ours)
 
 
-def arguments(doc: str | None, limit: int) -> tuple[argparse.Namespace, list[Path]]:
-    """The command line of a benchmark of training, and the photos in the folders that it names."""
+def measure(run: Callable[[list[Path], int, str, int], dict[str, Any]], doc: str | None, limit: int) -> None:
+    """The command line of a benchmark of training: runs it on the photos in the folders, prints its rows."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--limit", type=int, default=limit)
@@ -161,15 +170,17 @@ def arguments(doc: str | None, limit: int) -> tuple[argparse.Namespace, list[Pat
     parser.add_argument("--size", type=int, default=224)
     given = parser.parse_args()
     suffixes = (".jpg", ".jpeg", ".png")
-    return given, sorted(p for folder in given.folders for p in folder.rglob("*") if p.suffix in suffixes)
+    photos = sorted(p for folder in given.folders for p in folder.rglob("*") if p.suffix in suffixes)
+    if min(len(photos), given.limit) < BATCH:
+        parser.error(f"{len(photos)} photos, --limit {given.limit}: at least {BATCH} are needed")
+    result = run(photos, given.limit, given.model, given.size)
+    print(table(result["rows"]))
+    print(json.dumps(result, indent=1))
 
 
 def main() -> None:
     """The command line."""
-    given, photos = arguments(__doc__, limit=384)
-    result = run(photos, given.limit, given.model, given.size)
-    print(table(result["rows"]))
-    print(json.dumps(result, indent=1))
+    measure(run, __doc__, limit=384)
 
 
 if __name__ == "__main__":

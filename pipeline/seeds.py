@@ -36,8 +36,11 @@ def unit(seed: int, *parts: object) -> float:
     return seed_of(seed, *parts) / 2**63
 
 
-def scramble(keys: np.ndarray) -> np.ndarray:
-    """SplitMix64's output function (Steele, Lea, Flood, 2014) on uint64 [...]: one hash for each key."""
+def splitmix64(keys: np.ndarray) -> np.ndarray:
+    """One step of SplitMix64 on uint64 [...]: a hash for each key; arithmetic wraps around.
+
+    Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
     golden, first, second = (np.uint64(value) for value in SPLITMIX)
     mixed = keys + golden
     mixed = (mixed ^ (mixed >> np.uint64(30))) * first

@@ -35,8 +35,7 @@ def run(stage: Stage) -> None:
     detections = [result.detections[photo.sha256] for photo in indexed]
     if result.ran:
         say("detect: " + result.line(len(indexed), sum(d is not None for d in detections)))
-        if result.computed:
-            prune(stage.result_cache, machine.cache_gb)
+        prune(stage.result_cache, machine.cache_gb)
         if result.hits == 0:
             stage.measured(result.seconds, len(indexed))
     table = box_table(photos, detections, result.ran, detect.reject_implausible)

@@ -80,8 +80,7 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     machine = stage.params.machine
     same, here = partial(module.identity, *chosen), _indexed(stage, photos)
     result = matte_photos(here, prepare, create, same, cache, writer, background, machine)
-    if result.hits < len(photos):
-        prune(stage.result_cache, machine.cache_gb)
+    prune(stage.result_cache, machine.cache_gb)
     return result
 
 

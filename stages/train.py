@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset.extra import NO_FOLD
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
 from pipeline.params.learning import Train
@@ -168,7 +169,7 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Fold]) -> None:
     from safetensors.torch import save_file
 
     usable = table[table["train_class"] >= 0]
-    real = usable[~usable["synthetic"]]
+    own = usable[~usable["synthetic"] & (usable["fold"] != NO_FOLD)]  # as the photos to predict are
     config: dict[str, Any] = {
         "train": stage.params.train.model_dump(mode="json"),
         "folds": {
@@ -181,7 +182,7 @@ def publish(stage: Stage, table: pd.DataFrame, done: dict[int, Fold]) -> None:
             }
             for fold, one in done.items()
         },
-        "class_counts": np.bincount(real["train_class"], minlength=18).tolist(),
+        "class_counts": np.bincount(own["train_class"], minlength=18).tolist(),
         "learnt_mix": {str(fold): one.mix.tolist() for fold, one in done.items()},
     }
     with atomic_folder(stage.out(MODEL)) as folder:

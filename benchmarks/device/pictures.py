@@ -56,9 +56,14 @@ def yolov8(precision: Literal["auto", "f32"]) -> Attempt:
 
 
 def same_boxes(pairs: Sequence[tuple[Any, Any]]) -> float:
-    """Share of the pairs of boxes, or of None for nothing found, that are the same."""
+    """Share of the pairs of boxes, or of None for nothing found, that are the same.
+
+    0 where the CPU finds nothing at all: then nothing is shown.
+    """
     from pipeline.detect.boxes import iou
 
+    if all(wanted is None for _, wanted in pairs):
+        return 0.0
     same = [a is b if a is None or b is None else iou(a, b) >= SAME_BOX_IOU for a, b in pairs]
     return float(np.mean(same))
 

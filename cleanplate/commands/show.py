@@ -42,7 +42,10 @@ def main(
 ) -> None:
     from pipeline.io.atomic import atomic_file
     from pipeline.params import load_params
+    from pipeline.runtime.errors import UserError
 
+    if copy and stage is not Picture.synthetic:
+        raise UserError("--copy is for --stage synthetic", got=f"--copy {copy}", fix="add --stage synthetic")
     params = load_params(Path("params.yaml"))
     name = find_photo(image.removeprefix(f"{params.data.root}/"), _photos())
     if stage is None:

@@ -17,6 +17,7 @@ from cleanplate.experiments.runs import ExperimentRunner, dvc_environment
 from cleanplate.experiments.working_copy import WorkingCopy
 from pipeline.params.overrides import Overrides
 from pipeline.runtime.cpus import CPUS, usable_cpus
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import kill_with_parent
 from pipeline.runtime.progress import say
 
@@ -70,8 +71,10 @@ class Progress:
 def run_at_once(runner: ExperimentRunner, wanted: dict[str, Overrides], jobs: int) -> list[str]:
     """Runs experiments, `jobs` at a time, even after failures. Returns the names of failed ones.
 
-    Each may use its share of the CPUs. Its output goes to a file in .cache/sweeps/logs/. After Ctrl-C or
-    SIGTERM, or an error, no process and no copy is left; nor, on Linux, a process after `kill -9`.
+    Each may use its share of the CPUs; the results are those of one after another, but for rounding where a
+    network trains on the CPU: each has fewer threads. Its output goes to a file
+    in .cache/sweeps/logs/. After Ctrl-C or SIGTERM, or an error, no process and no copy is left; nor, on
+    Linux, a process after `kill -9`.
 
     Raises:
         KeyboardInterrupt: after one of these signals, when everything has ended.
@@ -121,17 +124,20 @@ def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int)
 
 def _collect(runner: ExperimentRunner, ended: Running, progress: Progress) -> bool:
     """Brings an ended experiment into the repository and removes its copy; whether it succeeded."""
-    ended.signal(signal.SIGKILL)  # whatever a stage may have left
     code, seconds = ended.process.returncode, time.monotonic() - ended.started
-    brought = code == 0 and ended.copy.bring_back(runner.head, ended.name)
-    ended.copy.remove()
-    commit = runner.commits().get(ended.name) if brought else None
-    if commit:
-        record_seconds(commit, seconds)
-        say(progress.line(f"{ended.name}: {seconds:.0f} s"))
-        return True
-    say(progress.line(f"{ended.name} failed (dvc ended with {code})"))
-    output = _log(ended.name).read_text(encoding="utf-8", errors="replace").rstrip()
+    try:
+        ended.signal(signal.SIGKILL)  # whatever a stage may have left
+        if code:
+            why, output = f"dvc ended with {code}", _log(ended.name).read_text("utf-8", "replace").rstrip()
+        else:
+            record_seconds(ended.copy.bring_back(runner.head, ended.name), seconds)
+            say(progress.line(f"{ended.name}: {seconds:.0f} s"))
+            return True
+    except UserError as e:
+        why, output = "dvc succeeded, git did not", str(e)
+    finally:
+        ended.copy.remove()
+    say(progress.line(f"{ended.name} failed ({why})"))
     for line in output.splitlines()[-LINES:]:
         say(f"    {line}")
     return False

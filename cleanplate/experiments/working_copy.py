@@ -89,11 +89,16 @@ class WorkingCopy:
         """Variables for DVC in this copy: where the main project is, and a place for DVC's own notes."""
         return {MAIN_ROOT: str(self.main), "DVC_SITE_CACHE_DIR": str(self.top / ".git/dvc")}
 
-    def bring_back(self, base: str, name: str) -> bool:
-        """Copies experiment `name` of commit `base` into the main repository; False: there is none."""
-        ref = f"refs/exps/{base[:2]}/{base[2:]}/{name}"
-        fetch = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", str(self.top), f"{ref}:{ref}")
-        return subprocess.run(["git", *fetch], cwd=self.main, stderr=subprocess.DEVNULL).returncode == 0
+    def bring_back(self, base: str, name: str) -> str:
+        """Copies experiment `name` of commit `base` into the main repository. Returns its commit.
+
+        Raises:
+            UserError: git refuses, e.g. as another experiment of that name was made meanwhile.
+        """
+        ref, goal = f"refs/exps/{base[:2]}/{base[2:]}/{name}", "bring an experiment into the repository"
+        fetch = ("fetch", "--no-tags", "--no-write-fetch-head", str(self.top), f"{ref}:{ref}")
+        _run_git(self.main, *fetch, goal=goal)  # with `-q` git keeps silent about what it rejects
+        return _run_git(self.main, "rev-parse", "--verify", ref, goal=goal).strip()
 
     def remove(self) -> None:
         """Removes the copy; what it shares stays."""
@@ -104,7 +109,7 @@ def _git_path(folder: Path, name: str) -> Path:
     return (folder / _run_git(folder, "rev-parse", "--git-path", name).rstrip("\n")).resolve()
 
 
-def _run_git(folder: Path, *arguments: str) -> str:
+def _run_git(folder: Path, *arguments: str, goal: str = "make a temporary copy of the project") -> str:
     done = subprocess.run(
         ["git", *arguments],
         cwd=folder,
@@ -114,9 +119,10 @@ def _run_git(folder: Path, *arguments: str) -> str:
         start_new_session=True,  # Ctrl-C is for the one who waits for it
     )
     if done.returncode:
+        said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
         raise UserError(
-            "git cannot make a temporary copy of the project",
-            got=done.stderr.strip() or f"git {arguments[0]} ended with {done.returncode}",
+            f"git cannot {goal}",
+            got=said or f"git {arguments[0]} ended with {done.returncode}",
             where=folder,
             fix="see git's message; `--jobs 1` needs no such copy",
         )

@@ -128,14 +128,14 @@ def fold_problems(params: Params, photos: Sequence[Candidate]) -> list[str]:
     import numpy as np
     import pandas as pd
 
-    from pipeline.dataset.extra import PREFIX
+    from pipeline.dataset.extra import is_extra_key
     from pipeline.dataset.folds import stratify
     from stages.split import fold_of, refuse_empty
 
-    if not photos:
+    rows = [(p.person, p.gender, p.age) for p in photos if not is_extra_key(p.person)]
+    if not rows:
         return ["there is no photo to train on; check data.root, data.layout and relabel.corrections"]
     split = params.split
-    rows = [(p.person, p.gender, p.age) for p in photos if not p.person.startswith(PREFIX)]
     people = stratify(pd.DataFrame(rows, columns=["person", "gender", "age"]))
     folds: list[np.ndarray] = []
     problems = collect_problems(lambda: folds.append(fold_of(people, split)))

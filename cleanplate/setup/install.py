@@ -25,7 +25,7 @@ import lockfile
 import pip_settings
 
 VENV = lockfile.ROOT / ".venv"
-STAMP = VENV / ".installed"  # written last: without it an install was cut short, or never begun
+STAMP = VENV / ".installed"  # without the digest, which comes last, an install was cut short
 OLDEST = (3, 11)
 TESTED = ((3, 11), (3, 12))
 
@@ -78,11 +78,18 @@ def digest() -> str:
 
 
 def read_stamp() -> dict[str, str]:
-    """Facts about the last complete install; {} if there was none."""
+    """Facts about the last install; {} if there was none. Without `digest` it was cut short."""
     try:
         return json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def write_stamp(extras: list[str], **facts: str) -> None:
+    """Notes the extras, which later installs keep, where the `.venv` was made, and other facts."""
+    VENV.mkdir(parents=True, exist_ok=True)
+    noted = {"venv": str(VENV), "extras": " ".join(extras), **facts}
+    STAMP.write_text(json.dumps(noted), encoding="utf-8")
 
 
 def chosen_extras(wanted: str) -> list[str]:
@@ -104,14 +111,27 @@ def is_installed(torch: str, extras: list[str]) -> bool:
     return same and torch in ("auto", stamp.get("torch")) and bool(version_of(str(VENV / "bin" / "python")))
 
 
-def ensure_uv() -> str:
-    """The path of the pinned uv; makes the `.venv` if there is no working one."""
-    pinned = lockfile.entry(lockfile.LOCK.read_text(encoding="utf-8"), "uv")
-    python, uv = str(VENV / "bin" / "python"), str(VENV / "bin" / "uv")
+def ensure_venv(extras: list[str]) -> None:
+    """Makes the `.venv` if there is no working one, and notes in it that an install has begun."""
+    python = str(VENV / "bin" / "python")
     moved = read_stamp().get("venv", str(VENV)) != str(VENV)  # scripts in it name the old folder
     works = version_of(python) >= OLDEST and bool(output_of([python, "-m", "pip", "--version"]))
-    if (moved or not works) and not run([base_python(), "-m", "venv", "--clear", str(VENV)]):
+    if works and not moved:
+        write_stamp(extras)
+        return
+    command, made = [base_python(), "-m", "venv", "--clear", str(VENV)], False
+    try:
+        made = run(command)
+    finally:  # the old stamp may be gone with the rest; "": to be made anew
+        write_stamp(extras, venv=str(VENV) if made else "")
+    if not made:
         fail("python3 made no virtual environment; on Debian and Ubuntu: apt-get install python3-venv")
+
+
+def ensure_uv() -> str:
+    """The path of the pinned uv in the `.venv`."""
+    pinned = lockfile.entry(lockfile.LOCK.read_text(encoding="utf-8"), "uv")
+    python, uv = str(VENV / "bin" / "python"), str(VENV / "bin" / "uv")
     if output_of([uv, "--version"]).split()[1:2] == [pinned.version]:
         return uv
     with tempfile.TemporaryDirectory() as folder:
@@ -163,18 +183,23 @@ def choose_torch(uv: str, wanted: str, settings: dict[str, str], folder: Path) -
     return ""
 
 
-def install(uv: str, wanted: str, extras: list[str]) -> str:
-    """Installs the locks and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda"."""
+def install(uv: str, wanted: str, extras: list[str], again: bool) -> str:
+    """Installs the locks and this checkout, and nothing else. Returns torch's build, "cpu" or "cuda".
+
+    Args:
+        uv: its path.
+        wanted: torch's build: auto, cpu or cuda.
+        extras: to be installed too.
+        again: reinstalls what is there: packages may be half copied.
+    """
     settings = pip_settings.read(str(VENV / "bin" / "python"))
-    cut_short = not STAMP.exists()  # then reinstall partly copied packages
-    STAMP.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as name:
         local = choose_torch(uv, wanted, settings, Path(name))
         lock, text = Path(name) / "requirements.txt", lockfile.LOCK.read_text(encoding="utf-8")
         more = [lockfile.extra_lock(extra).read_text(encoding="utf-8") for extra in extras]
         lock.write_text("".join([lockfile.requirements(text, local), *more]), encoding="utf-8")
-        again = ["--reinstall"] if cut_short else []
-        if not run_uv(uv, ["--no-deps", "--require-hashes", "--exact", *again, "-r", str(lock)], settings):
+        exact = ["--no-deps", "--require-hashes", "--exact", *(["--reinstall"] if again else [])]
+        if not run_uv(uv, [*exact, "-r", str(lock)], settings):
             fail("uv could not install the lock; see its message above")
     # the build backend is in the lock, so this fetches nothing
     if not run_uv(uv, ["--quiet", "--no-deps", "--no-build-isolation", "-e", "."], settings):
@@ -192,9 +217,10 @@ def main() -> None:
     if is_installed(given.torch, extras):
         return
     start = time.monotonic()
-    build = install(ensure_uv(), given.torch, extras)
-    facts = {"digest": digest(), "venv": str(VENV), "torch": build, "extras": " ".join(extras)}
-    STAMP.write_text(json.dumps(facts), encoding="utf-8")
+    cut_short = "digest" not in read_stamp()
+    ensure_venv(extras)
+    build = install(ensure_uv(), given.torch, extras, cut_short)
+    write_stamp(extras, digest=digest(), torch=build)
     print(f"setup: .venv is ready ({time.monotonic() - start:.0f} s)")
 
 

@@ -2,10 +2,11 @@
 
     person,image,field,old,new,reason,source
 
-`person` is the folder name (the csv layout's `person`). `image` is a photo of that person: its key, its file
-name or its stem; empty = all of that person's photos. `field` is gender, age, mask or drop. `old` is a guard:
-what the data folder says. Two swapped files are two rows. The order of the rows does not matter, applying
-twice is applying once, and a row that repeats another is harmless.
+`person` is the folder name (the csv layout's `person`), of extra people `extra:` and the name. `image` is a
+photo of that person: its key, its file name or its stem; empty = all of that person's photos. `field` is
+gender, age, mask or drop. `old` is a guard: what the data folder says. Two swapped files are two rows. The
+order of the rows does not matter, applying twice is applying once, and a row that repeats another does no
+harm.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from pipeline.dataset.extra import PREFIX
 from pipeline.dataset.user_csv import Row, read_rows
 from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender, read_mask
@@ -126,7 +128,7 @@ def _unknown_person(person: str, people: Mapping[str, pd.DataFrame], ids: Mappin
 
 def _bare_id(person: str) -> str:
     """`001498` of `001498-1_male_Asian_23`: the id in many teams' tables."""
-    return person.split("_")[0].split("-")[0]
+    return person.removeprefix(PREFIX).split("_")[0].split("-")[0]
 
 
 def _read_values(row: Row, field: str) -> tuple[str | int | None, str | int | None, list[str]]:

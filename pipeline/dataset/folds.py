@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.labels import AGE_GROUPS, GENDERS, age_group
+from pipeline.seeds import splitmix64
 
 STRATA = tuple(f"{g} {a}" for g in GENDERS for a in AGE_GROUPS)
 
@@ -25,24 +26,13 @@ def person_hashes(people: Sequence[str]) -> np.ndarray:
 
 
 def assign_folds(hashes: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """int64 [N], 0 to folds - 1: splitmix64 of the person's hash mixed with that of the seed.
-
-    splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-    """
+    """int64 [N], 0 to folds - 1: splitmix64 of the person's hash mixed with that of the seed."""
     return (mix_seed(hashes, seed) % np.uint64(folds)).astype(np.int64)
 
 
 def mix_seed(hashes: np.ndarray, seed: int) -> np.ndarray:
     """uint64 [N]: the hashes, in another order for another seed."""
     return splitmix64(hashes ^ splitmix64(np.array([seed], dtype=np.uint64)))
-
-
-def splitmix64(x: np.ndarray) -> np.ndarray:
-    """One step of splitmix64 on uint64 values; arithmetic wraps around."""
-    z = x + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def stratify(labels: pd.DataFrame) -> pd.DataFrame:

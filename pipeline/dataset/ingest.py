@@ -13,7 +13,7 @@ import pandas as pd
 import pipeline.dataset.usable as usable_photos
 import pipeline.io
 from pipeline.dataset.data_root import refuse_overlap
-from pipeline.dataset.extra import drop_known_people
+from pipeline.dataset.leakage import drop_known_people
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header

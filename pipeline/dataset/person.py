@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pipeline.dataset.extra import RESERVED, is_extra_key
 from pipeline.io.formula import formula_problem
 from pipeline.labels import GENDERS, OLDEST
 from pipeline.runtime.errors import nearest
@@ -44,7 +45,7 @@ def read_person(name: str) -> Person:
     wrong: list[str] = []
     if not id_.strip():
         wrong.append("id is empty")
-    elif problem := formula_problem(name):
+    elif problem := RESERVED if is_extra_key(name) else formula_problem(name):
         wrong.append(problem)
     if gender not in GENDERS:
         close = nearest(gender.lower(), GENDERS)

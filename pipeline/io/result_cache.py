@@ -33,12 +33,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline.io.atomic import write_json
 from pipeline.io.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
 from pipeline.io.parcel import send_back
 from pipeline.runtime.disk import disk_full_error, is_disk_full
+from pipeline.runtime.progress import say
 
 __all__ = ["ResultCache", "Row", "Usage", "code_identity", "key_of", "prune", "stats"]
 
@@ -73,8 +74,16 @@ class ResultCache:
         For experiments that run at once and begin alike; the system frees the lock of a killed process.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "pass.lock"):
+        lock = FileLock(self.folder / "pass.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"{self.name}: another process computes the same now; waiting for what it finds")
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def rows(self) -> dict[str, Row]:
         """All sound rows by the photo's sha256; of two rows for one photo the later one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pipeline import labels, seeds
@@ -36,7 +38,7 @@ def _turns(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _drawn(rest: np.ndarray) -> int:
-    return round(float(rest.sum()))
+    return round(math.fsum(rest))  # numpy's sum depends on the order, which each epoch draws anew
 
 
 def epoch_order(

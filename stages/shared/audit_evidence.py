@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset.extra import NO_FOLD
 from pipeline.labels import TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of
@@ -50,7 +51,9 @@ def photo_table(stage: Stage) -> pd.DataFrame:
     boxes = BOXES.read()
     crops = CROPS.read()
     photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
-    photos = photos[photos["person"].isin(list(photos["person"].drop_duplicates())[: stage.limit])]
+    people = photos[["person", "fold"]].drop_duplicates()
+    first = people.sort_values("fold", key=lambda fold: fold == NO_FOLD, kind="stable")  # extra people last
+    photos = photos[photos["person"].isin(list(first["person"])[: stage.limit])]
     table = photos.merge(boxes, on="image").merge(crops, on="image", suffixes=("", "_square"))
     if len(table) != len(photos) or table.empty:
         raise UserError(

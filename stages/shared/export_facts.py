@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from pipeline.analysis.report.tables import summarize_data
+from pipeline.dataset.extra import is_extra
 from pipeline.evaluate.bootstrap import nested, score_intervals
 from pipeline.evaluate.calibration import calibration_error, cross_fitted, fitted_temperature
 from pipeline.evaluate.metrics import confusion_by_person
@@ -41,7 +42,7 @@ def card_facts(params: Params, sections: Mapping[str, BaseModel]) -> dict[str, A
     metrics |= {"photos": len(predictions), "people": int(predictions["person"].nunique())}
     reliance = Path("reports/reliance.json")
     return {
-        "data": _data(predictions),
+        "data": _data(predictions, params.train.extra_weight > 0),
         "metrics": metrics,
         "groups": groups(predictions, params),
         "reliance": read_details(reliance, "reliance") if reliance.is_file() else None,
@@ -51,7 +52,7 @@ def card_facts(params: Params, sections: Mapping[str, BaseModel]) -> dict[str, A
     }
 
 
-def _data(predictions: pd.DataFrame) -> dict[str, Any]:
+def _data(predictions: pd.DataFrame, with_extra: bool) -> dict[str, Any]:
     """What was learnt from: with one fold not the people of `predictions`, with several all of them."""
     index = INDEX.read("image", "split", "person", "sha256", "width", "height")
     labels, relabel = LABELS.read("person", "train_class"), read_csv(Path("build/relabel.csv"), "relabel")
@@ -59,6 +60,8 @@ def _data(predictions: pd.DataFrame) -> dict[str, Any]:
     facts_only = {"drop", "train_class"}
     held_out = set(predictions["person"]) if len(set(predictions["fold"])) == 1 else set()
     learnt = labels[(labels["train_class"] >= 0) & ~labels["person"].isin(held_out)]
+    if not with_extra:
+        learnt = learnt[~is_extra(learnt["person"]).to_numpy()]
     return {
         "fingerprint": facts["fingerprint"],
         "photos": facts["usable"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pipeline.dataset.extra import NO_FOLD
 from pipeline.io.image_store import composed_name
 from pipeline.labels import mask_of
 from pipeline.runtime.errors import UserError
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def training_table(stage: Stage) -> pd.DataFrame:
     """One row per picture: `file, image, person, fold, true_class, train_class, age, synthetic`.
 
-    Photos first, then synthetic pictures, each sorted by file. `file` is relative to its own folder.
+    Photos first, then synthetic pictures, each sorted by file. `file` is relative to its own folder. Extra
+    people are in it unless `train.extra_weight` is 0.
     """
     labels = LABELS.read("image", "person", "age", "true_class", "train_class")
     folds = FOLDS.read("person", "fold")
@@ -36,6 +38,8 @@ def training_table(stage: Stage) -> pd.DataFrame:
     if people["fold"].isna().any():
         missing = people.loc[people["fold"].isna(), "person"].iloc[0]
         raise UserError("a person has no fold", where=FOLDS.path, got=missing, fix="run `dvc repro split`")
+    if stage.params.train.extra_weight == 0:
+        people = people[people["fold"] != NO_FOLD]
     if stage.limit:
         people = people[people["person"].isin(first_people(people, stage.limit))]
     photos = people.assign(file=[composed_name(i) for i in people["image"]], synthetic=False)
@@ -79,7 +83,7 @@ def load_examples(table: pd.DataFrame, stage: Stage) -> tuple[Examples, str]:
         keys=keys_of(names, params.train.seed),
         eyes=eyes,
         alike=alike(table),
-        weights=np.where(table["fold"] < 0, params.train.extra_weight, 1.0),
+        weights=np.where(table["fold"] == NO_FOLD, params.train.extra_weight, 1.0),
     )
     return examples, digest.hexdigest()
 

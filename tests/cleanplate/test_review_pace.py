@@ -60,8 +60,8 @@ def test_2700_people_and_the_next_photo_is_there_at_once(
             page.keyboard.type("000029 60 88")
             page.keyboard.press("Enter")
             expect(page.locator("#review")).to_be_visible()
-        wait_for("corrections", 14, 60)
-        wait_for("reviewed", 14, 60)
+            wait_for("corrections", 14, 60)  # while the page is open: a busy machine has answers to send yet
+            wait_for("reviewed", 14, 60)
 
 
 def test_a_hundred_suspects_in_less_than_three_minutes(

@@ -40,6 +40,8 @@ def test_a_picture_comes_as_its_stage_wrote_it(done: Path, capsys: pytest.Captur
     files = pd.read_parquet("build/synthetic/synthetic.parquet").query("image == @image")["file"]
     copies = ImageStore.opened(Path("build/synthetic"))
     assert Path("copy.jpg").read_bytes() == copies.read(sorted(files)[1]) != copies.read(sorted(files)[0])
+    with pytest.raises(UserError, match="--copy is for --stage synthetic"):
+        show.main(image, Picture.matte, copy=1)
     with pytest.raises(UserError, match="no such copy"):
         show.main(image, Picture.synthetic, copy=9)
     show.main(image, Picture.matte, out=Path("matte.png"))

@@ -17,6 +17,7 @@ import pytest
 from cleanplate.experiments.at_once import run_at_once
 from cleanplate.experiments.git import experiments, git_bytes
 from cleanplate.experiments.runs import ExperimentRunner
+from cleanplate.experiments.working_copy import WorkingCopy
 from pipeline.params.loading import parse_yaml
 from pipeline.runtime.cpus import usable_cpus
 from tests.fixtures.experiments import cleanplate, commit_all, dvc, make_project, run
@@ -72,6 +73,12 @@ def compared(text: str) -> dict[str, Any]:
     for pair in told["pairs"]:
         del pair["cost"]["seconds"]
     return told
+
+
+def runner_of(variants: dict[str, Any], stage: str) -> ExperimentRunner:
+    """Of the current directory."""
+    params = parse_yaml(Path("params.yaml").read_text())
+    return ExperimentRunner.for_workspace(params, variants, [stage])
 
 
 def left_copies(folder: Path) -> list[Path]:
@@ -163,9 +170,7 @@ def test_copies_share_the_results_of_photos_and_get_the_data(tmp_path: Path) -> 
     commit_all(folder, "photos")
     variants = {"loose": {"ingest.verify": "header"}, "small": {"ingest.min_side": 24}}
     with chdir(folder):
-        params = parse_yaml((folder / "params.yaml").read_text())
-        runner = ExperimentRunner.for_workspace(params, variants, ["ingest"])
-        assert run_at_once(runner, variants, 2) == []
+        assert run_at_once(runner_of(variants, "ingest"), variants, 2) == []
     locks = {name: lock["stages"]["ingest"] for name, (_, lock) in tracked(folder).items()}
     dvc(folder, "repro", "-q")
     photos = locks["small"]["outs"][2]
@@ -174,6 +179,38 @@ def test_copies_share_the_results_of_photos_and_get_the_data(tmp_path: Path) -> 
     passes = {p.name.partition("-")[0] for p in (folder / ".cache/items").iterdir() if p.is_dir()}
     assert passes == {"ingest"}
     assert len(list((folder / ".cache/items").glob("ingest-*"))) == 3, "one for each variant, one for here"
+
+
+def test_an_experiment_of_a_name_that_was_taken_meanwhile_is_told(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """DVC has ended with 0, and git refuses to overwrite what another has made by hand."""
+    head = run(folder, "git", "rev-parse", "HEAD").strip()
+    ref = f"refs/exps/{head[:2]}/{head[2:]}/s-taken"
+    other = run(folder, "git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "by hand").strip()
+    run(folder, "git", "update-ref", ref, other)
+    variants: dict[str, Any] = {"s-taken": {"train.weight_decay": 0.95}}
+    with chdir(folder):
+        assert run_at_once(runner_of(variants, "evaluate"), variants, 2) == ["s-taken"]
+    said = capfd.readouterr().err
+    assert "[rejected]" in said, "git's own words"
+    assert "dvc ended with 0" not in said
+    assert "Ran experiment" not in said, "what DVC says of a success"
+    assert run(folder, "git", "rev-parse", ref).strip() == other
+    assert not left_copies(folder)
+
+
+def test_no_copy_is_left_when_a_result_cannot_be_collected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(WorkingCopy, "bring_back", fail)
+    variants: dict[str, Any] = {"s-full": {"train.weight_decay": 0.95}}
+    with chdir(folder), pytest.raises(OSError, match="No space left"):
+        run_at_once(runner_of(variants, "evaluate"), variants, 2)
+    assert not left_copies(folder)
 
 
 def test_jobs_without_run_are_refused(folder: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from pipeline.dataset.extra import NO_FOLD
+from pipeline.dataset.layouts import csv as layouts_csv
+from pipeline.params.preparation import Data
 from pipeline.runtime.errors import Problems
 from pipeline.train.sampling import epoch_length, epoch_order
 from stages.shared.command import Stage
@@ -73,9 +75,9 @@ def test_an_extra_person_who_is_also_among_the_others_is_left_out_whole(project:
     ]
     left = pd.read_csv("build/quarantine.csv").set_index("path")["reason"]
     assert len(left) == 4
-    said = f"extra/images/{BERT}/mask1.jpg is train/images/{ANNA}/normal.jpg, byte for byte"
+    said = f"extra/images/{BERT}/mask1.jpg is the same file as train/images/{ANNA}/normal.jpg"
     assert said in left[f"extra/images/{BERT}/normal.jpg"]
-    assert "is eval/images/q.jpg, byte for byte" in left[f"extra/images/{OLD}/mask1.jpg"]
+    assert "is the same file as eval/images/q.jpg" in left[f"extra/images/{OLD}/mask1.jpg"]
 
 
 def test_a_table_names_extra_rows(project: Path) -> None:
@@ -88,8 +90,50 @@ def test_a_table_names_extra_rows(project: Path) -> None:
     assert index.set_index("person")["split"].to_dict() == {ANNA: "train", f"extra:{OLD}": "train"}
     text = (root / "photos.csv").read_text().replace(f",{ANNA},", f",extra:{ANNA},")
     (root / "photos.csv").write_text(text)
-    with pytest.raises(Problems, match="is for split extra; write the name without it"):
+    with pytest.raises(Problems, match="`extra:` is for extra people"):
         run_ingest(root, data={"layout": "csv"})
+
+
+def test_a_folder_of_train_is_never_taken_for_an_extra_person(project: Path) -> None:
+    root = folder(project, {"train": [ANNA, BERT, f"extra:{OLD}"]})
+    with pytest.raises(Problems, match="`extra:` is for extra people"):
+        run_ingest(root)
+
+
+def test_extra_people_outside_of_images_are_told(project: Path) -> None:
+    root = folder(project, {"train": [ANNA, BERT]})
+    (root / "train/images" / BERT).rename(root / "extra")
+    with pytest.raises(Problems, match="there is no folder extra/images"):
+        run_ingest(root)
+
+
+def test_a_correction_of_an_extra_person_names_them_by_their_key(project: Path) -> None:
+    root = folder(project, {"train": [ANNA], "extra": [OLD]})
+    run_ingest(root)
+    row = f"person,image,field,old,new,reason,source\n{OLD},,age,71,61,seen,test\n"
+    (project / "data").mkdir(exist_ok=True)
+    (project / "data/corrections.csv").write_text(row)
+    with pytest.raises(Problems, match=f"did you mean extra:{OLD}"):
+        run_relabel(root)
+    (project / "data/corrections.csv").write_text(row.replace(f"\n{OLD}", f"\nextra:{OLD}"))
+    assert set(run_relabel(root).set_index("person").loc[f"extra:{OLD}", "age"]) == {61}
+
+
+def test_a_limit_takes_own_people_too(project: Path) -> None:
+    root = folder(project, {"train": [ANNA, BERT, OLD]})
+    rows = [
+        f"train/images/{n}/normal.jpg,p_{n},{n.split('_')[1]},{n[-2:]},none,{s}"
+        for n, s in ((ANNA, "extra"), (BERT, "train"), (OLD, "extra"))
+    ]
+    (root / "photos.csv").write_text("\n".join(["image,person,gender,age,mask,split", *rows]) + "\n")
+    found = layouts_csv.read(root, Data(root=str(root), layout="csv"), 1).photos
+    assert sorted(p.person for p in found) == [f"extra:p_{ANNA}", f"p_{BERT}"]
+
+
+def test_an_epoch_has_one_length_whatever_the_weight() -> None:
+    weights, same = np.repeat([1.0, 0.1], [300, 125]), np.zeros(425, np.int64)
+    orders = [epoch_order(same, np.arange(425), weights, "none", 0, epoch) for epoch in range(40)]
+    assert {len(order) for order in orders} == {epoch_length(np.arange(425), weights, "none")}
 
 
 @pytest.mark.parametrize(("weight", "times"), [(0.0, 0.0), (0.25, 0.25), (1.0, 1.0), (2.5, 2.5)])
@@ -133,3 +177,7 @@ def test_no_fold_validates_on_extra_people_and_each_learns_from_them() -> None:
         assert set(learn.weights[~extra[learn.rows]]) == {1.0}
         assert learn.counts("none").sum() == (~extra[learn.rows]).sum() + 8
     trained(params)
+    config = json.loads(Path("build/model/config.json").read_text())
+    assert sum(config["class_counts"]) == 40  # the photos of the ten others: as those to predict are
+    none = Stage("train", small_params(extra_weight=0.0))
+    assert not training_table(none)["person"].str.startswith("extra:").any()

@@ -15,10 +15,10 @@ from pipeline.dataset.folds import (
     chi_square,
     people_per_cell,
     person_hashes,
-    splitmix64,
     stratify,
 )
 from pipeline.runtime.errors import UserError
+from pipeline.seeds import splitmix64
 from stages import split
 from tests.fixtures.data_folder import run_split, stage
 

@@ -16,7 +16,7 @@ from pipeline.io.indexed import read_indexed
 from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import UserError
-from pipeline.seeds import scramble, seed_of
+from pipeline.seeds import seed_of, splitmix64
 
 WINDOW_TRIES = 8  # windows; the one with the least of the person is taken
 MIN_WINDOW = 0.6  # of the photo's shorter side
@@ -38,13 +38,14 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
         first, last = bisect_left(names, person.person), bisect_right(names, person.person)
         if last - first == len(rows):
             raise UserError(
-                "a fold holds one person only, so there is no other background in it",
+                "a fold (extra people are one) holds one person only, so there is no other background in it",
                 where=f"fold {person.fold}, {person.person}",
-                fix="set split.folds lower, or synthesize.backgrounds to procedural or folder",
+                fix="take more people, or fewer split.folds, or set synthesize.backgrounds to procedural or "
+                "folder",
             )
         # rendezvous hashing (Thaler and Ravishankar, 1998): a new photo takes its share of the copies, and
         # all others keep their donor
-        weights = scramble(keys[person.fold] ^ np.uint64(seed))
+        weights = splitmix64(keys[person.fold] ^ np.uint64(seed))
         weights[first:last] = 0
         return rows[int(np.argmax(weights))].image
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
 from pipeline.dataset.disk_names import DiskNames
-from pipeline.dataset.extra import PREFIX, extra_key
+from pipeline.dataset.extra import RESERVED, extra_key, is_extra_key
 from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes, system_file_reason
 from pipeline.dataset.safe_files import name_problem
 from pipeline.dataset.user_csv import Row
@@ -37,7 +37,7 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
     Args:
         root: the data folder, resolved.
         data: the params section; `data.table` is the table's path below `root`.
-        limit: take only the first `limit` people, and `limit` photos to predict.
+        limit: take only the first `limit` people, as many extra ones, and `limit` photos to predict.
 
     Raises:
         UserError: there is no such table.
@@ -53,11 +53,12 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
     photos = _candidates(rows, data.table, listing)
     photos, written = _resolve_spelling(root, photos, data.table, listing)
     listing.problems += _contradictions(photos, data.table)
-    own = [p for _, p in photos if not is_system_path(PurePosixPath(p.image))]
+    users = [p for _, p in photos if not is_system_path(PurePosixPath(p.image))]
     _quarantine_system_files([p.image for _, p in photos], listing)
-    kept = reject_name_clashes(own, listing)
-    people = sorted({p.person for p in kept if p.split == "train"})
-    chosen = set(people[:limit] if limit else people)
+    kept = reject_name_clashes(users, listing)
+    people = sorted({p.person for p in kept if p.split == "train"}, key=lambda p: (is_extra_key(p), p))
+    own = [p for p in people if not is_extra_key(p)]
+    chosen = set(own[:limit] + people[len(own) :][:limit] if limit else people)
     used = {p.image for p in kept}
     listing.photos = [p for p in kept if p.split == "train" and p.person in chosen]
     to_predict = [p for _, p in photos if p.split == "eval"]
@@ -145,8 +146,8 @@ def _labels(row: Row, wrong: list[str]) -> tuple[str, int, str]:
     """(gender, age, mask) of a row; appends its problems to `wrong`."""
     if not row["person"]:
         wrong.append("person is empty")
-    elif row["person"].startswith(PREFIX):
-        wrong.append(f"person {row['person']!r}: `{PREFIX}` is for split extra; write the name without it")
+    elif is_extra_key(row["person"]):
+        wrong.append(f"person {row['person']!r}: {RESERVED}; set split to extra instead")
     elif problem := name_problem(row["person"]) or formula_problem(row["person"]):
         wrong.append(f"person {row['person']!r}: {problem}")
     gender, age, mask = "", -1, ""

@@ -47,6 +47,8 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
     compare_with_folders(root, [p.key for p in people], listing)
     if (root / EXTRA).is_dir():
         _list_people(root, EXTRA, listing, limit)
+    elif (root / EXTRA).parent.exists():
+        listing.problems.append(f"there is no folder {EXTRA}, where extra people belong")
     arrange_eval(root, _eval_photos(root, listing), listing, limit)
     return listing
 

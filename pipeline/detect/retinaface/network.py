@@ -148,7 +148,7 @@ def _take_rgb(model: Any) -> Any:
 def _channels_last(coarse: Any, fine: Any) -> tuple[Any, Any]:
     """Both parts with pictures, and what they hand over, as [N, H, W, C].
 
-    So the convolutions keep them: in the other order OpenVINO copies each at the border, a fifth of the time.
+    So the convolutions keep them: in the other order OpenVINO copies each at the border.
     """
     from openvino import Layout
     from openvino.preprocess import PrePostProcessor

@@ -86,7 +86,7 @@ def _in_order(pool: ProcessPoolExecutor, work: Work, ahead: int) -> Iterator[Any
 
 
 def _needs_main(work: Work) -> bool:
-    """Whether the function or the items are defined in the script that runs."""
+    """Whether the function is defined in the script that runs, or the first item: all are of one type."""
     return b"__main__" in pickle.dumps((work.factory, work.items[:1]))
 
 
