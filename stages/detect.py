@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +13,7 @@ from pipeline.io.atomic import write_report
 from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, PHOTOS
+from stages.shared.artefacts import BOXES, PHOTOS, open_photos
 from stages.shared.command import Stage, stage_command
 
 EXAMPLES = 10  # of photos with an implausible box, named in the report
@@ -24,9 +22,9 @@ EXAMPLES = 10  # of photos with an implausible box, named in the report
 def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read())
     detect, machine = stage.params.detect, stage.params.machine
-    folder = Path(stage.params.data.root)
+    store = open_photos(stage.params.data.root)
     columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
-    indexed = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
+    indexed = [IndexedPhoto(image, store.file(image), *rest) for image, *rest in zip(*columns, strict=True)]
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
     if detect.method != "none":

@@ -1,0 +1,25 @@
+"""The bytes of a listed photo, read with all care for what it may be: the data folder is untrusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.dataset.safe_files import checked_path, read_regular
+from pipeline.io.photo import MAX_BYTES
+from pipeline.io.tar_shards import Place
+
+
+def read_listed(root: Path, image: str, place: Place | None) -> bytes:
+    """The bytes of a photo.
+
+    Args:
+        root: the data folder, resolved.
+        image: its key.
+        place: of the photo in a shard; None = a file of its own.
+
+    Raises:
+        Unusable: it must not or cannot be read.
+    """
+    if place is None:
+        return read_regular(checked_path(root, image), MAX_BYTES)
+    return read_regular(checked_path(root, place.shard), MAX_BYTES, (place.offset, place.size))
