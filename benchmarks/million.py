@@ -42,9 +42,9 @@ PHOTOS_OF_A_PERSON = 7  # as in the competition's set
 PARAMS = {
     "data.layout": "shards",
     "detect.method": "none",
+    "synthesize.copies": 0,
     "segment.method": "none",
     "compose.size": SIDE,
-    "synthesize.copies": 0,
 }
 
 
