@@ -55,9 +55,9 @@ class Places:
         )
 
     def __getitem__(self, name: str) -> Place:
-        digest = np.bytes_(_digest(name))
-        at = int(np.searchsorted(self.digests, digest))
-        if at == len(self.digests) or self.digests[at] != digest:
+        digest = _digest(name)
+        at = int(np.searchsorted(self.digests, np.bytes_(digest)))
+        if at == len(self.digests) or self.digests[at] != digest.rstrip(b"\0"):  # numpy drops zero bytes
             raise KeyError(name)
         return Place(self.shards[int(self.numbers[at])], int(self.offsets[at]), int(self.sizes[at]))
 
