@@ -30,6 +30,7 @@ from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS, open
 from stages.shared.command import Stage, stage_command
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
+MOST_KEPT = 50_000  # photos; making a file for each in the result cache takes longer than composing it anew
 BOXED = ("found", "implausible", "person_median", "set_median")  # statuses with a box, not the whole frame
 
 
@@ -47,7 +48,7 @@ def run(stage: Stage) -> None:
     spent, without_person, hits = [0.0, 0.0, 0.0], list[str](), 0
     with stage.pictures(COMPOSED, stage.params.data.shards) as writer:
         cutter = Cutter(open_photos(stage.params.data.root), mattes, compose.size, background_rgb)
-        config = Config(cutter, writer, cache, compose.fill, compose.seed)
+        config = Config(cutter, writer, cache, compose.fill, compose.seed, len(tasks) <= MOST_KEPT)
         groups = groups_of(tasks, compose.size)
         done = run_parallel(
             partial(make_composer, config),

@@ -26,6 +26,7 @@ OTHER_PICTURES = (
     ".svg",
     ".eps",
 )
+PICTURES = frozenset((*SUFFIXES, *OTHER_PICTURES))
 SYSTEM_FOLDER = "a hidden or system folder"
 SYSTEM_FIX = "nothing to do; remove it if you like"
 
@@ -78,12 +79,12 @@ class Listing:
 
 def is_picture(name: str) -> bool:
     """Whether the name has the suffix of a picture format."""
-    return PurePosixPath(name).suffix.lower() in (*SUFFIXES, *OTHER_PICTURES)
+    return posixpath.splitext(name)[1].lower() in PICTURES
 
 
 def system_file_reason(path: str) -> tuple[str, str, bool] | None:
     """(reason, fix, counts) for a hidden or system file, or None."""
-    return ("a hidden or system file", SYSTEM_FIX, False) if is_system(PurePosixPath(path).name) else None
+    return ("a hidden or system file", SYSTEM_FIX, False) if is_system(posixpath.basename(path)) else None
 
 
 def stray_reason(name: str) -> tuple[str, str, bool] | None:
@@ -92,7 +93,7 @@ def stray_reason(name: str) -> tuple[str, str, bool] | None:
         return system
     if problem := name_problem(name):
         return problem, "rename it", is_picture(name)
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = posixpath.splitext(name)[1].lower()
     if suffix not in SUFFIXES:
         fix = "convert it to JPEG or PNG" if is_picture(name) else "nothing to do; it is left out"
         return f"not named like a photo ({', '.join(SUFFIXES)})", fix, is_picture(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.dataset.safe_files import checked_path, read_regular
@@ -22,4 +23,9 @@ def read_listed(root: Path, image: str, place: Place | None) -> bytes:
     """
     if place is None:
         return read_regular(checked_path(root, image), MAX_BYTES)
-    return read_regular(checked_path(root, place.shard), MAX_BYTES, (place.offset, place.size))
+    return read_regular(_checked_shard(root, place.shard), MAX_BYTES, (place.offset, place.size))
+
+
+@lru_cache(maxsize=64)  # photos come shard by shard
+def _checked_shard(root: Path, shard: str) -> Path:
+    return checked_path(root, shard)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from pipeline.dataset.dvc_links import is_cached
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_NAME_BYTES = 240  # file systems allow 255, and outputs add to a photo's name
 COPY_FILE = "copy the file itself to this place"
 
@@ -29,7 +31,7 @@ def name_problem(name: str) -> str:
         name.encode("utf-8")
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    if any(ord(c) < 32 or ord(c) == 127 for c in name):
+    if CONTROL.search(name):
         return "its name holds a line break or another control character"
     if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")):
         return f"its name is longer than {MAX_NAME_BYTES} bytes"

@@ -13,7 +13,7 @@ from pipeline.io.photo_store import FIX, PhotoFile
 from pipeline.runtime.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexedPhoto:
     """One photo: its key, where its bytes are, their checksum, and its upright size in pixels."""
 
