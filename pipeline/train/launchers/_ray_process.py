@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
+import warnings
+from contextlib import nullcontext, redirect_stderr
+from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ class Keeper:
         return lines, checkpoint
 
 
-class Told:
+class Told(TextIOBase):
     """In place of stderr: whole lines go to the keeper."""
 
     def __init__(self, keeper: Any) -> None:
@@ -53,12 +55,6 @@ class Told:
         for line in lines:
             self.keeper.say.remote(line)
         return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back but an unfinished line."""
-
-    def isatty(self) -> bool:
-        return False
 
 
 class LinkedTorch(_TorchBackend):
@@ -89,7 +85,7 @@ def _choose_interface() -> None:
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
 
 
-def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int) -> TorchTrainer:
+def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int, notes: str) -> TorchTrainer:
     """Ray Train's trainer of `train_here` in 1 to `processes` processes of so many CPUs each."""
     gpu = not order["on_cpu"]
     return TorchTrainer(
@@ -102,7 +98,7 @@ def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int) -> 
             resources_per_worker={"CPU": cpus, **({"GPU": 1} if gpu else {})},
         ),
         run_config=RunConfig(
-            storage_path=tempfile.gettempdir() + "/cleanplate-ray-train",
+            storage_path=notes,
             failure_config=FailureConfig(max_failures=failures),
         ),
     )
@@ -122,15 +118,16 @@ def train_here(order: dict[str, Any]) -> None:
     from pipeline.train.loop import fit
 
     (learn, valid), train = get(order["examples"][0]), get(order["train"][0])
-    keeper = order["keeper"]
+    keeper, first = order["keeper"], get_context().get_world_rank() == 0
+    warnings.filterwarnings("ignore", "torch.distributed.nn.functional", FutureWarning)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "fold.pt"
         if held := get(keeper.kept.remote()):
             checkpoint.write_bytes(held)
 
         def keep(_: list[dict[str, float]]) -> None:
-            if get_context().get_world_rank() == 0:
+            if first:
                 get(keeper.keep.remote(checkpoint.read_bytes()))
 
-        sys.stderr = Told(keeper)
-        fit(learn, valid, resolve_config(train), order["fold"], checkpoint, keep)
+        with redirect_stderr(Told(keeper)) if first else nullcontext():
+            fit(learn, valid, resolve_config(train), order["fold"], checkpoint, keep)

@@ -8,6 +8,7 @@ epoch at hand, and the others go on with the processes that there is room for.
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -24,10 +25,14 @@ from pipeline.workers.cluster import actor
 from pipeline.workers.cluster.connection import Cluster, connect
 from pipeline.workers.cluster.site import Site
 
-SETTINGS = {"RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_TRAIN_METRICS_ENABLED": "0"}
+SETTINGS = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # else each line comes twice
+}
 FAILURES = 3  # of processes or nodes, until the training ends
 LOOK_SECONDS = 0.5  # between looks at the cluster
-PATIENCE = 60.0  # seconds until the first process must have begun
+PATIENCE = 300.0  # seconds until the first process must have begun; other work may have to end first
 
 
 def launch(training: SharedTraining, machine: Machine) -> None:
@@ -40,16 +45,17 @@ def launch(training: SharedTraining, machine: Machine) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     cluster = connect(machine)
     site = Site(cluster.ray, actor.__name__, ())
-    try:
-        Attempt(cluster, site, training).watch()
-    finally:
-        site.close()
+    with tempfile.TemporaryDirectory(prefix="cleanplate-train-") as notes:
+        try:
+            Attempt(cluster, site, training, notes).watch()
+        finally:
+            site.close()
 
 
 class Attempt:
-    """One run of a training on a cluster, from its checkpoint on."""
+    """One run of a training on a cluster, from its checkpoint on; `notes`: a folder for what Ray notes."""
 
-    def __init__(self, cluster: Cluster, site: Site, training: SharedTraining) -> None:
+    def __init__(self, cluster: Cluster, site: Site, training: SharedTraining, notes: str) -> None:
         from pipeline.train.launchers import _ray_process
 
         self.cluster, self.ray, self.training = cluster, cluster.ray, training
@@ -72,7 +78,7 @@ class Attempt:
             "on_cpu": training.on_cpu,
             "keeper": self.keeper,
         }
-        self.trainer = _ray_process.trainer(order, training.train.processes, self.cpus(), FAILURES)
+        self.trainer = _ray_process.trainer(order, training.train.processes, self.cpus(), FAILURES, notes)
         self.error: BaseException | None = None
         self.begun = False
 
@@ -128,7 +134,7 @@ class Attempt:
         return UserError(
             f"no training process began within {PATIENCE:.0f} s",
             where=f"the Ray cluster at {self.cluster.address}",
-            got=f"{self.ray.cluster_resources()}",
+            got=f"{self.ray.available_resources().get('CPU', 0):g} free CPUs",
             fix="wait for other work on the cluster, add nodes, or set machine.engine: local",
         )
 
