@@ -60,10 +60,13 @@ class Pool:
     def _hand_out(self) -> None:
         ready = self.workers.ready()
         limit = WINDOW * AHEAD * max(1, len(ready))
-        while self.plan and ready:
-            worker = min(ready, key=lambda w: len(w.tasks))
+        while self.plan and (free := [w for w in ready if not any(task.kills for task, _ in w.tasks)]):
+            worker = min(free, key=lambda w: len(w.tasks))
             under_way = len(self.done) + sum(len(w.tasks) for w in ready)
             if len(worker.tasks) >= AHEAD or (under_way >= limit and not self.plan.again):
+                return
+            # a suspect is alone: a worker that dies may have finished the task before, and not said so
+            if worker.tasks and self.plan.has_suspect():
                 return
             task = self.plan.take(len(ready))
             items = self.order.items(task.start, task.stop)

@@ -47,6 +47,10 @@ class Plan:
         self.next += size
         return task
 
+    def has_suspect(self) -> bool:
+        """Whether the next task may have killed a worker."""
+        return bool(self.again) and self.again[0].kills > 0
+
     def put_back(self, task: Task) -> None:
         """Hands the task out again, before new ones."""
         heapq.heappush(self.again, task)

@@ -93,9 +93,9 @@ class Workers:
         """
         if not worker.node:
             worker.node, worker.address, worker.away = answer["node"], answer["address"], not answer["sees"]
-            self.order.require_same_packages(worker.address, answer["versions"])
-            sent = self.order.sent() if worker.away else None
-            worker.began = worker.actor.begin.remote(self.order.site, self.order.pickled, sent)
+            self.order.site.require_same_packages(worker.address, answer["versions"])
+            sent = self.order.site.sent() if worker.away else None
+            worker.began = worker.actor.begin.remote(self.order.site.facts, self.order.pickled, sent)
             return
         if isinstance(answer, Exception):
             raise answer
@@ -145,7 +145,9 @@ class Workers:
         tasks = -(-len(work.items) // work.chunk)
         for _ in range(min(wanted, tasks) - len(self._all)):
             actor = self.actor_class.remote()
-            self._all.append(Worker(actor, actor.look.remote(self.order.site, self.order.packages)))
+            self._all.append(
+                Worker(actor, actor.look.remote(self.order.site.facts, self.order.site.packages))
+            )
 
     def _kill(self, worker: Worker) -> None:
         with contextlib.suppress(Exception):  # it may be gone already, with its node
