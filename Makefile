@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 all: repro ## set up, then run whatever stage is not up to date
 
-setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda: torch's build; EXTRAS=remotes: SSH and S3 for dvc remote)
+setup: ## install requirements.lock into .venv (TORCH=cpu or TORCH=cuda: torch's build; EXTRAS="cluster remotes": Ray, SSH and S3 for dvc remote)
 	@"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)" --extras "$(EXTRAS)"
 
 repro: setup
@@ -41,7 +41,7 @@ soak: setup ## the long reliability tests
 
 lock: ## recompute requirements.lock and the extras' from their .in files (UPGRADE=1: newest versions that fit)
 	"$(PYTHON)" cleanplate/setup/lock.py $(if $(UPGRADE),--upgrade)
-	"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)" --extras remotes
+	"$(PYTHON)" cleanplate/setup/install.py --torch "$(TORCH)" --extras "cluster remotes"
 	$(RUN) python cleanplate/setup/licences.py
 
 clean: ## remove what the stages made; .venv, DVC's cache and the result cache stay

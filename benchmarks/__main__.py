@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from benchmarks import (
     linear_probing,
     photographs,
     predict,
+    ray_engine,
     segment_unet,
     training_input,
 )
@@ -46,7 +48,7 @@ def material() -> tuple[list[Path], Path | None]:
 
 
 def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[], dict[str, Any]]]:
-    """By name; those whose weights are not there are left out, with a sentence."""
+    """By name; those that need what is not here are left out, with a sentence."""
     found: dict[str, Callable[[], dict[str, Any]]] = {
         "detect_mtcnn": lambda: detect_mtcnn.run(photos, 600),
         "segment_unet": lambda: segment_unet.run(photos, None, 48),
@@ -65,6 +67,10 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         found["detect_yolov8"] = lambda: detect_yolov8.run(photos, yolo, 168)
     else:
         say(f"detect_yolov8: left out, there is no {yolo}")
+    if find_spec("ray"):
+        found["ray_engine"] = lambda: ray_engine.run(photos)
+    else:
+        say("ray_engine: left out, Ray is not installed: `make setup EXTRAS=cluster` adds it")
     return found
 
 

@@ -11,7 +11,6 @@ is one Python loop at normal priority. Aim: at least half of the quiet rate is l
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -23,7 +22,6 @@ import numpy as np
 
 from benchmarks.interleave import Row
 
-ROUNDS = 3
 AIM = 0.5
 SPIN = "300000000"  # libgomp's own count where threads are not more than cores
 WAYS = {"asleep": {"GOMP_SPINCOUNT": "0"}, "spinning": {"GOMP_SPINCOUNT": SPIN}}
@@ -32,26 +30,23 @@ WORKS = ("train", "fit_segmenter")
 
 def run() -> dict[str, Any]:
     """A row for each work: share of the quiet rate that is left, spinning (baseline) and asleep (ours)."""
-    rates: dict[tuple[str, str, bool], list[float]] = {}
-    for _ in range(ROUNDS):
-        for work in WORKS:
-            for way, environment in WAYS.items():
-                for busy in (False, True):
-                    with one_busy_process() if busy else nothing():
-                        rate = measured(work, environment)
-                    rates.setdefault((work, way, busy), []).append(rate)
-    middle = {key: statistics.median(values) for key, values in rates.items()}
+    rates: dict[tuple[str, str, bool], float] = {}
+    for work in WORKS:
+        for way, environment in WAYS.items():
+            for busy in (False, True):
+                with one_busy_process() if busy else nothing():
+                    rates[work, way, busy] = measured(work, environment)
     rows: list[Row] = []
     for work in WORKS:
-        left = {way: middle[work, way, True] / middle[work, way, False] for way in WAYS}
-        beside = middle[work, "asleep", True]
+        left = {way: rates[work, way, True] / rates[work, way, False] for way in WAYS}
+        beside = rates[work, "asleep", True]
         shares = f"{left['asleep']:.0%} of the quiet rate, spinning {left['spinning']:.0%}"
         rows.append(
             Row(
                 name=f"{work} beside a busy process: {shares}",
-                baseline=middle[work, "spinning", True],
+                baseline=rates[work, "spinning", True],
                 ours=beside,
-                ratio=beside / middle[work, "spinning", True],
+                ratio=beside / rates[work, "spinning", True],
                 ratio_cpu=left["asleep"],
                 agreement=None,
                 target=AIM,
@@ -95,7 +90,7 @@ def train_rate() -> float:
     from pipeline.train.loop import one_epoch
     from pipeline.train.start import start
 
-    array = np.random.default_rng(0).integers(0, 256, (512, 64, 64, 3)).astype(np.uint8)
+    array = np.random.default_rng(0).integers(0, 256, (256, 64, 64, 3)).astype(np.uint8)
     examples = examples_of(array, [str(n) for n in range(len(array))])
     running = start(examples, resolve_config(Train(size=64, epochs=1000)), 0)
     one_epoch(running, examples, 0)
@@ -131,5 +126,5 @@ if __name__ == "__main__":
 
         found = run()
         print(table(found["rows"]))
-        for name, values in found["rates"].items():
-            print(f"{name:32} {', '.join(f'{v:.0f}' for v in values)} /s")
+        for name, rate in found["rates"].items():
+            print(f"{name:32} {rate:.0f} /s")

@@ -33,15 +33,16 @@ B = TypeVar("B")
 class Row(TypedDict):
     """One line of the table.
 
-    `baseline`, `ours`: items/s; `agreement`: mean over items, 0 … 1, None where it would mean nothing;
-    `limit`: the ratio that the machine would allow (`benchmarks/limit.py`), None where nobody asked.
+    `baseline`, `ours`: items/s; `ratio_cpu`: per CPU-second, None where nobody counted it; `agreement`: mean
+    over items, 0 … 1, None where it would mean nothing; `limit`: the ratio that the machine would
+    allow (`benchmarks/limit.py`), None where nobody asked.
     """
 
     name: str
     baseline: float
     ours: float
     ratio: float
-    ratio_cpu: float
+    ratio_cpu: float | None
     agreement: float | None
     target: float
     limit: float | None
@@ -108,7 +109,7 @@ def table(rows: Sequence[Row]) -> str:
     head = f"{'name':{width}}  baseline/s    ours/s   ratio  per CPU-s  agreement  target   limit"
     lines = [
         f"{r['name']:{width}}  {r['baseline']:10.1f}  {r['ours']:8.1f}  {r['ratio']:5.1f}x"
-        f"  {r['ratio_cpu']:8.1f}x  {shown(r['agreement'], 4):>9}"
+        f"  {shown(r['ratio_cpu'], 1, 'x'):>9}  {shown(r['agreement'], 4):>9}"
         f"  {r['target']:5.1f}x  {shown(r['limit'], 1, 'x'):>6}  {'met' if r['met'] else 'MISSED'}"
         for r in rows
     ]

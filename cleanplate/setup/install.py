@@ -1,6 +1,6 @@
 """`make setup`: makes a `.venv` with exactly the packages in requirements.lock, and this checkout.
 
-    python3 cleanplate/setup/install.py [--torch auto|cpu|cuda] [--extras auto|none|remotes]
+    python3 cleanplate/setup/install.py [--torch auto|cpu|cuda] [--extras auto|none|"cluster remotes"]
 
 uv installs; this script finds a Python, installs the pinned uv, reads pip's settings, chooses torch's build
 and resumes an interrupted install. Standard library only, and no syntax newer than Python 3.8: the python3 on

@@ -1,5 +1,5 @@
 """`make lock`: recomputes requirements.lock from requirements.in, requirements-files.in and overrides.txt,
-and the lock of each extra, e.g. requirements-remotes.lock, which adds to it and changes no version in it.
+and the lock of each extra, e.g. requirements-cluster.lock, which adds to it and changes no version in it.
 
     python3 cleanplate/setup/lock.py [--upgrade]
 

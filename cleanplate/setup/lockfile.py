@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("remotes",)  # each: requirements-NAME.in and .lock, installed on top by `make setup EXTRAS=NAME`
+# each: requirements-NAME.in and .lock, installed on top by `make setup EXTRAS=NAME`
+EXTRAS = ("cluster", "remotes")
 TORCH_PAIR = ("torch", "torchvision")  # built against each other
 
 _ENTRY = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")

@@ -15,8 +15,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
-from pipeline.io.image_store import ImageStore
+from pipeline.io.image_store import ImageStore, matte_name
 from pipeline.io.indexed import read_indexed
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo, parse_photo_header
 from pipeline.runtime.errors import UserError
 
@@ -78,6 +79,11 @@ class Cutter:
         cut_photo = self.photo(image, square)
         return CutOut(cut_photo.crop, cut_photo.valid, self.matte(image, cut_photo))
 
+    def sources(self, image: str) -> list[Source]:
+        """The files that a photo is cut from, for a worker that does not see them."""
+        mattes = [] if self.mattes is None else [self.mattes.source(matte_name(image))]
+        return [file_source(self.root / image), *mattes]
+
     def photo(
         self,
         image: str,
@@ -96,7 +102,7 @@ class Cutter:
             UserError: it cannot be read, or has another size or other bytes.
         """
         path = self.root / image
-        data = read_indexed(path, sha256) if sha256 else path.read_bytes()
+        data = read_indexed(path, sha256) if sha256 else read_file(path)
         header = parse_photo_header(data, str(path))
         size = (header.width, header.height)
         _check("photo", image, size, ingested or size)

@@ -17,6 +17,7 @@ from pipeline.dataset.leakage import drop_known_people
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.dataset.usable import checked_header
+from pipeline.io.parcel import Source
 from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
 from pipeline.io.result_cache import ResultCache, Row, code_identity
 from pipeline.params.machine import Machine
@@ -111,7 +112,8 @@ def open_photos(
     known, fresh, hits = set(cache.rows()), dict[str, Row](), 0
     factory = partial(make_opener, root, ingest, cache)
     images = [p.image for p in photos]
-    results = run_parallel(factory, images, machine=machine, chunk=32)
+    sources = partial(_sources, root)
+    results = run_parallel(factory, images, machine=machine, chunk=32, reads=sources)
     rejected, usable = list(listing.rejected), []
     try:
         for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
@@ -145,6 +147,23 @@ def open_photos(
     )
 
 
+def _sources(root: Path, image: str) -> list[Source]:
+    return [source_of(root, image)]
+
+
+def source_of(root: Path, image: str) -> Source:
+    """A listed photo, read with all care for what it may be.
+
+    Raises (when read):
+        Unusable: it must not or cannot be read.
+    """
+    return Source(str(root / image), partial(_read_listed, root, image))
+
+
+def _read_listed(root: Path, image: str) -> bytes:
+    return read_regular(checked_path(root, image), MAX_BYTES)
+
+
 def _identity(ingest: Ingest) -> Row:
     """What decides whether a photo is usable, besides its bytes."""
     params = {"verify": ingest.verify, "max_pixels": ingest.max_pixels, "min_side": ingest.min_side}
@@ -157,7 +176,7 @@ def make_opener(root: Path, ingest: Ingest, cache: ResultCache) -> Callable[[str
 
     def open_photo(image: str) -> PhotoInfo | Rejected:
         try:
-            data = read_regular(checked_path(root, image), MAX_BYTES)
+            data = source_of(root, image).read()
             checksum = hashlib.sha256(data).hexdigest()
             if row := known.get(checksum):
                 return PhotoInfo(row["width"], row["height"], len(data), checksum)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.detect.boxes import Detection
 from pipeline.io.result_cache import ResultCache, Row
 from pipeline.networks.backends import engine_of, has_cuda
-from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
+from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of, sources_of
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Detect
 from pipeline.runtime.plugins import load_plugin
@@ -101,7 +101,8 @@ def detect_photos(
             module.prepare(detect, root)
             batches = batches_of(missing, CUDA_BATCH if on_cuda(detect) else CPU_BATCH)
             factory = functools.partial(DetectWorker, detect, root, background)
-            _run_workers(batches, factory, machine, cache, result)
+            same = functools.partial(module.identity, detect, root)
+            _run_workers(batches, factory, same, machine, cache, result)
     cache.count(result.hits, len(photos) - result.hits)
     result.seconds = time.monotonic() - start
     return result
@@ -115,13 +116,16 @@ def on_cuda(detect: Detect) -> bool:
 def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Any,
+    same: Callable[[], dict[str, Any]],
     machine: Machine,
     cache: ResultCache,
     result: DetectionResult,
 ) -> None:
     """Runs the workers; caches results as they come, also when the run is interrupted."""
     fresh: dict[str, Row] = {}
-    outputs = run_parallel(factory, batches, machine=machine, chunk=1, name=names_of)
+    outputs = run_parallel(
+        factory, batches, machine=machine, chunk=1, name=names_of, reads=sources_of, same=same
+    )
     photos = (row for output in outputs for row in _take_rows(output, result.worker_seconds))
     try:
         for sha256, row in track(photos, result.computed, "detect"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.faces.numbers import Face, FaceNumbers, from_row, to_row
+from pipeline.io.parcel import Source
 from pipeline.io.result_cache import ResultCache, Row
-from pipeline.networks.indexed_photo import IndexedPhoto, names_of
+from pipeline.networks.indexed_photo import IndexedPhoto, names_of, sources_of
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
@@ -112,8 +113,9 @@ def look_at_faces(
         result.hits = sum(task.key in rows for task in tasks)
         if missing:
             module.prepare(faces, root)
+            same = functools.partial(module.identity, faces, root)
             factory = functools.partial(FaceWorker, network, faces, root, background)
-            rows |= _run_workers(missing, factory, machine, cache, result.worker_seconds)
+            rows |= _run_workers(missing, factory, same, machine, cache, result.worker_seconds)
     cache.count(result.hits, len(tasks) - result.hits)
     result.numbers = [from_row(rows[task.key]) for task in tasks]
     result.seconds = time.monotonic() - start
@@ -123,13 +125,16 @@ def look_at_faces(
 def _run_workers(
     tasks: list[FaceTask],
     factory: Any,
+    same: Callable[[], dict[str, Any]],
     machine: Machine,
     cache: ResultCache,
     worker_seconds: dict[str, float],
 ) -> dict[str, Row]:
     """Rows by key; caches them as they come, also when the run is interrupted."""
     batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-    outputs = run_parallel(factory, batches, machine=machine, chunk=1, name=_names_of)
+    outputs = run_parallel(
+        factory, batches, machine=machine, chunk=1, name=_names_of, reads=_sources_of, same=same
+    )
     done: dict[str, Row] = {}
     fresh: dict[str, Row] = {}
     try:
@@ -155,6 +160,10 @@ def _rows_of(
 
 def _names_of(batch: Sequence[FaceTask]) -> str:
     return names_of([task.photo for task in batch])
+
+
+def _sources_of(batch: Sequence[FaceTask]) -> list[Source]:
+    return sources_of([task.photo for task in batch])
 
 
 class FaceWorker:

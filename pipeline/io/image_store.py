@@ -11,11 +11,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.io.atomic import atomic_folder, verified_folder
+from pipeline.io.parcel import Source, delivered, send_back
 from pipeline.io.photo import decode_matte, decode_photo
 from pipeline.io.spool import append, spooled
 from pipeline.io.tar_shards import Place, read_index, write_shards
@@ -76,6 +78,9 @@ class ImageStore:
         Raises:
             UserError: it is missing or unreadable.
         """
+        held = delivered(str(self.folder / name))
+        if held is not None:
+            return held
         try:
             if self.index is None:
                 return (self.folder / name).read_bytes()
@@ -93,6 +98,10 @@ class ImageStore:
                 fix=f"run `dvc repro --force {self.stage}`" if self.stage else None,
             ) from e
         return data
+
+    def source(self, name: str) -> Source:
+        """A picture, for a worker that does not see the folder."""
+        return Source(str(self.folder / name), partial(self.read, name))
 
     def digest(self, image: str) -> str:
         """A checksum of the matte of photo `image`, of its bytes."""
@@ -143,6 +152,8 @@ class ImageWriter:
             content: its bytes.
             source: a read-only file with this content, to hard-link instead of writing.
         """
+        if send_back(partial(ImageWriter.write, self, name, content, source)):
+            return
         if self.shards:
             append(self.folder, name, content)
             return
@@ -192,6 +203,7 @@ def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
         except FileNotFoundError:
             if not path.parent.is_dir():
                 raise
-        except OSError:  # another disk
+        except OSError:  # another disk, or a killed worker left something here
             pass
+    path.unlink(missing_ok=True)  # never written into: it may be a link into the cache
     path.write_bytes(content)

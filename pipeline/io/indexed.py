@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from pipeline.io.parcel import read_file
 from pipeline.runtime.errors import UserError
 
 FIX = "run `dvc repro ingest`: it indexes the photos anew and sets unusable ones aside"
@@ -17,7 +18,7 @@ def read_indexed(path: Path, sha256: str) -> bytes:
         UserError: it is gone, or has other bytes now; names it.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as e:
         raise UserError("an indexed photo cannot be read", where=path, got=e.strerror, fix=FIX) from e
     if hashlib.sha256(data).hexdigest() != sha256:

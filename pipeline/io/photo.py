@@ -21,6 +21,7 @@ from PIL import Image
 from pipeline.io.file_types import CONVERT, COPY_AGAIN, advice_for, sniff
 from pipeline.io.jpeg_header import USUAL_SCANS, JpegHeader, UnsupportedJpeg, read_jpeg_header
 from pipeline.io.jpeg_pixels import decode_jpeg
+from pipeline.io.parcel import read_file
 from pipeline.io.pil_pixels import check_palette, to_rgb
 from pipeline.io.png_chunks import SIGNATURE, check_pixel_count, picture_chunks, read_png_header
 from pipeline.runtime.errors import UserError
@@ -70,7 +71,7 @@ def read_photo(path: Path, background: tuple[int, int, int] = WHITE) -> np.ndarr
     Raises:
         PhotoError: the file is not an intact JPEG or PNG.
     """
-    return decode_photo(path.read_bytes(), background, where=str(path))
+    return decode_photo(read_file(path), background, where=str(path))
 
 
 def photo_header(path: Path) -> PhotoHeader:

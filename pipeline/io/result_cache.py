@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.io.atomic import write_json
 from pipeline.io.cache_usage import ROWS, USAGE, Usage, prune, read_usage, stats
+from pipeline.io.parcel import send_back
 from pipeline.runtime.disk import disk_full_error, is_disk_full
 from pipeline.runtime.progress import say
 
@@ -133,6 +134,8 @@ class ResultCache:
         entries are linked into is not synced either, so that waiting for the disk made nothing safer.
         """
         entry = self.folder / photo[:2] / f"{photo}-{_checksum(content)}{suffix}"
+        if send_back(partial(ResultCache.add_file, self, photo, content, suffix)):
+            return entry
         try:
             try:
                 _write_entry(entry, content)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
+import secrets
 import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from io import FileIO
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def append(folder: Path, name: str, content: bytes) -> None:
         OSError: the disk is full.
     """
     encoded = os.fsencode(name)
-    path = f"{folder}/{SPOOL}{os.getpid()}-{threading.get_ident()}"
+    path = f"{folder}/{SPOOL}{_process_name(os.getpid())}-{threading.get_ident()}"
     if path in _open and not os.fstat(_open[path].fileno()).st_nlink:  # an earlier folder of this name
         _open.pop(path).close()
     spool = _open.get(path)
@@ -34,6 +36,16 @@ def append(folder: Path, name: str, content: bytes) -> None:
     record = HEAD.pack(len(encoded), len(content)) + encoded + content
     if spool.write(record) != len(record):
         raise OSError(28, os.strerror(28), path)
+
+
+def close_spools() -> None:
+    """Closes this process's spools, so that a machine which shares the disk over a network sees all of them.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    while _open:
+        _open.popitem()[1].close()
 
 
 @contextmanager
@@ -52,6 +64,12 @@ def spooled(folder: Path) -> Iterator[Pictures]:
         yield pictures
     for path in spools:
         path.unlink()
+
+
+@cache
+def _process_name(pid: int) -> str:
+    """The name of this process, also among machines that share a folder."""
+    return f"{pid}-{secrets.token_hex(4)}"
 
 
 def _read(spool: mmap.mmap) -> Iterator[tuple[str, tuple[mmap.mmap, int, int]]]:

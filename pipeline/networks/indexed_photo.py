@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.io.indexed import FIX, read_indexed
+from pipeline.io.parcel import Source, file_source
 from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.runtime.errors import UserError
 
@@ -49,6 +50,11 @@ def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPh
         else:
             batches.append([photo])
     return batches
+
+
+def sources_of(batch: Sequence[IndexedPhoto]) -> list[Source]:
+    """The files of some photos, for a worker that does not see them."""
+    return [file_source(photo.path) for photo in batch]
 
 
 def names_of(batch: Sequence[IndexedPhoto]) -> str:

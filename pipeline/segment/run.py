@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import decode_matte, encode_matte
 from pipeline.io.result_cache import ResultCache
-from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of
+from pipeline.networks.indexed_photo import IndexedPhoto, batches_of, names_of, sources_of
 from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage
@@ -61,6 +62,7 @@ def matte_photos(
     photos: Sequence[IndexedPhoto],
     prepare: Callable[[], int],
     create: Callable[[], SegmentFn],
+    same: Callable[[], dict[str, Any]],
     cache: ResultCache,
     writer: ImageWriter,
     background: Background,
@@ -72,6 +74,7 @@ def matte_photos(
         photos: to segment.
         prepare: called once, only if a network is needed; returns photos per call.
         create: picklable; makes the segment function, in each worker.
+        same: picklable; what of the identity a machine decides, as of `run_parallel`.
         cache: of mattes and their coverage.
         writer: takes the mattes.
         background: RGB behind transparent pixels.
@@ -86,7 +89,7 @@ def matte_photos(
     with cache.turn():
         missing = _copy_cached(photos, cache, writer, result)
         if missing:
-            _run_workers(batches_of(missing, prepare()), factory, cache, machine, result)
+            _run_workers(batches_of(missing, prepare()), factory, same, cache, machine, result)
     result.coverage = {photo.image: result.coverage[photo.image] for photo in photos}
     cache.count(result.hits, len(missing))
     result.seconds = time.monotonic() - start
@@ -117,6 +120,7 @@ def _copy_cached(
 def _run_workers(
     batches: list[list[IndexedPhoto]],
     factory: Callable[[], MatteWorker],
+    same: Callable[[], dict[str, Any]],
     cache: ResultCache,
     machine: Machine,
     result: SegmentationResult,
@@ -125,7 +129,9 @@ def _run_workers(
     fresh: dict[str, dict[str, float]] = {}
     total = sum(map(len, batches))
     chunk = max(1, CHUNK // max(map(len, batches)))
-    outputs = run_parallel(factory, batches, machine=machine, chunk=chunk, name=names_of)
+    outputs = run_parallel(
+        factory, batches, machine=machine, chunk=chunk, name=names_of, reads=sources_of, same=same
+    )
     photos = (
         pair
         for batch, output in zip(batches, outputs, strict=True)

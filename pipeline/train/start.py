@@ -20,8 +20,8 @@ from pipeline.train.frozen import FrozenPart
 from pipeline.train.mix import Mixer
 from pipeline.train.network import Classifier, make_classifier
 from pipeline.train.optimizers import Schedule, make_ema, optimizer_of
-from pipeline.train.processes import share_norms
 from pipeline.train.sampling import epoch_length
+from pipeline.train.shared_norms import share_norms
 
 
 @dataclass

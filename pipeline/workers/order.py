@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline.io.parcel import Source
+
+
+def nothing_read(item: Any) -> Iterable[Source]:
+    """The sources of an item that needs no file."""
+    return ()
+
+
+def nothing_compared() -> dict[str, Any]:
+    """The facts of a function that is the same on every machine."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -17,9 +29,13 @@ class Work:
         items: picklable, small (paths, rows), not pixels.
         chunk: items that are worth one hand-over.
         name: how to call an item in an error.
+        reads: the files that the function reads for an item, for workers that do not see them.
+        same: picklable; JSON values that must be equal on every machine for equal results.
     """
 
     factory: Callable[[], Callable[[Any], Any]]
     items: Sequence[Any]
     chunk: int
     name: Callable[[Any], str]
+    reads: Callable[[Any], Iterable[Source]] = nothing_read
+    same: Callable[[], dict[str, Any]] = nothing_compared

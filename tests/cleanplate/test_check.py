@@ -246,3 +246,20 @@ def test_the_selfie_network_is_looked_for(ready: Path, capsys: pytest.CaptureFix
     assert "no problems" in capsys.readouterr().err
     change(segment={"method": "selfie", "selfie": {"weights": "gone.tflite"}})
     assert "segment.selfie.weights: 'gone.tflite' is neither" in problems()
+
+
+def test_a_cluster_is_looked_at(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: make setup EXTRAS=cluster")
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(ready))
+    change(machine={"engine": "ray", "address": "127.0.0.1:9"})
+    check.main(Path("params.yaml"))
+    assert "there is no token for the Ray cluster at 127.0.0.1:9" in capsys.readouterr().err
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    check.main(Path("params.yaml"))
+    assert "RAY_AUTH_MODE is disabled: whoever reaches a port" in capsys.readouterr().err
+    monkeypatch.setattr("cleanplate.preflight.cluster.find_spec", lambda name: None)
+    assert "make setup EXTRAS=cluster" in problems()

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline.io import spool as spools
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore, ImageWriter, atomic_images, matte_name
 from pipeline.io.tar_shards import per_shard, write_shards
@@ -152,6 +153,17 @@ def test_what_a_killed_worker_left_half_written_is_no_picture(tmp_path: Path, cu
         for other in ("0", "z"):
             spool.with_name(f".spool-{other}").write_bytes(record)
     assert bytes_below(tmp_path / "cut/mattes") == whole
+
+
+def test_processes_of_one_number_on_two_machines_have_spools_of_their_own(tmp_path: Path) -> None:
+    """Two who append to one file over a network overwrite each other."""
+    with atomic_images(tmp_path / "mattes", 4) as writer:
+        for name in NAMES:
+            spools._process_name.cache_clear()  # as in a process of another machine
+            writer.write(name, content(name))
+        assert len(list(writer.folder.glob(".spool-*"))) == len(NAMES)
+    store = ImageStore.verified(tmp_path / "mattes", "segment")
+    assert [store.read(name) for name in NAMES] == [content(name) for name in NAMES]
 
 
 @pytest.mark.parametrize(

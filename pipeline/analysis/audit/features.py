@@ -40,7 +40,11 @@ class Result:
 def describe(pictures: ImageStore, tasks: Sequence[Task], audit: Audit, machine: Machine) -> Result:
     """Describes every picture; the numbers do not depend on the machine."""
     results = run_parallel(
-        partial(_make_describer, pictures, audit), tasks, machine=machine, name=lambda task: task.picture
+        partial(_make_describer, pictures, audit),
+        tasks,
+        machine=machine,
+        name=lambda task: task.picture,
+        reads=lambda task: [pictures.source(task.picture)],
     )
     rows = list(track(results, len(tasks), "audit"))
     features = np.stack([features for features, _ in rows])

@@ -13,7 +13,8 @@ import numpy as np
 from pipeline.analysis.audit.descriptors import colours, difference_hash, gradients
 from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
-from pipeline.io.image_store import ImageStore
+from pipeline.io.image_store import ImageStore, matte_name
+from pipeline.io.parcel import Source, file_source
 from pipeline.io.photo import read_photo
 from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
@@ -59,7 +60,13 @@ class Config:
 
 def compute_photo_stats(tasks: Sequence[Task], config: Config, machine: Machine) -> PhotoStats:
     """The statistics of every photo, in order."""
-    results = run_parallel(partial(_make_worker, config), tasks, machine=machine, name=lambda o: o.image)
+    results = run_parallel(
+        partial(_make_worker, config),
+        tasks,
+        machine=machine,
+        name=lambda o: o.image,
+        reads=partial(_sources_of, config),
+    )
     rows = list(track(results, len(tasks), "explore"))
     columns = [np.stack([row[k] for row in rows]) for k in range(6)]
     return PhotoStats(*columns)
@@ -68,6 +75,11 @@ def compute_photo_stats(tasks: Sequence[Task], config: Config, machine: Machine)
 def _make_worker(config: Config) -> Callable[[Task], tuple[np.ndarray, ...]]:
     cv2.setNumThreads(1)
     return partial(_stats_of, config)
+
+
+def _sources_of(config: Config, task: Task) -> list[Source]:
+    mattes = [config.mattes.source(matte_name(task.image))] if task.has_matte else []
+    return [file_source(config.root / task.image), *mattes]
 
 
 def _stats_of(config: Config, task: Task) -> tuple[np.ndarray, ...]:

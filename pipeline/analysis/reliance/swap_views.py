@@ -15,6 +15,7 @@ from pipeline.compose.composite import clamped, shows_person
 from pipeline.compose.crop import Square, at_network_size
 from pipeline.compose.cutout import Cutter
 from pipeline.io.image_store import ImageStore, composed_name
+from pipeline.io.parcel import Source
 from pipeline.runtime.plugins import load_plugin
 from pipeline.seeds import generator
 
@@ -59,6 +60,17 @@ class Result(NamedTuple):
     image: str
     pictures: np.ndarray
     alpha: np.ndarray | None
+
+
+def sources_of(config: Config, task: Task) -> list[Source]:
+    """The files that the views of a photo are drawn from."""
+    backgrounds: Any = load_plugin("compose.backgrounds", config.backgrounds)
+    own = [config.images.source(composed_name(task.image))]
+    if task.donors is None:
+        return own
+    cutter = Cutter(config.sources.photos, config.sources.mattes, config.size)
+    others = [s for donor in task.donors for s in backgrounds.reads(config.sources, donor)]
+    return own + cutter.sources(task.image) + others
 
 
 def make_viewer(config: Config) -> Callable[[Task], Result]:

@@ -1,6 +1,6 @@
 """Backgrounds of synthetic pictures: one file = one value of `synthesize.backgrounds`.
 
-Each file offers three functions:
+Each file offers four functions:
 
 - `chooser(sources, candidates) -> choose`, called once, in the main process; raises UserError where there is
   nothing to choose from. `choose(person, seed) -> donor`: the background for `person` (a `Candidate`), as a
@@ -8,6 +8,7 @@ Each file offers three functions:
   person**: whichever fold validates, no pixel of it leaks into training.
 - `facts(sources, donor) -> facts`, called in the workers: JSON values that change if the donor does; with its
   name and the generator they decide the picture.
+- `reads(sources, donor) -> files`: what `picture` reads, for workers that do not see it;
 - `picture(sources, donor, size, rng) -> picture`, called in the workers: uint8 [size, size, 3] RGB,
   the whole frame, the same for the same arguments.
 """

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import resized
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import PhotoError, read_photo
 from pipeline.io.system_files import is_system_path
 from pipeline.runtime.errors import Problems, UserError
@@ -33,7 +34,10 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_picture(p, folder))
     check = partial(_checker, folder)
     reasons = track(
-        run_parallel(check, names, machine=sources.machine), len(names), "backgrounds", "pictures"
+        run_parallel(check, names, machine=sources.machine, reads=partial(reads, sources)),
+        len(names),
+        "backgrounds",
+        "pictures",
     )
     problems = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
     broken = {name for name, _ in problems}
@@ -68,10 +72,16 @@ def _checker(folder: Path) -> Callable[[str], str]:
     return check
 
 
+def reads(sources: Sources, donor: str) -> list[Source]:
+    """The picture; see `pipeline.compose.backgrounds`."""
+    assert sources.folder is not None
+    return [file_source(sources.folder / donor)]
+
+
 def facts(sources: Sources, donor: str) -> list[str]:
     """The bytes of the donor's picture; see `pipeline.compose.backgrounds`."""
     assert sources.folder is not None
-    return [hashlib.sha256((sources.folder / donor).read_bytes()).hexdigest()]
+    return [hashlib.sha256(read_file(sources.folder / donor)).hexdigest()]
 
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:

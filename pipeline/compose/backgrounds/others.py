@@ -11,7 +11,9 @@ import numpy as np
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import Square, resized
 from pipeline.compose.inpaint import inpaint, inpaint_mask
+from pipeline.io.image_store import matte_name
 from pipeline.io.indexed import read_indexed
+from pipeline.io.parcel import Source, file_source, read_file
 from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of, splitmix64
@@ -50,6 +52,11 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     return choose
 
 
+def reads(sources: Sources, donor: str) -> list[Source]:
+    """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
+    return [file_source(sources.photos / donor), sources.mattes.source(matte_name(donor))]
+
+
 def facts(sources: Sources, donor: str) -> list[str]:
     """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
     return [sources.checksums[donor], sources.mattes.digest(donor)]
@@ -58,7 +65,7 @@ def facts(sources: Sources, donor: str) -> list[str]:
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
     path, checksum = sources.photos / donor, sources.checksums.get(donor)
-    data = read_indexed(path, checksum) if checksum else path.read_bytes()
+    data = read_indexed(path, checksum) if checksum else read_file(path)
     photo = decode_photo(data, sources.background_rgb, str(path))
     alpha = sources.mattes.matte(donor)
     part = window(alpha, rng)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
+from pipeline.io.parcel import Source
 
 OCTAVES = (3, 6, 12, 24)  # grid sizes of the texture
 MAX_LIGHTS = 14
@@ -16,6 +17,11 @@ MAX_LIGHTS = 14
 def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
     """No donor is needed; see `pipeline.compose.backgrounds`."""
     return lambda person, seed: ""
+
+
+def reads(sources: Sources, donor: str) -> list[Source]:
+    """Nothing; see `pipeline.compose.backgrounds`."""
+    return []
 
 
 def facts(sources: Sources, donor: str) -> list[str]:

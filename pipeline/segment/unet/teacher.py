@@ -96,7 +96,16 @@ def teach(
     def prepare() -> int:
         return module.prepare(*chosen).batch
 
-    result = matte_photos(photos, prepare, create, results, ImageWriter(out), background, machine)
+    result = matte_photos(
+        photos,
+        prepare,
+        create,
+        partial(module.identity, *chosen),
+        results,
+        ImageWriter(out),
+        background,
+        machine,
+    )
     names = [Path(photo.image).with_suffix("").as_posix() for photo in photos]
     person = people_of(names)
     pairs = [

@@ -1,0 +1,133 @@
+"""What runs on the nodes of a cluster for `train.processes`; Ray pickles it whole, as the photos' worker."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from contextlib import nullcontext, redirect_stderr
+from io import TextIOBase
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch.config import _TorchBackend
+
+from pipeline.workers.cluster.actor import enter, look
+
+
+class Keeper:
+    """An actor beside the head: the newest checkpoint, and what the first process says."""
+
+    def __init__(self, checkpoint: bytes | None) -> None:
+        self.checkpoint, self.fresh = checkpoint, False
+        self.lines: list[str] = []
+
+    def keep(self, checkpoint: bytes) -> None:
+        """Takes the checkpoint of an epoch."""
+        self.checkpoint, self.fresh = checkpoint, True
+
+    def kept(self) -> bytes | None:
+        """The newest checkpoint."""
+        return self.checkpoint
+
+    def say(self, line: str) -> None:
+        """Takes a line for the user."""
+        self.lines.append(line)
+
+    def take(self) -> tuple[list[str], bytes | None]:
+        """What has come since it was last called."""
+        lines, self.lines = self.lines, []
+        checkpoint, self.fresh = self.checkpoint if self.fresh else None, False
+        return lines, checkpoint
+
+
+class Told(TextIOBase):
+    """In place of stderr: whole lines go to the keeper."""
+
+    def __init__(self, keeper: Any) -> None:
+        self.keeper, self.rest = keeper, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            self.keeper.say.remote(line)
+        return len(text)
+
+
+class LinkedTorch(_TorchBackend):
+    """Finds the network by which the nodes know each other, where a host name means another one."""
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        worker_group.execute(_choose_interface)
+        super().on_start(worker_group, backend_config)
+
+
+class LinkedTorchConfig(TorchConfig):
+    """As its base."""
+
+    @property
+    def backend_cls(self) -> type[LinkedTorch]:
+        return LinkedTorch
+
+
+get: Any = ray.get  # of references to anything
+
+
+def _choose_interface() -> None:
+    import psutil
+
+    address = ray.util.get_node_ip_address()
+    for name, facts in psutil.net_if_addrs().items():
+        if address in {fact.address for fact in facts}:
+            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
+
+
+def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int, notes: str) -> TorchTrainer:
+    """Ray Train's trainer of `train_here` in 1 to `processes` processes of so many CPUs each."""
+    gpu = not order["on_cpu"]
+    return TorchTrainer(
+        train_here,
+        train_loop_config=order,
+        torch_config=LinkedTorchConfig(),
+        scaling_config=ScalingConfig(
+            num_workers=(1, processes),
+            use_gpu=gpu,
+            resources_per_worker={"CPU": cpus, **({"GPU": 1} if gpu else {})},
+        ),
+        run_config=RunConfig(
+            storage_path=notes,
+            failure_config=FailureConfig(max_failures=failures),
+        ),
+    )
+
+
+def train_here(order: dict[str, Any]) -> None:
+    """One process: goes on from the newest checkpoint, to the end."""
+    facts = look(order["site"], order["packages"])
+    if facts["versions"] != order["versions"]:
+        pairs = ((n, facts["versions"][n], v) for n, v in order["versions"].items())
+        other = ", ".join(f"{n} {there} (here {v})" for n, there, v in pairs if there != v)
+        raise RuntimeError(f"node {facts['address']} has other versions of packages: {other}")
+    enter(order["site"], None if facts["sees"] else order["sent"])
+    if order["on_cpu"]:
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    from pipeline.train.config import resolve_config
+    from pipeline.train.loop import fit
+
+    (learn, valid), train = get(order["examples"][0]), get(order["train"][0])
+    keeper, first = order["keeper"], get_context().get_world_rank() == 0
+    warnings.filterwarnings("ignore", "torch.distributed.nn.functional", FutureWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "fold.pt"
+        if held := get(keeper.kept.remote()):
+            checkpoint.write_bytes(held)
+
+        def keep(_: list[dict[str, float]]) -> None:
+            if first:
+                get(keeper.keep.remote(checkpoint.read_bytes()))
+
+        with redirect_stderr(Told(keeper)) if first else nullcontext():
+            fit(learn, valid, resolve_config(train), order["fold"], checkpoint, keep)

@@ -1,0 +1,174 @@
+"""Processes on the nodes of a Ray cluster, found and restarted by Ray Train: nccl on GPUs, gloo on CPUs.
+
+The decoded pictures travel through Ray's object store, once per node, so that no folder need be shared.
+After every epoch the first process hands its checkpoint to this one, which writes it: a lost node costs the
+epoch at hand, and the others go on with the processes that there is room for.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.io.atomic import atomic_file
+from pipeline.params.machine import Machine
+from pipeline.runtime.errors import UserError, first_line
+from pipeline.runtime.progress import say
+from pipeline.train.data import Examples, Pictures
+from pipeline.train.share import SharedTraining
+from pipeline.workers.cluster import actor
+from pipeline.workers.cluster.connection import Cluster, connect
+from pipeline.workers.cluster.site import Site
+
+SETTINGS = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # else each line comes twice
+}
+FAILURES = 3  # of processes or nodes, until the training ends
+LOOK_SECONDS = 0.5  # between looks at the cluster
+PATIENCE = 300.0  # seconds until the first process must have begun; other work may have to end first
+
+
+def launch(training: SharedTraining, machine: Machine) -> None:
+    """Runs the training on the cluster; see `pipeline.train.launchers`.
+
+    Raises:
+        UserError: Ray is not installed, or the cluster cannot be reached, has no room, or is gone. A process
+            failed again and again, or a node has other packages.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    cluster = connect(machine)
+    site = Site(cluster.ray, actor.__name__, ())
+    with tempfile.TemporaryDirectory(prefix="cleanplate-train-") as notes:
+        try:
+            Attempt(cluster, site, training, notes).watch()
+        finally:
+            site.close()
+
+
+class Attempt:
+    """One run of a training on a cluster, from its checkpoint on; `notes`: a folder for what Ray notes."""
+
+    def __init__(self, cluster: Cluster, site: Site, training: SharedTraining, notes: str) -> None:
+        from pipeline.train.launchers import _ray_process
+
+        self.cluster, self.ray, self.training = cluster, cluster.ray, training
+        for module in (actor, _ray_process):
+            self.ray.cloudpickle.register_pickle_by_value(module)
+        self.here = self.ray.get_runtime_context().get_node_id()
+        keeper = self.ray.remote(_ray_process.Keeper).options(
+            num_cpus=0, label_selector={"ray.io/node-id": self.here}
+        )
+        held = training.checkpoint.read_bytes() if training.checkpoint.is_file() else None
+        self.keeper = keeper.remote(held)
+        order = {
+            "site": site.facts,
+            "packages": site.packages,
+            "versions": actor.versions_of(site.packages),
+            "sent": site.sent() if len(self.ray.nodes()) > 1 else None,
+            "examples": [self.ray.put(movable(*training.load()))],
+            "train": [self.ray.put(training.train)],
+            "fold": training.fold,
+            "on_cpu": training.on_cpu,
+            "keeper": self.keeper,
+        }
+        self.trainer = _ray_process.trainer(order, training.train.processes, self.cpus(), FAILURES, notes)
+        self.error: BaseException | None = None
+        self.begun = False
+
+    def cpus(self) -> int:
+        """CPUs of each process, so that all have the same and the smallest node has room for one."""
+        room = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
+        share = sum(room) // self.training.train.processes
+        return int(max(1, min(share, *(n for n in room if n))))
+
+    def watch(self) -> None:
+        """Waits until it has ended; says what its first process says, and keeps its checkpoints.
+
+        Raises:
+            UserError: see `launch`.
+        """
+        thread = threading.Thread(target=self._fit, daemon=True, name="ray-train")
+        thread.start()
+        since = time.monotonic()
+        try:
+            while thread.is_alive():
+                thread.join(LOOK_SECONDS)
+                if self.cluster.is_there():
+                    self._take()
+                if not self.begun and time.monotonic() - since > PATIENCE:
+                    raise self._no_room()
+            self._take()
+        except BaseException:
+            self.ray.shutdown()  # ends all processes of this driver
+            raise
+        if self.error is not None:
+            raise explained(self.error)
+
+    def _fit(self) -> None:
+        try:
+            self.trainer.fit()
+        except BaseException as e:
+            self.error = e
+
+    def _take(self) -> None:
+        """Takes what the first process has said and kept since."""
+        try:
+            lines, checkpoint = self.ray.get(self.keeper.take.remote(), timeout=5)
+        except self.ray.exceptions.RayError:  # the head may be away; `is_there` says when it is gone
+            return
+        self.begun = self.begun or bool(lines) or checkpoint is not None
+        if checkpoint is not None:
+            with atomic_file(self.training.checkpoint) as part:
+                part.write_bytes(checkpoint)
+        for line in lines:
+            say(line)
+
+    def _no_room(self) -> UserError:
+        return UserError(
+            f"no training process began within {PATIENCE:.0f} s",
+            where=f"the Ray cluster at {self.cluster.address}",
+            got=f"{self.ray.available_resources().get('CPU', 0):g} free CPUs",
+            fix="wait for other work on the cluster, add nodes, or set machine.engine: local",
+        )
+
+
+def movable(learn: Examples, valid: Examples) -> tuple[Examples, Examples]:
+    """The examples with their pictures in memory, as the object store takes them.
+
+    Raises:
+        UserError: they read a folder of this machine in every epoch.
+    """
+    if learn.plates is not None:
+        raise UserError(
+            "train.background_swap reads plates in every epoch, which a cluster's nodes may not see",
+            where="machine.engine: ray",
+            fix="set train.background_swap: 0, or machine.engine: local, or train.processes: 1",
+        )
+    pictures = in_memory(learn.pictures)
+    others = pictures if valid.pictures is learn.pictures else in_memory(valid.pictures)
+    return replace(learn, pictures=pictures), replace(valid, pictures=others)
+
+
+def in_memory(pictures: Pictures) -> Pictures:
+    """The same pictures, no longer mapped from a file, which would be pickled byte by byte."""
+    return replace(pictures, arrays=tuple(np.asarray(array) for array in pictures.arrays))
+
+
+def explained(error: BaseException) -> BaseException:
+    """What went wrong in a process, as its user should see it."""
+    failures = getattr(error, "worker_failures", {})
+    for failure in failures.values():
+        cause = getattr(failure, "cause", failure)
+        if isinstance(cause, UserError):
+            return cause
+        text = first_line(Exception(str(cause).strip().splitlines()[-1]))
+        fix = "set train.processes: 1 to see it more clearly"
+        return UserError("a training process failed", where="train.processes", got=text, fix=fix)
+    return error

@@ -1,0 +1,102 @@
+"""What a worker elsewhere must know of the project, and what it must have in common with this machine.
+
+A worker that does not see the project gets the code, and the networks that the head has fetched or converted
+(`SENT`). Ray's object store carries them, once per node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipeline.runtime.disk import main_root
+from pipeline.runtime.errors import UserError
+from pipeline.workers.cluster.actor import versions_of
+from pipeline.workers.cluster.pickles import main_module
+
+CODE = Path(__file__).resolve().parents[3]
+PARTS = ("pipeline", "stages", "cleanplate")  # of the code, and the one that holds the function
+SENT = (".cache/weights", ".cache/compiled", "build/segmenter")
+DECIDE = ("numpy", "opencv-python-headless", "pillow", "simplejpeg", "openvino", "torch", "dlib-bin", "scipy")
+
+
+class Site:
+    """The project as it is on this machine. Close it.
+
+    Args:
+        ray: the module.
+        module: of the function that workers run, whose part of the code they need.
+        files: that a worker sees, if it sees the project.
+
+    Attributes:
+        facts: where project and code are, for `PhotoWorker`.
+        packages: whose versions decide results.
+    """
+
+    def __init__(self, ray: Any, module: str, files: Iterable[Path]) -> None:
+        self.ray, self.module, self.packages = ray, module, list(DECIDE)
+        self.probe = Path(".cache") / f"seen-{secrets.token_hex(8)}"
+        self.probe.parent.mkdir(exist_ok=True)
+        self.probe.write_text("", encoding="utf-8")
+        seen = (self.probe.absolute(), Path(__file__), *files)
+        self.facts = {
+            "project": str(Path.cwd()),
+            "main": str(main_root().absolute()),
+            "code": str(CODE),
+            "module": main_module(),
+            "files": [(str(path), path.stat().st_size) for path in seen],
+        }
+        self._sent: dict[str, Any] | None = None
+
+    def close(self) -> None:
+        """Removes what was written for the time of the run."""
+        self.probe.unlink(missing_ok=True)
+
+    def sent(self) -> dict[str, Any]:
+        """Code and networks for a worker that does not see the project, by reference."""
+        if self._sent is None:
+            code, files = self._code(), {}
+            for root in SENT:
+                base = main_root() if root.startswith(".cache") else Path()
+                for path in sorted(p for p in (base / root).rglob("*") if p.is_file()):
+                    content = path.read_bytes()
+                    name = path.relative_to(base).as_posix()
+                    files[name] = (hashlib.sha256(content).hexdigest(), [self.ray.put(content)])
+            self._sent = {
+                "code": (hashlib.sha256(code).hexdigest()[:16], [self.ray.put(code)]),
+                "files": files,
+            }
+        return self._sent
+
+    def _code(self) -> bytes:
+        """A zip of the code, the same bytes for the same code."""
+        module = self.module if self.module != "__main__" else main_module()
+        parts = sorted({*PARTS, module.partition(".")[0]})
+        files = [CODE / "weights.lock", *(p for part in parts for p in sorted((CODE / part).rglob("*")))]
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+            for path in files:
+                if path.is_file() and path.suffix != ".pyc":
+                    name = path.relative_to(CODE).as_posix()
+                    packed.writestr(zipfile.ZipInfo(name), path.read_bytes())
+        return buffer.getvalue()
+
+    def require_same_packages(self, address: str, versions: dict[str, str]) -> None:
+        """Raises UserError if a node has other versions of what decides results."""
+        here = versions_of(self.packages)
+        other = [
+            f"{name} {versions[name]} (here {here[name]})" for name in here if versions[name] != here[name]
+        ]
+        if other:
+            raise UserError(
+                "a node of the cluster has other versions of packages, and would give other results",
+                where=f"node {address}, {sys.version_info.major}.{sys.version_info.minor}",
+                got=", ".join(other),
+                fix="run `make setup EXTRAS=cluster` of this commit there",
+            )

@@ -1,0 +1,142 @@
+"""Faults of a cluster in the middle of each stage: `make soak`; the short form is test_cluster.py.
+
+Two nodes that share nothing. Afterwards the outputs are those of a run without a cluster, or there is a
+sentence and nothing half-written, and `machine.engine: local` goes on from the cache.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.cluster_project import (
+    STAGES,
+    digests,
+    forget,
+    make_cluster_project,
+    run_stages,
+    set_params,
+)
+from tests.fixtures.ray_nodes import Nodes, hidden, left_within_10_s, why_not
+from tests.reliability.soak import SOAK
+
+if not SOAK:
+    pytest.skip("long: make soak", allow_module_level=True)
+if reason := why_not():
+    pytest.skip(reason, allow_module_level=True)
+
+Fault = Callable[[Nodes, "subprocess.Popen[str]", list[Path]], None]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project, run to its end without a cluster."""
+    folder = make_cluster_project(tmp_path_factory.mktemp("faults") / "project", people=60)
+    run_stages(folder, *STAGES)
+    return folder
+
+
+@pytest.fixture
+def nodes(project: Path, tmp_path: Path) -> Iterator[Nodes]:
+    """A head that sees the project, and a node that sees nothing of it."""
+    cluster = Nodes(tmp_path / "nodes")
+    try:
+        cluster.add(hidden(project))
+        cluster.wait(2)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def killed_node(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+    nodes.kill(nodes.names[1])
+
+
+def killed_worker(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+    """As the kernel does for want of memory."""
+    for worker in nodes.workers(nodes.names[1]):
+        worker.send_signal(signal.SIGKILL)
+
+
+def cut_for_30_s(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+    nodes.cut(nodes.names[1])
+    threading.Timer(30, nodes.mend, [nodes.names[1]]).start()
+
+
+def cut_for_ever(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+    nodes.cut(nodes.names[1])
+
+
+def one_dies_another_joins(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+    nodes.kill(nodes.names[1])
+    nodes.add(hides)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["detect", "segment", "compose"])
+@pytest.mark.parametrize(
+    "fault", [killed_node, killed_worker, cut_for_30_s, cut_for_ever, one_dies_another_joins]
+)
+def test_the_outputs_are_those_of_a_run_without_a_cluster(
+    nodes: Nodes, project: Path, stage: str, fault: Fault
+) -> None:
+    wanted = digests(project)
+    process = at_work(nodes, project, stage)
+    fault(nodes, process, hidden(project))
+    _, said = process.communicate(timeout=500)
+    assert process.returncode == 0, said
+    assert digests(project) == wanted
+    assert not left_within_10_s(nodes)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["detect", "segment", "compose"])
+def test_the_stage_is_killed_and_run_again(nodes: Nodes, project: Path, stage: str) -> None:
+    wanted = digests(project)
+    process = at_work(nodes, project, stage)
+    process.kill()
+    process.communicate(timeout=60)
+    assert not left_within_10_s(nodes)
+    run_stages(project, stage, nodes=nodes)
+    assert digests(project) == wanted
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["detect", "segment", "compose"])
+def test_the_cluster_is_gone(nodes: Nodes, project: Path, stage: str) -> None:
+    """One sentence, the old outputs untouched, and on this machine alone it goes on."""
+    wanted = digests(project)
+    process = at_work(nodes, project, stage)
+    spared = {process.pid}
+    for name in nodes.names:
+        for other in nodes.processes(name):
+            if other.pid not in spared:
+                other.send_signal(signal.SIGKILL)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 1, said
+    assert "the Ray cluster is gone" in said
+    assert "Traceback" not in said
+    assert digests(project) == wanted
+    set_params(project)
+    run_stages(project, stage)
+    assert digests(project) == wanted
+
+
+def at_work(nodes: Nodes, project: Path, stage: str) -> subprocess.Popen[str]:
+    """The stage, nothing cached, as soon as a worker on the other node is at a task."""
+    forget(project, cache_only=True)
+    set_params(project, machine__engine="ray", machine__address=nodes.address, machine__workers=None)
+    process = nodes.start([sys.executable, "-m", f"stages.{stage}"], project, OMP_NUM_THREADS="1")
+    end = time.monotonic() + 120
+    while not any("PhotoWorker.work" in p.cmdline()[0] for p in nodes.workers(nodes.names[1])):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return process

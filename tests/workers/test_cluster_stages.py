@@ -1,0 +1,45 @@
+"""Stages on a cluster of two nodes that share nothing write the same bytes as on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.cluster_project import digests, forget, make_cluster_project, run_stages, set_params
+from tests.fixtures.ray_nodes import Nodes, hidden, left_within_10_s, why_not
+
+if reason := why_not():
+    pytest.skip(reason, allow_module_level=True)
+
+STAGES = ("ingest", "relabel", "split", "detect", "segment", "compose", "synthesize")
+SWAP = {"compose__fill": "keep", "train__background_swap": 0.5}  # what `plates` is for
+
+
+def run_all(project: Path, nodes: Nodes | None = None, **machine: Any) -> str:
+    """Runs the stages, and `plates`; returns what they said."""
+    set_params(project, **machine)
+    said = run_stages(project, *STAGES, nodes=nodes)
+    set_params(project, **SWAP, **machine)
+    return said + run_stages(project, "plates", nodes=nodes)
+
+
+def test_stages_write_the_same_bytes_as_here(tmp_path: Path) -> None:
+    project = make_cluster_project(tmp_path / "project")
+    run_all(project)
+    wanted = digests(project)
+    forget(project)
+    nodes = Nodes(tmp_path / "nodes", cpus=0)  # so that the node that sees nothing does it all
+    try:
+        nodes.add(hidden(project))
+        nodes.wait(2)
+        cluster = {"machine__engine": "ray", "machine__address": nodes.address, "machine__workers": None}
+        said = run_all(project, nodes, **cluster)
+        assert not left_within_10_s(nodes)
+    finally:
+        nodes.close()
+    assert digests(project) == wanted
+    assert {name.split("/")[1] for name in wanted} >= {"mattes", "images", "synthetic", "plates"}
+    # all but `relabel` and `split`: labels are no work for a cluster
+    assert said.count(f"work by node: {nodes.host(1)} (files travel)") == len(STAGES) - 1
