@@ -1,6 +1,6 @@
 """Faults of a cluster in the middle of each stage: `make soak`; the short form is test_cluster.py.
 
-Two nodes that share nothing. Afterwards the outputs are those of a run without a cluster, or there is a
+Nodes that share nothing. Afterwards the outputs are those of a run without a cluster, or there is a
 sentence and nothing half-written, and `machine.engine: local` goes on from the cache.
 """
 
@@ -45,11 +45,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def nodes(project: Path, tmp_path: Path) -> Iterator[Nodes]:
-    """A head that sees the project, and a node that sees nothing of it."""
-    cluster = Nodes(tmp_path / "nodes")
+    """A head that does no work, and two nodes that see nothing of the project."""
+    cluster = Nodes(tmp_path / "nodes", cpus=0)
     try:
-        cluster.add(hidden(project))
-        cluster.wait(2)
+        for _ in range(2):
+            cluster.add(hidden(project))
+        cluster.wait(3)
         yield cluster
     finally:
         cluster.close()
@@ -130,7 +131,7 @@ def test_the_cluster_is_gone(nodes: Nodes, project: Path, stage: str) -> None:
 
 
 def at_work(nodes: Nodes, project: Path, stage: str) -> subprocess.Popen[str]:
-    """The stage, nothing cached, as soon as a worker on the other node is at a task."""
+    """The stage, nothing cached, as soon as a worker on the first of the nodes is at a task."""
     forget(project, cache_only=True)
     set_params(project, machine__engine="ray", machine__address=nodes.address, machine__workers=None)
     process = nodes.start([sys.executable, "-m", f"stages.{stage}"], project, OMP_NUM_THREADS="1")

@@ -16,11 +16,10 @@ from pipeline.runtime.errors import UserError
 from pipeline.workers.cluster.bench import Outcome
 from pipeline.workers.cluster.connection import Cluster
 from pipeline.workers.cluster.order import Order
-from pipeline.workers.cluster.tasks import Plan, Task
+from pipeline.workers.cluster.tasks import AHEAD, Plan, Task
 from pipeline.workers.cluster.workers import KILLS, LOOK_SECONDS, Worker, Workers
 from pipeline.workers.order import Work
 
-AHEAD = 3  # tasks of a worker: the one at hand, and what hides the hand-over
 WINDOW = 4  # x AHEAD x workers: tasks between the oldest result that is awaited and the newest task
 
 
@@ -63,7 +62,7 @@ class Pool:
         while self.plan and (free := [w for w in ready if not any(task.kills for task, _ in w.tasks)]):
             worker = min(free, key=lambda w: len(w.tasks))
             under_way = len(self.done) + sum(len(w.tasks) for w in ready)
-            if len(worker.tasks) >= AHEAD or (under_way >= limit and not self.plan.again):
+            if len(worker.tasks) >= self.plan.ahead or (under_way >= limit and not self.plan.again):
                 return
             # a suspect is alone: a worker that dies may have finished the task before, and not said so
             if worker.tasks and self.plan.has_suspect():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 SECONDS = 0.25  # of work in a task: handing over costs a hundredth of that
 BYTES = 8 << 20  # of a task's files or results, so that what is on its way fits in memory
 ITEMS = 1024
+AHEAD = 3  # tasks of a worker
+LONG_SECONDS = 1.0  # of a task of single items, which cannot be made smaller
 
 
 @dataclass(order=True)
@@ -29,11 +31,16 @@ class Plan:
     Args:
         count: of items.
         first: items of a task while nothing is known.
+
+    Attributes:
+        ahead: tasks of a worker: the one at hand, and what hides the hand-over. Of long tasks few, so that
+            none waits for one worker while another has nothing to do.
     """
 
     def __init__(self, count: int, first: int) -> None:
         self.count, self.next, self.size = count, 0, first
         self.again: list[Task] = []
+        self.ahead = 1
 
     def __bool__(self) -> bool:
         return bool(self.again) or self.next < self.count
@@ -57,6 +64,7 @@ class Plan:
 
     def learn(self, task: Task, seconds: float, size: int) -> None:
         """Adapts to a finished task: its seconds, and the bytes that went there and back."""
+        self.ahead = AHEAD if seconds < LONG_SECONDS else 2
         count = task.stop - task.start
         fits = count * min(SECONDS / max(seconds, 1e-6), BYTES / max(size, 1))
         # at most twice as many as before: one task may have been lucky
