@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import predictions
 from tests.fixtures.experiments import cleanplate, make_project, run
 
 SWEEP = """
@@ -55,6 +56,32 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     assert second.stderr.count("exists already") == 2
     assert "[1/" not in second.stderr
     assert "Reproducing" not in capfd.readouterr().out
+
+
+def test_what_has_run_so_far_is_compared_without_running_more(folder: Path) -> None:
+    (folder / "s.yaml").write_text(SWEEP)
+    some = cleanplate(folder, "sweep", "s.yaml", "--compare", "--json")
+    assert some.exit_code == 0, some.stderr
+    assert "1 of 3 experiments have not run and are not compared" in some.stderr
+    assert [pair["variant"] for pair in json.loads(some.stdout)["pairs"]] == ["s-better"]
+    person, truth = predictions.people_and_truth(40, 7, 5)  # as the project's one stage
+    answers = predictions.table(person, truth, truth).rename(
+        columns={"image": "ImageID", "true_class": "ans"}
+    )
+    answers[["ImageID", "ans", "person"]].to_csv(folder / "answers.csv", index=False)
+    free = cleanplate(folder, "sweep", "s.yaml", "--compare", "--answers", "answers.csv", "--json")
+    assert free.exit_code == 0, free.stderr
+    told = json.loads(free.stdout)
+    assert (told["people"], told["photos"]) == (20, 140)  # of the submissions, not of validation
+    assert [pair["variant"] for pair in told["pairs"]] == ["s-better"]
+    (folder / "none.yaml").write_text("variants: {new: {train.weight_decay: 0.2}}\n")
+    nothing = cleanplate(folder, "sweep", "none.yaml", "--compare")
+    assert nothing.exit_code == 0
+    assert "no pair of experiments has run" in nothing.stderr
+    for useless in (("--compare", "--run"), ("--compare", "--dry-run"), ("--answers", "answers.csv")):
+        refused = cleanplate(folder, "sweep", "s.yaml", *useless)
+        assert refused.exit_code == 1
+        assert useless[0] in refused.stderr
 
 
 def test_every_variant_runs_with_every_seed_and_they_are_pooled(folder: Path) -> None:

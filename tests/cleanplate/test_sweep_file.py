@@ -49,6 +49,26 @@ def test_teams_sweep_holds_what_the_teams_tried() -> None:
     assert {o["train.mix"] for o in sweep.experiments.values()} == {"none", "mixup", "cutmix", "both"}
 
 
+def test_competition_sweep_asks_what_the_teams_asked() -> None:
+    document = parse_yaml((ROOT / "examples" / "sweeps" / "competition.yaml").read_text(encoding="utf-8"))
+    sweep = plan(document, "competition", PARAMS)
+    asked = {
+        param: {str(overrides[param]) for overrides in sweep.experiments.values() if param in overrides}
+        for param in {name for overrides in sweep.experiments.values() for name in overrides}
+    }
+    assert asked["detect.method"] == {"none", "retinaface", "yolov8"}
+    assert asked["compose.fill"] == {"keep", "black", "mean"}
+    assert asked["train.heads"] >= {"joint", "separate", "age_regression", "coral"}
+    assert asked["train.mix"] == {"none", "mixup", "cutmix"}
+    assert asked["train.sampler"] >= {"none", "class", "age", "one_mask"}
+    for param in ("relabel.age_rules", "relabel.old_from", "relabel.corrections", "synthesize.copies"):
+        assert param in asked
+    for param in ("train.loss", "train.folds", "train.pseudo_labels", "predict.tta_flip", "train.augment"):
+        assert param in asked
+    assert ("competition-seed_team-without", "competition-best-with") in sweep.pairs
+    assert sweep.stages == ["evaluate", "predict"]  # submissions are compared too
+
+
 def test_grid_leaves_out_what_cannot_be_and_says_so() -> None:
     document = {
         "base": {"synthesize.copies": 0},

@@ -16,7 +16,7 @@ from pipeline.faces.numbers import Face, FaceNumbers
 from pipeline.networks.weights import resolve, sha256_of
 from pipeline.params.preparation import Faces
 
-VERSION = "1"
+VERSION = "2"
 
 
 def weight_names(faces: Faces) -> tuple[str, ...]:
