@@ -80,6 +80,9 @@ def main() -> None:
     parser.add_argument(
         "--whole", type=Path, metavar="SET", help="also this set, whole: benchmarks/whole_set.py"
     )
+    parser.add_argument(
+        "--million", type=Path, metavar="OUT", help="also a million photos, below OUT: benchmarks/million.py"
+    )
     given = parser.parse_args()
     names = given.names
     offered = benchmarks(*material())
@@ -97,6 +100,8 @@ def main() -> None:
     print(table(rows))
     if given.whole:
         subprocess.run([sys.executable, "-m", "benchmarks.whole_set", str(given.whole)], check=True)
+    if given.million:
+        subprocess.run([sys.executable, "-m", "benchmarks.million", str(given.million)], check=True)
 
 
 if __name__ == "__main__":

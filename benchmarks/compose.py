@@ -31,6 +31,7 @@ from pipeline.compose.crop import square_around
 from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import ImageStore, ImageWriter, composed_name, matte_name
 from pipeline.io.photo import encode_jpeg, encode_matte, photo_header, read_photo
+from pipeline.io.photo_store import PhotoStore
 from pipeline.io.result_cache import ResultCache
 
 Factory = Callable[[], Callable[[Any], Any]]
@@ -55,7 +56,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
         orders = [prepared(photo.absolute(), root, mattes.folder, out.folder) for photo in photos]
         for fill in FILLS:
             read = mattes if fill != "keep" else None
-            config = composing.Config(Cutter(root, read, SIZE), out, cache, fill, 0)
+            config = composing.Config(Cutter(PhotoStore(root), read, SIZE), out, cache, fill, 0)
             composer = functools.partial(composing.make_composer, config)
             made = made_by(composer(), orders, out, Path(place))
             shutil.rmtree(cache.folder)
@@ -64,7 +65,7 @@ def run(photos: list[Path], limit: int = 600) -> dict[str, Any]:
         jobs = [
             job_of(order, donor.image) for order, donor in zip(orders, orders[1:] + orders[:1], strict=True)
         ]
-        sources = Sources(root, mattes, checksums={order.image: order.sha256 for order in orders})
+        sources = Sources(PhotoStore(root), mattes, checksums={order.image: order.sha256 for order in orders})
         settings = synthesizing.Config(sources, "others", out, cache, SIZE, 0)
         synthesizer = functools.partial(synthesizing.make_synthesizer, settings)
         made = made_by(synthesizer(), jobs, out, Path(place))

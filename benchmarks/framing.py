@@ -23,6 +23,7 @@ from pipeline.detect.boxes import FOUND, STATUSES, area
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_json
 from pipeline.io.photo import decode_photo
+from pipeline.io.photo_store import PhotoStore
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Detect
@@ -46,7 +47,7 @@ def run(folder: Path, detect: Detect, workers: int | None) -> dict[str, Any]:
     truth = pd.read_csv(folder / "truth" / "truth.csv", dtype={"person": str})
     photos = index(folder, truth)
     indexed = [
-        IndexedPhoto(image, folder / image, sha256, width, height)
+        IndexedPhoto(image, PhotoStore(folder).file(image), sha256, width, height)
         for image, sha256, width, height in zip(
             *(photos[name].tolist() for name in ("image", "sha256", "width", "height")), strict=True
         )

@@ -30,6 +30,7 @@ from pipeline.detect.run import DetectWorker
 from pipeline.io.image_store import ImageWriter
 from pipeline.io.parcel import Source
 from pipeline.io.photo import photo_header
+from pipeline.io.photo_store import PhotoFile, PhotoStore
 from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto, batches_of
 from pipeline.params.machine import Machine
@@ -110,7 +111,7 @@ def indexed(paths: list[Path], count: int) -> list[IndexedPhoto]:
     for path in (p.absolute() for p in evenly(paths, count)):
         header, sha256 = photo_header(path), hashlib.sha256(path.read_bytes()).hexdigest()
         image = path.relative_to("/").as_posix()
-        found.append(IndexedPhoto(image, path, sha256, header.width, header.height))
+        found.append(IndexedPhoto(image, PhotoFile(str(path)), sha256, header.width, header.height))
     return (found * -(-count // len(found)))[:count]
 
 
@@ -134,7 +135,8 @@ def run(paths: list[Path], count: int = 480, rounds: int = 3) -> dict[str, Any]:
         def make() -> Callable[[], Any]:
             out = Path(tempfile.mkdtemp(dir=scratch))  # so that no picture is in the cache
             writer, cache = ImageWriter(out, 1000), ResultCache(out, "compose", {})
-            return partial(make_composer, Config(Cutter(Path("/"), None, 160), writer, cache, "keep", 0))
+            cutter = Cutter(PhotoStore(Path("/")), None, 160)
+            return partial(make_composer, Config(cutter, writer, cache, "keep", 0))
 
         rows.append(compared("compose", make, groups_of(tasks, 160), rounds))
     handed = {"folder": handed_over(100_000, away=False), "30 KB": handed_over(6_000, away=True)}

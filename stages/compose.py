@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
@@ -27,17 +26,18 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.workers.run import run_parallel
-from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS, open_photos
 from stages.shared.command import Stage, stage_command
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
+MOST_KEPT = 50_000  # photos; making a file for each in the result cache takes longer than composing it anew
 BOXED = ("found", "implausible", "person_median", "set_median")  # statuses with a box, not the whole frame
 
 
 def run(stage: Stage) -> None:
     """Runs the stage."""
     compose = stage.params.compose
-    root, background_rgb = Path(stage.params.data.root), stage.params.ingest.transparent_rgb
+    background_rgb = stage.params.ingest.transparent_rgb
     photos = stage.first(PHOTOS.read("image", "sha256", "width", "height"))
     boxes = BOXES.read("image", "status", "x1", "y1", "x2", "y2")
     tasks = make_tasks(photos, boxes, compose.margin)
@@ -47,8 +47,8 @@ def run(stage: Stage) -> None:
     cache = ResultCache(stage.result_cache, "compose", _identity(stage.params))
     spent, without_person, hits = [0.0, 0.0, 0.0], list[str](), 0
     with stage.pictures(COMPOSED, stage.params.data.shards) as writer:
-        cutter = Cutter(root, mattes, compose.size, background_rgb)
-        config = Config(cutter, writer, cache, compose.fill, compose.seed)
+        cutter = Cutter(open_photos(stage.params.data.root), mattes, compose.size, background_rgb)
+        config = Config(cutter, writer, cache, compose.fill, compose.seed, len(tasks) <= MOST_KEPT)
         groups = groups_of(tasks, compose.size)
         done = run_parallel(
             partial(make_composer, config),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +13,7 @@ from pipeline.io.atomic import write_report
 from pipeline.io.result_cache import prune
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, PHOTOS
+from stages.shared.artefacts import BOXES, PHOTOS, open_photos
 from stages.shared.command import Stage, stage_command
 
 EXAMPLES = 10  # of photos with an implausible box, named in the report
@@ -24,15 +22,13 @@ EXAMPLES = 10  # of photos with an implausible box, named in the report
 def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read())
     detect, machine = stage.params.detect, stage.params.machine
-    folder = Path(stage.params.data.root)
-    columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
-    indexed = [IndexedPhoto(image, folder / image, *rest) for image, *rest in zip(*columns, strict=True)]
+    indexed = [] if detect.method == "none" else index_photos(photos, stage.params.data.root)
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
     if detect.method != "none":
-        say(f"detect: {detect.method} for {len(indexed)} photos")
+        say(f"detect: {detect.method} for {len(photos)} photos")
     result = detect_photos(indexed, detect, root, stage.result_cache, machine, background)
-    detections = [result.detections[photo.sha256] for photo in indexed]
+    detections = [result.detections[photo.sha256] for photo in indexed] or [None] * len(photos)
     if result.ran:
         say("detect: " + result.line(len(indexed), sum(d is not None for d in detections)))
         prune(stage.result_cache, machine.cache_gb)
@@ -51,6 +47,13 @@ def run(stage: Stage) -> None:
     write_report(
         stage.out("reports/detect.json"), {"without_box": count_without_box(table["status"])}, details
     )
+
+
+def index_photos(photos: pd.DataFrame, root: str) -> list[IndexedPhoto]:
+    """The photos of build/photos.parquet, in order; `root`: `data.root`."""
+    store = open_photos(root)
+    columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
+    return [IndexedPhoto(image, store.file(image), *rest) for image, *rest in zip(*columns, strict=True)]
 
 
 def box_table(

@@ -7,7 +7,6 @@ background alone predicts a task, on held-out people, then removing the backgrou
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,11 @@ import pandas as pd
 from pipeline.analysis.contact_sheet import choose_photos
 from pipeline.io.atomic import atomic_folder, write_json
 from pipeline.io.image_store import matte_name
-from pipeline.io.photo import encode_jpeg, read_photo
+from pipeline.io.photo import encode_jpeg
 from pipeline.labels import CLASSES, TASKS
 from pipeline.runtime.progress import say
 from pipeline.seeds import seed_of
-from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
+from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS, open_photos
 from stages.shared.command import Stage, stage_command
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def compute_stats(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
 
     mattes = MATTES.open()
     tasks = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
-    config = Config(Path(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
+    config = Config(open_photos(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
     return compute_photo_stats(tasks, config, stage.params.machine)
 
 
@@ -154,7 +153,7 @@ def draw(report: dict[str, Any], stats: PhotoStats, train: pd.DataFrame, stage: 
     from pipeline.analysis.explore import plots
     from pipeline.analysis.explore.plots import contact_sheet
 
-    explore, root = stage.params.explore, Path(stage.params.data.root)
+    explore, store = stage.params.explore, open_photos(stage.params.data.root)
     with atomic_folder(stage.out("reports/explore")) as folder:
         plots.draw_labels(report["labels"], folder / "labels.png")
         plots.draw_ages(report["labels"], folder / "ages.png")
@@ -171,9 +170,7 @@ def draw(report: dict[str, Any], stats: PhotoStats, train: pd.DataFrame, stage: 
             ]
             shown = choose_photos(candidates, explore.sheet_photos, explore.seed)
             if shown:
-                sheet = contact_sheet(
-                    [read_photo(root / i, stage.params.ingest.transparent_rgb) for i in shown]
-                )
+                sheet = contact_sheet([store.photo(i, stage.params.ingest.transparent_rgb) for i in shown])
                 (folder / "sheets" / f"{code:02d}.jpg").write_bytes(encode_jpeg(sheet))
 
 

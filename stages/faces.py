@@ -23,7 +23,7 @@ from pipeline.networks.weights_lock import read_lock
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS
+from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS, open_photos
 from stages.shared.command import Stage, stage_command
 
 UNKNOWN = "not known: no row of weights.lock has this file's sha256"
@@ -69,10 +69,10 @@ def face_tasks(stage: Stage) -> list[FaceTask]:
     """Every photo with its box, in the order of build/photos.parquet."""
     photos = stage.first(PHOTOS.read("image", "sha256", "width", "height"))
     table = photos.merge(BOXES.read(), on="image", how="left", validate="one_to_one")
-    folder = Path(stage.params.data.root)
+    store = open_photos(stage.params.data.root)
     columns = (table[c] for c in ("image", "sha256", "width", "height", "x1", "y1", "x2", "y2", "landmarks"))
     return [
-        FaceTask(IndexedPhoto(image, folder / image, sha, int(w), int(h)), tuple(box), tuple(marks))
+        FaceTask(IndexedPhoto(image, store.file(image), sha, int(w), int(h)), tuple(box), tuple(marks))
         for image, sha, w, h, *box, marks in zip(*columns, strict=True)
     ]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -34,7 +33,7 @@ from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.train.face_features import APPEND, FEATURES
 from pipeline.workers.run import run_parallel
-from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
+from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE, open_photos
 from stages.shared.command import Stage, stage_command
 from stages.shared.face_numbers import faces_to_append
 from stages.shared.model import ModelConfig, read_config
@@ -148,7 +147,7 @@ def make_view_config(stage: Stage, config: ModelConfig) -> Config:
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
     return Config(
-        sources=Sources(Path(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
+        sources=Sources(open_photos(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,

@@ -26,7 +26,7 @@ from pipeline.segment.agreement import MIN_IOU, POOR_IOU, Agreement, agree, is_f
 from pipeline.segment.mattes import MIN_COVERAGE
 from pipeline.segment.run import SegmentationResult, matte_photos
 from pipeline.segment.unet.config import CONFIG, read_config
-from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
+from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER, open_photos
 from stages.shared.command import Stage, stage_command
 
 
@@ -85,9 +85,9 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
 
 
 def _indexed(stage: Stage, photos: pd.DataFrame) -> list[IndexedPhoto]:
-    data = Path(stage.params.data.root)
+    store = open_photos(stage.params.data.root)
     facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
-    return [IndexedPhoto(image, data / image, sha, int(w), int(h)) for image, sha, w, h in facts]
+    return [IndexedPhoto(image, store.file(image), sha, int(w), int(h)) for image, sha, w, h in facts]
 
 
 def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None:

@@ -7,7 +7,6 @@ labels.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from PIL import Image
 from pipeline.analysis.contact_sheet import Row, choose_photos, draw_boxes, draw_contact_sheet
 from pipeline.io.atomic import atomic_file
 from pipeline.io.image_store import ImageStore, composed_name, matte_name
-from pipeline.io.photo import read_photo
+from pipeline.io.photo_store import PhotoStore
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOTOS, SYNTHETIC
+from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOTOS, SYNTHETIC, open_photos
 from stages.shared.command import Stage, stage_command
 
 TITLES = ("raw", "box", "matte", "composed", "synthetic")
@@ -36,9 +35,9 @@ def run(stage: Stage) -> None:
     copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
     candidates = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
     images = choose_photos(candidates, stage.limit or SHEET_ROWS, seed=0)
-    root = Path(stage.params.data.root)
+    store = open_photos(stage.params.data.root)
     stores = [ImageStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
-    rows = [make_row(image, table.loc[image], copies.get(image), root, stage, *stores) for image in images]
+    rows = [make_row(image, table.loc[image], copies.get(image), store, stage, *stores) for image in images]
     whole = Image.fromarray(draw_contact_sheet(TITLES, rows))
     palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture = whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
@@ -51,14 +50,14 @@ def make_row(
     image: str,
     facts: Any,
     copy: str | None,
-    root: Path,
+    photos: PhotoStore,
     stage: Stage,
     mattes: ImageStore,
     composed: ImageStore,
     synthetic: ImageStore,
 ) -> Row:
     """The five cells of one photo."""
-    photo = read_photo(root / image, stage.params.ingest.transparent_rgb)
+    photo = photos.photo(image, stage.params.ingest.transparent_rgb)
     status = str(facts["status"])
     box, square = _box(facts, ""), _box(facts, "_square")
     with_boxes = draw_boxes(photo, box, square, status, list(facts["landmarks"]))

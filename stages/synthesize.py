@@ -31,7 +31,7 @@ from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.seeds import seed_of
 from pipeline.workers.run import run_parallel
-from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, PHOTOS, SYNTHETIC
+from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, PHOTOS, SYNTHETIC, open_photos
 from stages.shared.command import Stage, stage_command
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
@@ -55,7 +55,7 @@ def run(stage: Stage) -> None:
         return
     people = labelled_photos()
     sources = Sources(
-        photos=Path(stage.params.data.root),
+        photos=open_photos(stage.params.data.root),
         mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         background_rgb=stage.params.ingest.transparent_rgb,

@@ -138,10 +138,10 @@ def draw_stages(name: str, params: Params) -> np.ndarray:
 
     from pipeline.analysis.contact_sheet import Row, draw_contact_sheet
     from pipeline.io.image_store import composed_name, matte_name
-    from pipeline.io.photo import read_photo
+    from stages.shared.artefacts import open_photos
 
     stores = _stores()
-    photo = read_photo(Path(params.data.root) / name, params.ingest.transparent_rgb)
+    photo = open_photos(params.data.root).photo(name, params.ingest.transparent_rgb)
     status, boxed = _boxed(name, photo)
     matte, composed = matte_name(name), composed_name(name)
     copies = copies_of(name)

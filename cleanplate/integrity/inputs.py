@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cleanplate.integrity.dvc_records import require_repository
 from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hash_files
 from pipeline.io.cache_usage import ROWS
+from pipeline.io.photo_store import PhotoFile
 from pipeline.networks.weights import read_lock, weights_folder
 from pipeline.params import load_params
+from pipeline.runtime.process import worker_count
+from pipeline.runtime.progress import track
 
 ITEM_FIX = "`cleanplate doctor --mend`; it is recomputed on demand"
 
@@ -42,18 +46,34 @@ def check_photos(root: Path, data: Path) -> Findings:
     if not table.is_file():
         return findings
     try:
-        rows = pq.read_table(table, columns=["image", "sha256"]).to_pylist()
+        names = ["image", "sha256", "shard", "offset", "bytes"]
+        columns = pq.read_table(table, columns=names)
+        rows = zip(*(columns[name].to_pylist() for name in names), strict=True)
     except (ArrowException, OSError, ValueError):
         return findings  # check_cache_and_outputs reports the damaged table
-    expected = {root / data / row["image"]: row["sha256"] for row in rows}
-    for path, sha256 in hash_files(sorted(expected), "sha256", "photos"):
-        findings.files += 1
-        findings.bytes += path.stat().st_size if sha256 else 0
-        if sha256 != expected[path]:
-            what = "a photo changed since ingest" if sha256 else "a photo is missing since ingest"
-            fix = "if intended, `dvc repro`; else restore it from your own copy"
-            findings.damage.append(Damage(what, path, fix))
+    expected = {
+        PhotoFile(f"{root / data / (shard or image)}", image if shard else "", offset, size): sha256
+        for image, sha256, shard, offset, size in rows
+    }
+    files = sorted(expected)
+    with ThreadPoolExecutor(worker_count(None)) as pool:
+        contents = track(pool.map(_hash_photo, files), len(files), "verify: photos", "files")
+        for file, (sha256, size) in zip(files, contents, strict=True):
+            findings.files, findings.bytes = findings.files + 1, findings.bytes + size
+            if sha256 != expected[file]:
+                what = "a photo changed since ingest" if sha256 else "a photo is missing since ingest"
+                fix = "if intended, `dvc repro`; else restore it from your own copy"
+                findings.damage.append(Damage(what, Path(str(file)), fix))
     return findings
+
+
+def _hash_photo(file: PhotoFile) -> tuple[str, int]:
+    """sha256 and size of a photo; "" and 0 if it cannot be read."""
+    try:
+        data = file.fetch()
+    except OSError:
+        return "", 0
+    return hashlib.sha256(data).hexdigest(), len(data)
 
 
 def check_items(items: Path) -> Findings:

@@ -82,9 +82,9 @@ def list_photos(params: Params) -> tuple[Listing | None, list[str]]:
 
 
 def absent_photos(params: Params, listing: Listing) -> list[str]:
-    """Photos in a table that do not exist."""
+    """Photos in a table that do not exist; one in a shard was seen there."""
     root = Path(params.data.root)
-    return [p.image for p in listing.photos if not os.path.lexists(root / p.image)]
+    return [p.image for p in listing.photos if p.place is None and not os.path.lexists(root / p.image)]
 
 
 def is_stage_output(root: Path, place: str) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
 
-from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
-from pipeline.io.photo import MAX_BYTES, decode_photo, parse_photo_header
+from pipeline.dataset.photo_bytes import read_listed
+from pipeline.dataset.safe_files import Unusable
+from pipeline.io.photo import decode_photo, parse_photo_header
+from pipeline.io.photo_store import PhotoStore
 from pipeline.runtime.errors import UserError
 
 MAX_SIDE = 560  # pixels on screen; the competition's photos are 384 x 512
@@ -26,12 +27,12 @@ class SmallPhotos:
     """A thread-safe cache of thumbnails.
 
     Args:
-        root: the data folder; nothing outside it is ever opened.
+        photos: of the data folder; nothing outside it is ever opened.
         max_pixels: larger photos are refused from their header.
     """
 
-    def __init__(self, root: Path, max_pixels: int) -> None:
-        self._root = root.resolve()
+    def __init__(self, photos: PhotoStore, max_pixels: int) -> None:
+        self._root, self._places = photos.root.resolve(), photos.places
         self._max_pixels = max_pixels
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
@@ -66,9 +67,11 @@ class SmallPhotos:
             Unreadable: as `get`.
         """
         try:
-            data = read_regular(checked_path(self._root, image), MAX_BYTES)
+            data = read_listed(self._root, image, self._places and self._places[image])
             parse_photo_header(data, "photo", self._max_pixels)
             return decode_photo(data, where="photo")
+        except KeyError as e:
+            raise Unreadable("no shard has this photo") from e
         except Unusable as e:
             raise Unreadable(e.reason) from e
         except UserError as e:

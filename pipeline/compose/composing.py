@@ -23,13 +23,14 @@ from pipeline.seeds import generator
 
 @dataclass(frozen=True)
 class Config:
-    """Settings for all photos."""
+    """Settings for all photos; `keeps`: whether pictures are kept in the cache, a file each."""
 
     cutter: Cutter
     writer: ImageWriter
     cache: ResultCache
     fill: str
     seed: int
+    keeps: bool = True
 
 
 class Task(NamedTuple):
@@ -53,7 +54,7 @@ class Result(NamedTuple):
 def make_composer(config: Config) -> Callable[[list[Task]], Result]:
     """Makes a worker's function, which composes and writes a group of photos."""
     cv2.setNumThreads(1)  # the processes share the CPUs
-    fill, known = load_plugin("compose.fills", config.fill), config.cache.files()
+    fill, known = load_plugin("compose.fills", config.fill), config.cache.files() if config.keeps else {}
 
     def compose(tasks: list[Task]) -> Result:
         start = time.perf_counter()
@@ -77,7 +78,7 @@ def make_composer(config: Config) -> Callable[[list[Task]], Result]:
         for (task, key), picture, matte in zip(missing, pictures, mattes, strict=True):
             content, person = encode_jpeg(picture), shows_person(matte)
             # a picture without a person is not kept: what is found in the cache needs no warning
-            entry = config.cache.add_file(key, content, ".jpg") if person else None
+            entry = config.cache.add_file(key, content, ".jpg") if person and config.keeps else None
             config.writer.write(composed_name(task.image), content, entry)
             without_person += [] if person else [task.image]
         seconds = (read - start, computed - read, time.perf_counter() - computed)

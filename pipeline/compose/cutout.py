@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from pipeline.compose.crop import NEUTRAL, Placement, Square, cut, inside, placement
 from pipeline.io.image_store import ImageStore, matte_name
-from pipeline.io.indexed import read_indexed
-from pipeline.io.parcel import Source, file_source, read_file
+from pipeline.io.parcel import Source
 from pipeline.io.photo import decode_photo, parse_photo_header
+from pipeline.io.photo_store import PhotoStore
 from pipeline.runtime.errors import UserError
 
 Item = TypeVar("Item")
@@ -63,13 +62,13 @@ class Cutter:
     """Cuts photos of a set.
 
     Attributes:
-        root: folder of the photos.
+        photos: of the set.
         mattes: None = without mattes.
         size: pixels a side of the output.
         background_rgb: behind transparent pixels.
     """
 
-    root: Path
+    photos: PhotoStore
     mattes: ImageStore | None
     size: int
     background_rgb: tuple[int, int, int] = (255, 255, 255)
@@ -82,7 +81,7 @@ class Cutter:
     def sources(self, image: str) -> list[Source]:
         """The files that a photo is cut from, for a worker that does not see them."""
         mattes = [] if self.mattes is None else [self.mattes.source(matte_name(image))]
-        return [file_source(self.root / image), *mattes]
+        return [self.photos.source(image), *mattes]
 
     def photo(
         self,
@@ -101,13 +100,13 @@ class Cutter:
         Raises:
             UserError: it cannot be read, or has another size or other bytes.
         """
-        path = self.root / image
-        data = read_indexed(path, sha256) if sha256 else read_file(path)
-        header = parse_photo_header(data, str(path))
+        file = self.photos.file(image)
+        data = file.read(sha256)
+        header = parse_photo_header(data, str(file))
         size = (header.width, header.height)
         _check("photo", image, size, ingested or size)
         where = placement(square, *size, self.size)
-        pixels = decode_photo(data, self.background_rgb, str(path), header=header, reduction=where.reduction)
+        pixels = decode_photo(data, self.background_rgb, str(file), header=header, reduction=where.reduction)
         return CutPhoto(
             cut(pixels, where.reduced(), self.size, NEUTRAL), inside(where, self.size), where, size
         )

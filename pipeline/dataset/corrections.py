@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from pipeline.dataset.extra import PREFIX
@@ -61,14 +62,15 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
             another row, with its line.
     """
     rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
-    people = {nfc(str(p)): g for p, g in labels.groupby("person", sort=False)} if rows else {}
+    groups = labels.groupby("person", sort=False).indices if rows else {}
+    people = {nfc(str(person)): positions for person, positions in groups.items()}
     ids: dict[str, list[str]] = {}
     for person in people:
         ids.setdefault(_bare_id(person), []).append(person)
     problems: list[str] = []
     by_field: dict[tuple[str, str], Correction] = {}
     for row in rows:
-        corrections, wrong = _expand_row(row, people, ids)
+        corrections, wrong = _expand_row(row, labels, people, ids)
         if not wrong:
             wrong = _contradictions(corrections, by_field)
         for correction in corrections:
@@ -80,7 +82,7 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
 
 
 def _expand_row(
-    row: Row, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]
+    row: Row, labels: pd.DataFrame, people: Mapping[str, np.ndarray], ids: Mapping[str, Sequence[str]]
 ) -> tuple[list[Correction], list[str]]:
     """One correction for each photo that the row covers, and the row's problems."""
     person, field = nfc(row["person"]), row["field"].lower()
@@ -91,12 +93,12 @@ def _expand_row(
         wrong.append(f"field is {row['field']!r}{hint}; allowed: {', '.join(FIELDS)}")
     if person not in people:
         return [], [*wrong, _unknown_person(person, people, ids)]
-    photos = people[person]
+    photos = own = labels.iloc[people[person]]
     key = str(photos["person"].iloc[0])
     if row["image"]:
         photos = photos[[names_photo(str(image), row["image"]) for image in photos["image"]]]
         if photos.empty:
-            known = ", ".join(sorted(PurePosixPath(str(i)).name for i in people[person]["image"]))
+            known = ", ".join(sorted(PurePosixPath(str(i)).name for i in own["image"]))
             wrong.append(f"{person} has no usable photo {row['image']!r}; there are: {known}")
     if wrong:
         return [], wrong
@@ -117,7 +119,7 @@ def names_photo(image: str, text: str) -> bool:
     return nfc(text) in (str(path), path.name, path.stem)
 
 
-def _unknown_person(person: str, people: Mapping[str, pd.DataFrame], ids: Mapping[str, Sequence[str]]) -> str:
+def _unknown_person(person: str, people: Mapping[str, np.ndarray], ids: Mapping[str, Sequence[str]]) -> str:
     if not person:
         return "person is empty; it is the name of the person's folder"
     hint = " or ".join(ids.get(_bare_id(person), [])) or nearest(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,11 +16,13 @@ import pipeline.io
 from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.leakage import drop_known_people
 from pipeline.dataset.listing import Candidate, Listing, Rejected
-from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
+from pipeline.dataset.photo_bytes import read_listed
+from pipeline.dataset.safe_files import Unusable
 from pipeline.dataset.usable import checked_header
 from pipeline.io.parcel import Source
-from pipeline.io.photo import MAX_BYTES, PhotoError, decode_photo
+from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.io.result_cache import ResultCache, Row, code_identity
+from pipeline.io.tar_shards import Place
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError, printable
@@ -40,13 +43,19 @@ INDEX = [
     "sha256",
     "position",
 ]
-PHOTOS = ["image", "person", "split", "width", "height", "sha256"]
+PHOTOS = ["image", "person", "split", "width", "height", "sha256", "shard", "offset", "bytes"]
 STORE_EVERY = 1024  # photos between writes to the cache, so that a killed run loses little
 TRAIN_FIRST = {"train": 0, "eval": 1}
 
 
-@dataclass(frozen=True)
-class PhotoInfo:
+class Listed(NamedTuple):
+    """A photo to open: its key, and its place in a shard, if it is no file of its own."""
+
+    image: str
+    place: Place | None = None
+
+
+class PhotoInfo(NamedTuple):
     """Facts about a usable photo; width and height in pixels, upright."""
 
     width: int
@@ -60,16 +69,12 @@ class IngestResult:
     """The tables that ingest writes (columns: docs/contracts.md), and notes for the log."""
 
     index: pd.DataFrame
+    photos: pd.DataFrame
     eval: pd.DataFrame
     quarantine: pd.DataFrame
     rejected_photos: list[Rejected]  # the photo files in the quarantine
     notes: list[str]
     hits: int  # photos whose bytes were known
-
-    @property
-    def photos(self) -> pd.DataFrame:
-        """The index without labels, for the pixel stages."""
-        return self.index[PHOTOS]
 
 
 def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
@@ -111,9 +116,9 @@ def open_photos(
     cache = ResultCache(cache_folder, "ingest", _identity(ingest))
     known, fresh, hits = set(cache.rows()), dict[str, Row](), 0
     factory = partial(make_opener, root, ingest, cache)
-    images = [p.image for p in photos]
+    listed = [Listed(p.image, p.place) for p in photos]
     sources = partial(_sources, root)
-    results = run_parallel(factory, images, machine=machine, chunk=32, reads=sources)
+    results = run_parallel(factory, listed, machine=machine, chunk=32, name=_name, reads=sources)
     rejected, usable = list(listing.rejected), []
     try:
         for photo, info in zip(photos, track(results, len(photos), "ingest"), strict=True):
@@ -134,9 +139,15 @@ def open_photos(
     usable = drop_known_people(usable, rejected.append)
     index = _index(usable)
     kept = set(index["image"])
+    places = [p.place for p, _ in usable]
+    without_labels = index.assign(
+        shard=pd.Series([place.shard if place else "" for place in places], dtype="str"),
+        offset=pd.Series([place.offset if place else 0 for place in places], dtype="int64"),
+    )[PHOTOS]
     rows = [(name, image if image in kept else "", k) for k, (name, image) in enumerate(listing.eval_rows)]
     return IngestResult(
         index,
+        without_labels,
         pd.DataFrame(rows, columns=["ImageID", "image", "position"]).astype(
             {"ImageID": "str", "image": "str", "position": "int64"}
         ),
@@ -147,21 +158,16 @@ def open_photos(
     )
 
 
-def _sources(root: Path, image: str) -> list[Source]:
-    return [source_of(root, image)]
+def _sources(root: Path, photo: Listed) -> list[Source]:
+    return [_source_of(root, photo)]
 
 
-def source_of(root: Path, image: str) -> Source:
-    """A listed photo, read with all care for what it may be.
-
-    Raises (when read):
-        Unusable: it must not or cannot be read.
-    """
-    return Source(str(root / image), partial(_read_listed, root, image))
+def _source_of(root: Path, photo: Listed) -> Source:
+    return Source(f"{root}/{photo.image}", partial(read_listed, root, *photo))
 
 
-def _read_listed(root: Path, image: str) -> bytes:
-    return read_regular(checked_path(root, image), MAX_BYTES)
+def _name(photo: Listed) -> str:
+    return photo.image
 
 
 def _identity(ingest: Ingest) -> Row:
@@ -170,13 +176,14 @@ def _identity(ingest: Ingest) -> Row:
     return params | code_identity([pipeline.io, usable_photos], ["simplejpeg", "pillow"])
 
 
-def make_opener(root: Path, ingest: Ingest, cache: ResultCache) -> Callable[[str], PhotoInfo | Rejected]:
-    """Makes a worker's function: image key -> the photo's facts, or why it is rejected."""
+def make_opener(root: Path, ingest: Ingest, cache: ResultCache) -> Callable[[Listed], PhotoInfo | Rejected]:
+    """Makes a worker's function: a photo -> its facts, or why it is rejected."""
     known = cache.rows()
 
-    def open_photo(image: str) -> PhotoInfo | Rejected:
+    def open_photo(photo: Listed) -> PhotoInfo | Rejected:
+        image = photo.image
         try:
-            data = source_of(root, image).read()
+            data = _source_of(root, photo).read()
             checksum = hashlib.sha256(data).hexdigest()
             if row := known.get(checksum):
                 return PhotoInfo(row["width"], row["height"], len(data), checksum)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.system_files import is_system
+from pipeline.io.tar_shards import Place
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 OTHER_PICTURES = (
@@ -24,13 +26,14 @@ OTHER_PICTURES = (
     ".svg",
     ".eps",
 )
+PICTURES = frozenset((*SUFFIXES, *OTHER_PICTURES))
 SYSTEM_FOLDER = "a hidden or system folder"
 SYSTEM_FIX = "nothing to do; remove it if you like"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A photo as listed: its key, its split and its labels (empty and -1 in the eval split)."""
+    """A photo as listed: its key, split, labels (empty and -1 in the eval split), and place in a shard."""
 
     image: str
     split: str
@@ -39,6 +42,7 @@ class Candidate:
     age: int = -1
     mask: str = ""
     position: int = -1
+    place: Place | None = None  # None = a file of its own
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,12 @@ class Listing:
 
 def is_picture(name: str) -> bool:
     """Whether the name has the suffix of a picture format."""
-    return PurePosixPath(name).suffix.lower() in (*SUFFIXES, *OTHER_PICTURES)
+    return posixpath.splitext(name)[1].lower() in PICTURES
 
 
 def system_file_reason(path: str) -> tuple[str, str, bool] | None:
     """(reason, fix, counts) for a hidden or system file, or None."""
-    return ("a hidden or system file", SYSTEM_FIX, False) if is_system(PurePosixPath(path).name) else None
+    return ("a hidden or system file", SYSTEM_FIX, False) if is_system(posixpath.basename(path)) else None
 
 
 def stray_reason(name: str) -> tuple[str, str, bool] | None:
@@ -89,7 +93,7 @@ def stray_reason(name: str) -> tuple[str, str, bool] | None:
         return system
     if problem := name_problem(name):
         return problem, "rename it", is_picture(name)
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = posixpath.splitext(name)[1].lower()
     if suffix not in SUFFIXES:
         fix = "convert it to JPEG or PNG" if is_picture(name) else "nothing to do; it is left out"
         return f"not named like a photo ({', '.join(SUFFIXES)})", fix, is_picture(name)
@@ -101,18 +105,22 @@ def reject_name_clashes(photos: Iterable[Candidate], listing: Listing) -> list[C
 
     Nobody knows which one is right, and pictures made from them would overwrite each other.
     """
-    by_stem: dict[str, list[Candidate]] = {}
-    for photo in photos:
-        by_stem.setdefault(str(PurePosixPath(photo.image).with_suffix("")).lower(), []).append(photo)
+    first: dict[str, Candidate] = {}
+    clashing: dict[str, list[Candidate]] = {}
     kept: list[Candidate] = []
-    for clashing in by_stem.values():
-        if len(clashing) == 1:
-            kept.append(clashing[0])
-            continue
-        for photo in clashing:
-            others = ", ".join(PurePosixPath(t.image).name for t in clashing if t is not photo)
+    for photo in photos:
+        stem = posixpath.splitext(photo.image)[0].lower()
+        other = first.setdefault(stem, photo)
+        if other is photo:
+            kept.append(photo)
+        else:
+            clashing.setdefault(stem, [other]).append(photo)
+    for group in clashing.values():
+        for photo in group:
+            others = ", ".join(PurePosixPath(t.image).name for t in group if t is not photo)
             listing.quarantine(photo.image, f"the same photo name as {others}", "keep one of them")
-    return kept
+    refused = {photo.image for group in clashing.values() for photo in group}
+    return [photo for photo in kept if photo.image not in refused] if refused else kept
 
 
 def with_position(photo: Candidate, position: int) -> Candidate:

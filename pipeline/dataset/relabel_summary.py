@@ -128,7 +128,7 @@ def _counts(task: str, people: np.ndarray, before: np.ndarray, labels: pd.DataFr
         (labels["person"].to_numpy(), labels["true_class"].to_numpy(np.int64)),
         (learnt["person"].to_numpy(), learnt["train_class"].to_numpy(np.int64)),
     )
-    coded = [(ids, TASKS[task].code_of(classes)) for ids, classes in steps]
+    coded = [(pd.factorize(ids)[0], TASKS[task].code_of(classes)) for ids, classes in steps]
     rows: list[Count] = []
     for code, word in enumerate(TASKS[task].values):
         own = [ids[codes == code] for ids, codes in coded]

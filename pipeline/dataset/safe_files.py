@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from pipeline.dataset.dvc_links import is_cached
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_NAME_BYTES = 240  # file systems allow 255, and outputs add to a photo's name
 COPY_FILE = "copy the file itself to this place"
 
@@ -29,7 +31,7 @@ def name_problem(name: str) -> str:
         name.encode("utf-8")
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    if any(ord(c) < 32 or ord(c) == 127 for c in name):
+    if CONTROL.search(name):
         return "its name holds a line break or another control character"
     if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")):
         return f"its name is longer than {MAX_NAME_BYTES} bytes"
@@ -74,21 +76,32 @@ def _kind(mode: int) -> str:
     return type_names.get(stat.S_IFMT(mode), "a device")
 
 
-def read_regular(path: Path, max_bytes: int) -> bytes:
+def read_regular(path: Path, max_bytes: int, part: tuple[int, int] | None = None) -> bytes:
     """The bytes of a regular file of at most `max_bytes` bytes; never blocks on a pipe.
 
+    Args:
+        path: of the file.
+        max_bytes: more are refused.
+        part: offset and size of what is wanted; None = the whole file.
+
     Raises:
-        Unusable: not a regular file, not readable, or larger.
+        Unusable: not a regular file, not readable, larger, or without that part.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as f:
             info = os.fstat(f.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise Unusable(f"{_kind(info.st_mode)}, not a file", "remove it")
-            if info.st_size > max_bytes:
-                reason = f"it has {info.st_size} bytes, more than {max_bytes}"
-                raise Unusable(reason, "save it smaller")
-            return f.read(max_bytes + 1)
+            offset, size = part or (0, info.st_size)
+            if size > max_bytes:
+                raise Unusable(f"it has {size} bytes, more than {max_bytes}", "save it smaller")
+            if part is None:
+                return f.read(max_bytes + 1)
+            f.seek(offset)
+            data = f.read(size)
+            if len(data) != size:
+                raise Unusable("its shard is cut off", "copy the shard again")
+            return data
     except PermissionError as e:
         raise Unusable("it may not be read (permission denied)", "make it readable: chmod u+r") from e
     except OSError as e:

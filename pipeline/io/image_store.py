@@ -20,7 +20,7 @@ from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.parcel import Source, delivered, send_back
 from pipeline.io.photo import decode_matte, decode_photo
 from pipeline.io.spool import append, spooled
-from pipeline.io.tar_shards import Place, read_index, write_shards
+from pipeline.io.tar_shards import Place, read_index, read_part, write_shards
 from pipeline.runtime.errors import UserError
 
 
@@ -85,11 +85,7 @@ class ImageStore:
             if self.index is None:
                 return (self.folder / name).read_bytes()
             place = self.index[name]
-            with (self.folder / place.shard).open("rb", buffering=0) as f:
-                f.seek(place.offset)
-                data = f.read(place.size)
-            if len(data) != place.size:
-                raise OSError(0, "the shard is cut off")
+            return read_part(self.folder / place.shard, place.offset, place.size)
         except (KeyError, OSError) as e:
             raise UserError(
                 "a picture is missing",
@@ -97,7 +93,6 @@ class ImageStore:
                 got=(e.strerror if isinstance(e, OSError) else "not in the index") or str(e),
                 fix=f"run `dvc repro --force {self.stage}`" if self.stage else None,
             ) from e
-        return data
 
     def source(self, name: str) -> Source:
         """A picture, for a worker that does not see the folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePath
 
 SYSTEM_NAMES = {  # in lower case; hidden ones need no name
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "sthumbs.db", "desktop.ini", "picasa.ini", "icon\r"),
@@ -24,7 +24,7 @@ def is_system_path(path: PurePath) -> bool:
 
 def system_folder(path: str) -> str:
     """The outermost hidden or system folder of the file `path`, as a path; "" if there is none."""
-    folders = PurePosixPath(path).parts[:-1]
+    folders = [name for name in path.split("/")[:-1] if name != "."]
     for k, name in enumerate(folders, 1):
         if is_system(name):
             return "/".join(folders[:k])

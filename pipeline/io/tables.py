@@ -22,24 +22,26 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, stage: str, columns: Iterable[str] = ()) -> pd.DataFrame:
-    """Reads a parquet table that `stage` wrote.
+    """Reads a parquet table that `stage` wrote: `columns` of it, or all.
 
     Raises:
         UserError: missing, unreadable or cut off, or without one of `columns`.
     """
     if not path.is_file():
         raise UserError("an input table is missing", where=path, fix=f"run `dvc repro {stage}`")
+    wanted = list(columns)
     try:
-        table = pq.read_table(path).to_pandas()
+        known = pq.read_schema(path).names
+        table = pq.read_table(path, columns=[c for c in wanted if c in known] or None).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as e:
         fix = f"run `dvc checkout --force` or `dvc repro --force {stage}`"
         raise UserError("an input table cannot be read", where=path, got=str(e), fix=fix) from e
-    missing = [c for c in columns if c not in table.columns]
+    missing = [c for c in wanted if c not in known]
     if missing:
         raise UserError(
             "an input table lacks columns",
             where=path,
-            got=", ".join(table.columns),
+            got=", ".join(known),
             allowed=f"with {', '.join(missing)}",
             fix=f"run `dvc repro --force {stage}`",
         )

@@ -50,6 +50,20 @@ class Place(NamedTuple):
     size: int
 
 
+def read_part(path: Path, offset: int, size: int) -> bytes:
+    """`size` bytes of a shard from `offset` on.
+
+    Raises:
+        OSError: it cannot be read, or ends before.
+    """
+    with path.open("rb", buffering=0) as f:
+        f.seek(offset)
+        data = f.read(size)
+    if len(data) != size:
+        raise OSError(0, "the shard is cut off", str(path))
+    return data
+
+
 def write_shards(
     folder: Path, stem: str, names: Iterable[str], content: Callable[[str], bytes], per_shard: int
 ) -> None:
@@ -65,12 +79,12 @@ def write_shards(
     for number, start in enumerate(range(0, len(ordered), per_shard)):
         shard = f"{stem}-{number:06d}.tar"
         with (folder / shard).open("wb") as f:
-            index[shard] = _write_tar(f, ordered[start : start + per_shard], content)
+            index[shard] = write_tar(f, ordered[start : start + per_shard], content)
     # ASCII: JSON escapes also preserve the surrogates of non-UTF-8 bytes
     (folder / INDEX).write_text(json.dumps(index, indent=0) + "\n", encoding="ascii")
 
 
-def _write_tar(
+def write_tar(
     f: BinaryIO, names: Sequence[str], content: Callable[[str], bytes]
 ) -> dict[str, tuple[int, int]]:
     """Writes one tar; returns offset and size of each member."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from pipeline.io.indexed import FIX, read_indexed
-from pipeline.io.parcel import Source, file_source
+from pipeline.io.parcel import Source
 from pipeline.io.photo import PhotoError, decode_photo
+from pipeline.io.photo_store import FIX, PhotoFile
 from pipeline.runtime.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexedPhoto:
-    """One photo: its key, file and checksum, and its upright size in pixels."""
+    """One photo: its key, where its bytes are, their checksum, and its upright size in pixels."""
 
     image: str
-    path: Path
+    file: PhotoFile
     sha256: str
     width: int
     height: int
@@ -33,11 +32,11 @@ class IndexedPhoto:
         Raises:
             UserError: it is gone, cannot be decoded, or has other bytes now; names it.
         """
-        data = read_indexed(self.path, self.sha256)
+        data = self.file.read(self.sha256)
         try:
-            return decode_photo(data, background, where=str(self.path))
+            return decode_photo(data, background, where=str(self.file))
         except PhotoError as e:
-            raise UserError("an indexed photo cannot be decoded", where=self.path, got=str(e), fix=FIX) from e
+            raise UserError("an indexed photo cannot be decoded", where=self.file, got=str(e), fix=FIX) from e
 
 
 def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPhoto]]:
@@ -54,7 +53,7 @@ def batches_of(photos: Sequence[IndexedPhoto], size: int) -> list[list[IndexedPh
 
 def sources_of(batch: Sequence[IndexedPhoto]) -> list[Source]:
     """The files of some photos, for a worker that does not see them."""
-    return [file_source(photo.path) for photo in batch]
+    return [photo.file.source() for photo in batch]
 
 
 def names_of(batch: Sequence[IndexedPhoto]) -> str:

@@ -21,6 +21,15 @@ class Data(Section):
     table: str = "photos.csv"
     shards: Shards = "auto"
 
+    @field_validator("root")
+    @classmethod
+    def _root_is_a_folder(cls, root: str) -> str:
+        if "://" in root:
+            raise ValueError(
+                f"{root} is a URL; photos are read from a local folder: copy or mount them first"
+            )
+        return root
+
 
 class Ingest(Section):
     """Which files become photos."""

@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore
+from pipeline.io.photo_store import PhotoStore
+from pipeline.io.places import Places
 from pipeline.io.tables import read_table, write_table
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import UserError
@@ -93,6 +95,7 @@ class Pictures:
 
 _BOX = {"x1": F32, "y1": F32, "x2": F32, "y2": F32}
 _PHOTO = {"image": TEXT, "person": TEXT, "split": TEXT, "width": INT, "height": INT, "sha256": TEXT}
+_PLACE = {"shard": TEXT, "offset": INT, "bytes": INT}
 _LABELS = {"gender": TEXT, "age": INT, "mask": TEXT}
 _PROBABILITIES = {f"p{k}": F64 for k in range(CLASSES)}
 _TASKS = ("class", "mask", "gender", "age")
@@ -103,7 +106,7 @@ INDEX = Table(
     {"image": TEXT, "split": TEXT, "person": TEXT, **_LABELS, "width": INT, "height": INT, "bytes": INT}
     | {"sha256": TEXT, "position": INT},
 )
-PHOTOS = Table(BUILD / "photos.parquet", "ingest", _PHOTO)
+PHOTOS = Table(BUILD / "photos.parquet", "ingest", _PHOTO | _PLACE)
 EVAL = Table(BUILD / "eval.parquet", "ingest", {"ImageID": TEXT, "image": TEXT, "position": INT})
 LABELS = Table(
     BUILD / "labels.parquet",
@@ -156,3 +159,17 @@ RELIANCE = Table(
     | {"background": F64}
     | {f"{what}_{task}": F64 for what in ("flip_rate", "same_background", "cam_outside") for task in _TASKS},
 )
+
+
+def open_photos(root: str) -> PhotoStore:
+    """The photos of build/photos.parquet.
+
+    Args:
+        root: `data.root`.
+    """
+    table = PHOTOS.read("image", *_PLACE)
+    if not table["shard"].any():
+        return PhotoStore(Path(root))
+    numbers, shards = pd.factorize(table["shard"])
+    offsets, sizes = table["offset"].to_numpy(), table["bytes"].to_numpy()
+    return PhotoStore(Path(root), Places.of(table["image"], list(shards), numbers, offsets, sizes))

@@ -10,6 +10,7 @@ import pytest
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg
+from pipeline.io.photo_store import PhotoStore
 from pipeline.params.machine import Machine
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin, plugin_names
@@ -33,7 +34,10 @@ def sources(project: Path) -> Sources:
     (project / "mine/notes.txt").write_text("no picture")
     (project / "mine/.hidden").write_text("not even looked at")
     return Sources(
-        project / "data", ImageStore(project / "build/mattes"), project / "mine", machine=Machine(workers=1)
+        PhotoStore(project / "data"),
+        ImageStore(project / "build/mattes"),
+        project / "mine",
+        machine=Machine(workers=1),
     )
 
 
@@ -56,7 +60,7 @@ def test_contract(name: str, size: int, sources: Sources) -> None:
 
 def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
     choose = load_plugin("compose.backgrounds", "others").chooser(
-        Sources(Path(), ImageStore(Path())), CANDIDATES
+        Sources(PhotoStore(Path()), ImageStore(Path())), CANDIDATES
     )
     by_image = {c.image: c for c in CANDIDATES}
     for person in CANDIDATES:
@@ -67,7 +71,10 @@ def test_donors_are_of_the_same_fold_and_never_oneself() -> None:
 
 
 def test_a_new_person_takes_a_share_of_the_copies_and_the_others_keep_their_donor() -> None:
-    others, sources = load_plugin("compose.backgrounds", "others"), Sources(Path(), ImageStore(Path()))
+    others, sources = (
+        load_plugin("compose.backgrounds", "others"),
+        Sources(PhotoStore(Path()), ImageStore(Path())),
+    )
     crowd = [Candidate(f"train/images/{n}/mask1.jpg", str(n), 0) for n in range(50)]
     late = Candidate("train/images/33b/mask1.jpg", "33b", 0)
     before, after = others.chooser(sources, crowd), others.chooser(sources, [*crowd, late])
@@ -78,7 +85,7 @@ def test_a_new_person_takes_a_share_of_the_copies_and_the_others_keep_their_dono
 
 def test_a_fold_with_one_person_is_an_error_with_a_way_out() -> None:
     choose = load_plugin("compose.backgrounds", "others").chooser(
-        Sources(Path(), ImageStore(Path())), CANDIDATES[:3]
+        Sources(PhotoStore(Path()), ImageStore(Path())), CANDIDATES[:3]
     )
     with pytest.raises(UserError, match=r"one person only[\s\S]*procedural"):
         choose(CANDIDATES[0], 1)
@@ -114,7 +121,10 @@ def test_a_folder_without_pictures_is_an_error(sources: Sources, tmp_path: Path)
 
 def test_procedural_pictures_differ() -> None:
     kind = load_plugin("compose.backgrounds", "procedural")
-    plates = [kind.picture(Sources(Path(), ImageStore(Path())), "", 64, generator(0, i)) for i in range(20)]
+    plates = [
+        kind.picture(Sources(PhotoStore(Path()), ImageStore(Path())), "", 64, generator(0, i))
+        for i in range(20)
+    ]
     means = np.array([p.mean(axis=(0, 1)) for p in plates])
     assert means.std(axis=0).min() > 20
     assert min(p.std() for p in plates) > 2

@@ -14,6 +14,7 @@ from pipeline.compose.crop import NEUTRAL, Square, cut, placement
 from pipeline.compose.cutout import Cutter, groups_of
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import decode_photo, encode_jpeg, encode_matte, read_photo
+from pipeline.io.photo_store import PhotoStore
 from pipeline.runtime.errors import UserError
 
 SIZE = 64
@@ -42,7 +43,7 @@ def stored(place: Path, photo: np.ndarray, orientation: int = 1, kind: str = "JP
     alpha = np.zeros(upright.shape[:2], np.uint8)
     alpha[:, : alpha.shape[1] // 2] = 255
     (place / "mattes/a.png").write_bytes(encode_matte(alpha))
-    return Cutter(place, ImageStore(place / "mattes"), SIZE)
+    return Cutter(PhotoStore(place), ImageStore(place / "mattes"), SIZE)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -80,8 +80,7 @@ def test_sockets_and_unreadable_files(root: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(folder)  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as s:
         s.bind("mask1.jpg")
-    monkeypatch.undo()
-    os.chdir(root.parent)
+    monkeypatch.chdir(root.parent)
     (folder / "mask2.jpg").chmod(0)
     run_ingest(root)
     reasons = {Path(path).name: reason for path, reason in quarantine().items()}

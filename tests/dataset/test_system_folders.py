@@ -11,6 +11,7 @@ from pipeline.compose.backgrounds import Sources
 from pipeline.compose.backgrounds.folder import chooser
 from pipeline.dataset.layouts import csv, folders
 from pipeline.io.image_store import ImageStore
+from pipeline.io.photo_store import PhotoStore
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data
 from pipeline.segment.unet.matte_pairs import find_pairs
@@ -84,6 +85,7 @@ def test_thumbnails_are_no_backgrounds_and_no_pairs(tmp_path: Path) -> None:
     for name in ("photos/a.jpg", "mattes/a.png"):
         (tmp_path / name).write_bytes(picture(Path(name).suffix))
     assert [pair.name for pair in find_pairs(tmp_path / "photos", tmp_path / "mattes")] == ["a"]
-    sources = Sources(tmp_path, ImageStore(tmp_path), folder=tmp_path / "photos", machine=Machine(workers=1))
+    photos = PhotoStore(tmp_path)
+    sources = Sources(photos, ImageStore(tmp_path), folder=tmp_path / "photos", machine=Machine(workers=1))
     choose = chooser(sources, [])
     assert {choose("p", seed) for seed in np.arange(9).tolist()} == {"a.jpg"}

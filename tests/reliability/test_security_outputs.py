@@ -154,11 +154,11 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
 
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
-        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import make_opener\n"
+        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import Listed, make_opener\n"
         "from pipeline.io.result_cache import ResultCache\nfrom pipeline.params.schema import Ingest\n"
         "cache = ResultCache(Path('items'), 'ingest', {})\n"
         "open_photo = make_opener(Path.cwd(), Ingest(), cache)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
-        "print(open_photo('bomb.png').reason)\n"
+        "print(open_photo(Listed('bomb.png')).reason)\n"
     )
     assert "max_pixels" in printed(code, tmp_path, timeout=60)  # most of it imports, on a busy machine

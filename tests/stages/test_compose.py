@@ -216,7 +216,7 @@ def test_real_photos(project: Path, test_data: Path) -> None:
     checksums = [hashlib.sha256((root / image).read_bytes()).hexdigest() for image in images]
     photos = pd.DataFrame({"image": images, "sha256": checksums, "width": 384, "height": 512})
     box = {"x1": 90.0, "y1": 60.0, "x2": 290.0, "y2": 310.0, "score": 0.9, "status": "found"}
-    write_table(project / "build/photos.parquet", photos)
+    write_table(project / "build/photos.parquet", photos.assign(shard="", offset=0, bytes=0))
     write_table(project / "build/boxes.parquet", photos[["image"]].assign(**box))
     with atomic_folder(project / "build/mattes") as mattes:
         for image in images:

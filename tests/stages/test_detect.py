@@ -44,7 +44,8 @@ def index(project: Path, photos: dict[str, bytes]) -> None:
         person = path.parent.name if split == "train" else ""
         rows.append((image, person, split, width, height, hashlib.sha256(data).hexdigest()))
     columns = ["image", "person", "split", "width", "height", "sha256"]
-    write_table(project / "build" / "photos.parquet", pd.DataFrame(rows, columns=columns))
+    table = pd.DataFrame(rows, columns=columns).assign(shard="", offset=0, bytes=0)
+    write_table(project / "build" / "photos.parquet", table)
 
 
 @pytest.fixture

@@ -79,7 +79,9 @@ def set_up(folder: Path, mattes: bool = True) -> Params:
     people["fold"] = np.arange(len(people)) % 4
     write_table(
         Path("build/photos.parquet"),
-        facts[["image", "person"]].assign(split="train", width=96, height=128, sha256=""),
+        facts[["image", "person"]].assign(
+            split="train", width=96, height=128, sha256="", shard="", offset=0, bytes=0
+        ),
     )
     write_table(Path("build/labels.parquet"), facts.assign(train_class=facts["true_class"]))
     write_table(Path("build/folds.parquet"), people)

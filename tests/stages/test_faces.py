@@ -37,7 +37,7 @@ def make_photos() -> pd.DataFrame:
         rows[-1] |= {"width": WIDTH, "height": HEIGHT}
         rows[-1]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     photos = pd.DataFrame(rows)
-    write_table(Path("build/photos.parquet"), photos)
+    write_table(Path("build/photos.parquet"), photos.assign(shard="", offset=0, bytes=0))
     boxes = pd.DataFrame({"image": photos["image"], "x1": 26.0, "y1": 28, "x2": 70, "y2": 72})
     boxes = boxes.astype(dict.fromkeys(("x1", "y1", "x2", "y2"), np.float32))
     return boxes.assign(score=np.float32(0.9), status="found", landmarks=[[]] * PHOTOS)

@@ -40,7 +40,11 @@ def test_labels_come_from_names(root: Path) -> None:
     assert (row["width"], row["height"], row["position"]) == (12, 16, -1)
     assert quarantine() == {}
     photos = pd.read_parquet("build/photos.parquet")
-    assert list(photos) == ["image", "person", "split", "width", "height", "sha256"]
+    assert list(photos) == [
+        *["image", "person", "split", "width", "height", "sha256"],
+        *["shard", "offset", "bytes"],
+    ]
+    assert set(photos["shard"]) == {""}
 
 
 def test_one_id_in_two_folders_stays_two_people(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from pipeline.compose.backgrounds import Sources
 from pipeline.io.atomic import atomic_folder
 from pipeline.io.image_store import ImageStore
 from pipeline.io.photo import encode_jpeg, encode_matte, read_photo
+from pipeline.io.photo_store import PhotoStore
 from pipeline.io.tables import write_table
 from pipeline.params.learning import Train
 from pipeline.seeds import generator
@@ -97,7 +98,7 @@ def test_who_reads_the_background_flips_and_who_does_not_never_does(project: Pat
     make_project(project)
     compose.run(stage("compose"))
     squares = pd.read_parquet("build/images/images.parquet")
-    sources = Sources(project / "data", ImageStore(project / "build/mattes"))
+    sources = Sources(PhotoStore(project / "data"), ImageStore(project / "build/mattes"))
     setting = Config(sources, ImageStore(Path("build/images")), "procedural", "keep", 64, 64, 0, 0)
     corners = squares[["x1", "y1", "x2", "y2"]].to_numpy().tolist()
     jobs = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,8 +13,8 @@ from pipeline.analysis.audit.descriptors import colours, difference_hash, gradie
 from pipeline.analysis.explore.background import background_features
 from pipeline.analysis.explore.quality import brightness, sharpness
 from pipeline.io.image_store import ImageStore, matte_name
-from pipeline.io.parcel import Source, file_source
-from pipeline.io.photo import read_photo
+from pipeline.io.parcel import Source
+from pipeline.io.photo_store import PhotoStore
 from pipeline.params.machine import Machine
 from pipeline.runtime.progress import track
 from pipeline.segment.mattes import coverage, resize_alpha
@@ -53,7 +52,7 @@ class PhotoStats:
 class Config:
     """Where photos and mattes are; `background_rgb`: RGB behind transparent pixels."""
 
-    root: Path
+    photos: PhotoStore
     mattes: ImageStore
     background_rgb: tuple[int, int, int]
 
@@ -79,11 +78,11 @@ def _make_worker(config: Config) -> Callable[[Task], tuple[np.ndarray, ...]]:
 
 def _sources_of(config: Config, task: Task) -> list[Source]:
     mattes = [config.mattes.source(matte_name(task.image))] if task.has_matte else []
-    return [file_source(config.root / task.image), *mattes]
+    return [config.photos.source(task.image), *mattes]
 
 
 def _stats_of(config: Config, task: Task) -> tuple[np.ndarray, ...]:
-    photo = read_photo(config.root / task.image, config.background_rgb)
+    photo = config.photos.photo(task.image, config.background_rgb)
     if task.has_matte:
         alpha = resize_alpha(config.mattes.matte(task.image), *photo.shape[:2])
         share = coverage(alpha)

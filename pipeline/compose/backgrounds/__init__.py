@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.io.image_store import ImageStore
+from pipeline.io.photo_store import PhotoStore
 from pipeline.params.machine import Machine
 
 
@@ -28,7 +29,7 @@ from pipeline.params.machine import Machine
 class Sources:
     """Where backgrounds are taken from."""
 
-    photos: Path  # root of image keys
+    photos: PhotoStore
     mattes: ImageStore
     folder: Path | None = None  # the user's pictures
     background_rgb: tuple[int, int, int] = (255, 255, 255)  # RGB behind transparent pixels

@@ -12,8 +12,7 @@ from pipeline.compose.backgrounds import Candidate, ChooseFn, Sources
 from pipeline.compose.crop import Square, resized
 from pipeline.compose.inpaint import inpaint, inpaint_mask
 from pipeline.io.image_store import matte_name
-from pipeline.io.indexed import read_indexed
-from pipeline.io.parcel import Source, file_source, read_file
+from pipeline.io.parcel import Source
 from pipeline.io.photo import decode_photo
 from pipeline.runtime.errors import UserError
 from pipeline.seeds import seed_of, splitmix64
@@ -54,7 +53,7 @@ def chooser(sources: Sources, candidates: Sequence[Candidate]) -> ChooseFn:
 
 def reads(sources: Sources, donor: str) -> list[Source]:
     """The donor's photo and matte; see `pipeline.compose.backgrounds`."""
-    return [file_source(sources.photos / donor), sources.mattes.source(matte_name(donor))]
+    return [sources.photos.source(donor), sources.mattes.source(matte_name(donor))]
 
 
 def facts(sources: Sources, donor: str) -> list[str]:
@@ -64,9 +63,8 @@ def facts(sources: Sources, donor: str) -> list[str]:
 
 def picture(sources: Sources, donor: str, size: int, rng: np.random.Generator) -> np.ndarray:
     """A window of the donor's photo without the donor; see `pipeline.compose.backgrounds`."""
-    path, checksum = sources.photos / donor, sources.checksums.get(donor)
-    data = read_indexed(path, checksum) if checksum else read_file(path)
-    photo = decode_photo(data, sources.background_rgb, str(path))
+    file = sources.photos.file(donor)
+    photo = decode_photo(file.read(sources.checksums.get(donor)), sources.background_rgb, str(file))
     alpha = sources.mattes.matte(donor)
     part = window(alpha, rng)
     rows, columns = slice(part.y1, part.y2), slice(part.x1, part.x2)

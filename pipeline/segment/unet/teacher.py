@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.io.image_store import ImageWriter, matte_name
 from pipeline.io.photo import PhotoError, decode_photo
+from pipeline.io.photo_store import PhotoFile
 from pipeline.io.result_cache import ResultCache
 from pipeline.networks.indexed_photo import IndexedPhoto
 from pipeline.params.machine import Machine
@@ -62,7 +63,7 @@ def _indexed(path: Path, folder: Path, background: Background) -> IndexedPhoto |
     except (OSError, PhotoError):
         return None
     sha256 = hashlib.sha256(data).hexdigest()
-    return IndexedPhoto(path.relative_to(folder).as_posix(), path, sha256, width, height)
+    return IndexedPhoto(path.relative_to(folder).as_posix(), PhotoFile(str(path)), sha256, width, height)
 
 
 def teach(
@@ -109,7 +110,7 @@ def teach(
     names = [Path(photo.image).with_suffix("").as_posix() for photo in photos]
     person = people_of(names)
     pairs = [
-        Pair(name, person[name], photo.path, out / matte_name(photo.image))
+        Pair(name, person[name], Path(photo.file.path), out / matte_name(photo.image))
         for name, photo in zip(names, photos, strict=True)
     ]
     return pairs, result

@@ -1,0 +1,145 @@
+"""What is in a tar shard in webdataset's naming: `<key>.jpg`, and its labels in `<key>.json`.
+
+A shard is untrusted: it is read header by header, nothing is unpacked, and no link in it is followed.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tarfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.dataset.listing import Rejected, is_picture, stray_reason
+from pipeline.dataset.safe_files import Unusable, checked_path, name_problem
+from pipeline.io.formula import formula_problem
+from pipeline.io.system_files import is_system, system_folder
+from pipeline.io.tar_shards import Place
+
+LABELS = ".json"
+MAX_LABEL_BYTES = 1 << 20
+COPY = "copy or download the shard again, or take it out of the data folder"
+
+
+@dataclass
+class Members:
+    """The members of one shard.
+
+    Attributes:
+        photos: by image key, where each is; a name twice is in `rejected` from the second on.
+        labels: by image key without suffix, the bytes of the JSON, or why they cannot be read.
+        rejected: what cannot be used, with the reason.
+        others: members that are neither photo nor labels, by suffix.
+        problem: why the shard cannot be used; "" if it can.
+    """
+
+    photos: dict[str, Place] = field(default_factory=dict)
+    labels: dict[str, bytes] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    problem: str = ""
+
+
+def read_members(root: Path, shard: str, with_labels: bool) -> Members:
+    """Reads the headers of a shard, and its labels.
+
+    Args:
+        root: the data folder, resolved.
+        shard: its path below `root`; the image keys begin with the shard's folder.
+        with_labels: whether to read the bytes of `<key>.json`.
+    """
+    members = Members()
+    try:
+        path = checked_path(root, shard)
+        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+            begin = -1
+            for info in tar:
+                if info.size < 0 or info.offset <= begin:  # tarfile would go round in circles
+                    raise tarfile.ReadError(f"a damaged header at byte {info.offset}")
+                begin = info.offset
+                _take(info, tar, shard, members, with_labels)
+            _require_end(path, tar.offset)
+    except Unusable as e:
+        members.problem = f"{e.reason}; {e.advice}"
+    except (tarfile.TarError, OSError, EOFError, ValueError) as e:
+        members.problem = f"it is no whole tar ({e}); {COPY}"
+    return members
+
+
+def _require_end(path: Path, offset: int) -> None:
+    """Refuses a tar without an end mark: photos may be missing, and nothing else would tell."""
+    with path.open("rb") as f:
+        f.seek(offset)
+        block = f.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"cut off at byte {offset + len(block)}")
+    if block.strip(b"\0"):
+        raise tarfile.ReadError(f"a damaged header at byte {offset}")
+
+
+def _take(
+    info: tarfile.TarInfo, tar: tarfile.TarFile, shard: str, members: Members, with_labels: bool
+) -> None:
+    """Adds one member."""
+    if info.isdir():
+        return
+    name = info.name.removeprefix("./")
+    folder = posixpath.dirname(shard)
+    image = f"{folder}/{name}" if folder else name
+    stem, suffix = posixpath.splitext(image)
+    if refused := _refusal(info, name, shard):
+        reason, fix, counts = refused
+        members.rejected.append(Rejected(image, reason, fix, counts))
+    elif suffix.lower() == LABELS:
+        if stem in members.labels:
+            reason = f"{shard} holds it twice"
+            members.rejected.append(Rejected(image, reason, "keep one of them", counts=False))
+        elif info.size > MAX_LABEL_BYTES:
+            reason = f"it has {info.size} bytes, more than {MAX_LABEL_BYTES}"
+            members.rejected.append(Rejected(image, reason, "keep only labels in it", counts=False))
+        else:
+            file = tar.extractfile(info) if with_labels else None
+            members.labels[stem] = file.read() if file else b""
+    elif not is_picture(name):
+        members.others[suffix] += 1
+    elif stray := stray_reason(name):
+        members.rejected.append(Rejected(image, *stray))
+    elif problem := formula_problem(image):
+        members.rejected.append(Rejected(image, f"its name {problem}", "rename it"))
+    elif image in members.photos:
+        members.rejected.append(Rejected(image, f"{shard} holds it twice", "keep one of them"))
+    else:
+        members.photos[image] = Place(shard, info.offset_data, info.size)
+
+
+def _refusal(info: tarfile.TarInfo, name: str, shard: str) -> tuple[str, str, bool] | None:
+    """(reason, fix, counts) of a member that is no file of the set, or None."""
+    picture = is_picture(name)
+    if name.startswith("/") or "\\" in name or ".." in name.split("/") or not name:
+        return f"in {shard}: its name points outside the shard", "pack it under a plain name", picture
+    if system_folder(name) or is_system(posixpath.basename(name)):
+        return "a hidden or system file", "nothing to do; leave it out of the shard if you like", False
+    if info.issym() or info.islnk():
+        return f"in {shard}: a link to {info.linkname}", "pack the file itself", picture
+    if not info.isreg() or info.issparse():
+        return f"in {shard}: no plain file", "pack the file itself", picture
+    if problem := name_problem(name):
+        return problem, "rename it", picture
+    return None
+
+
+def read_cells(data: bytes) -> dict[str, str]:
+    """The values of a JSON object as text; null is empty.
+
+    Raises:
+        ValueError: it is no JSON object; one phrase.
+    """
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"its labels are no JSON ({e})") from e
+    if not isinstance(values, dict):
+        raise ValueError(f"its labels are no JSON object but {str(values)[:40]!r}")
+    return {str(k): "" if v is None else str(v).strip() for k, v in values.items()}
