@@ -19,6 +19,7 @@ from pipeline.workers.cluster.tasks import Task
 KILLS = 2  # of workers, by one item or in a row while they load, until the run ends
 LOOK_SECONDS = 1.0  # between looks at the cluster: nodes that came, a head that went
 PATIENCE = 60.0  # seconds without any worker
+WAIT_SECONDS = 0.2  # between knocks at a head that does not answer
 
 
 @dataclass
@@ -110,12 +111,14 @@ class Workers:
         """Removes a dead worker; whether it died alone, and its node lives.
 
         Raises:
-            UserError: workers are killed again and again while they start.
+            UserError: workers are killed again and again while they start, or the head is gone.
         """
         self._all.remove(worker)
         self._kill(worker)
         self._looked = 0.0  # hire another at once
         say(f"ray: lost a worker on {worker.address or 'a node'}; others do its work")
+        while not self.cluster.is_there():  # whom Ray would ask, and wait for five minutes
+            time.sleep(WAIT_SECONDS)
         alive = {node["NodeID"] for node in self.ray.nodes() if node["Alive"]}
         alone = worker.node in alive and not isinstance(error, self.ray.exceptions.ActorUnavailableError)
         self._stillborn += alone and not worker.ready
