@@ -63,7 +63,7 @@ def read_corrections(data: bytes, where: str, labels: pd.DataFrame) -> list[Corr
     """
     rows = read_rows(data, where, NEEDED, [c for c in COLUMNS if c not in NEEDED])
     groups = labels.groupby("person", sort=False).indices if rows else {}
-    people = {nfc(str(person)): positions for person, positions in groups.items()}
+    people = {nfc(str(person)): np.asarray(positions) for person, positions in groups.items()}
     ids: dict[str, list[str]] = {}
     for person in people:
         ids.setdefault(_bare_id(person), []).append(person)
