@@ -32,7 +32,7 @@ if not SOAK:
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
 
-Fault = Callable[[Nodes, "subprocess.Popen[str]", list[Path]], None]
+Fault = Callable[[Nodes, str, list[Path]], None]
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +56,27 @@ def nodes(project: Path, tmp_path: Path) -> Iterator[Nodes]:
         cluster.close()
 
 
-def killed_node(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
-    nodes.kill(nodes.names[1])
+def killed_node(nodes: Nodes, name: str, hides: list[Path]) -> None:
+    nodes.kill(name)
 
 
-def killed_worker(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
+def killed_worker(nodes: Nodes, name: str, hides: list[Path]) -> None:
     """As the kernel does for want of memory."""
-    for worker in nodes.workers(nodes.names[1]):
+    for worker in nodes.workers(name):
         worker.send_signal(signal.SIGKILL)
 
 
-def cut_for_30_s(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
-    nodes.cut(nodes.names[1])
-    threading.Timer(30, nodes.mend, [nodes.names[1]]).start()
+def cut_for_30_s(nodes: Nodes, name: str, hides: list[Path]) -> None:
+    nodes.cut(name)
+    threading.Timer(30, nodes.mend, [name]).start()
 
 
-def cut_for_ever(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
-    nodes.cut(nodes.names[1])
+def cut_for_ever(nodes: Nodes, name: str, hides: list[Path]) -> None:
+    nodes.cut(name)
 
 
-def one_dies_another_joins(nodes: Nodes, stage: subprocess.Popen[str], hides: list[Path]) -> None:
-    nodes.kill(nodes.names[1])
+def one_dies_another_joins(nodes: Nodes, name: str, hides: list[Path]) -> None:
+    nodes.kill(name)
     nodes.add(hides)
 
 
@@ -89,13 +89,13 @@ def test_the_outputs_are_those_of_a_run_without_a_cluster(
     nodes: Nodes, project: Path, stage: str, fault: Fault
 ) -> None:
     wanted = digests(project)
-    process = at_work(nodes, project, stage)
-    fault(nodes, process, hidden(project))
+    process, name = at_work(nodes, project, stage)
+    fault(nodes, name, hidden(project))
     _, said = process.communicate(timeout=500)
     assert process.returncode == 0, said
     assert digests(project) == wanted
     if fault is cut_for_ever:
-        nodes.mend(nodes.names[1])  # nobody can tell its worker before
+        nodes.mend(name)  # nobody can tell its worker before
     assert not left_within_10_s(nodes)
 
 
@@ -103,7 +103,7 @@ def test_the_outputs_are_those_of_a_run_without_a_cluster(
 @pytest.mark.parametrize("stage", ["detect", "segment", "compose"])
 def test_the_stage_is_killed_and_run_again(nodes: Nodes, project: Path, stage: str) -> None:
     wanted = digests(project)
-    process = at_work(nodes, project, stage)
+    process, _ = at_work(nodes, project, stage)
     process.kill()
     process.communicate(timeout=60)
     assert not left_within_10_s(nodes)
@@ -116,7 +116,7 @@ def test_the_stage_is_killed_and_run_again(nodes: Nodes, project: Path, stage: s
 def test_the_cluster_is_gone(nodes: Nodes, project: Path, stage: str) -> None:
     """One sentence, the old outputs untouched, and on this machine alone it goes on."""
     wanted = digests(project)
-    process = at_work(nodes, project, stage)
+    process, _ = at_work(nodes, project, stage)
     spared = {process.pid}
     for name in nodes.names:
         for other in nodes.processes(name):
@@ -132,14 +132,18 @@ def test_the_cluster_is_gone(nodes: Nodes, project: Path, stage: str) -> None:
     assert digests(project) == wanted
 
 
-def at_work(nodes: Nodes, project: Path, stage: str) -> subprocess.Popen[str]:
-    """The stage, nothing cached, as soon as a worker on the first of the nodes is at a task."""
+def at_work(nodes: Nodes, project: Path, stage: str) -> tuple[subprocess.Popen[str], str]:
+    """The stage, nothing cached, as soon as a worker is at a task, and the name of its node."""
     forget(project, cache_only=True)
     set_params(project, machine__engine="ray", machine__address=nodes.address, machine__workers=None)
     process = nodes.start([sys.executable, "-m", f"stages.{stage}"], project, OMP_NUM_THREADS="1")
     end = time.monotonic() + 120
-    while not any("PhotoWorker.work" in p.cmdline()[0] for p in nodes.workers(nodes.names[1])):
+    while not (names := [name for name in nodes.names if is_at_task(nodes, name)]):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.02)
-    return process
+    return process, names[0]
+
+
+def is_at_task(nodes: Nodes, name: str) -> bool:
+    return any("PhotoWorker.work" in " ".join(worker.cmdline()) for worker in nodes.workers(name))
