@@ -92,6 +92,37 @@ def _lives(pid: int) -> bool:
         return False
 
 
+ENDS = """
+import os, sys
+from pipeline.params.machine import Machine
+from pipeline.workers.run import run_parallel
+from tests.workers.test_engines import square
+
+if __name__ == "__main__":
+    assert list(run_parallel(square, range(3), machine=Machine(engine="ray", workers=1))) == [0, 1, 4]
+    if sys.argv[1] == "at once":  # as Ray ends a process whose node is gone
+        os._exit(1)
+"""
+
+
+@needs_ray
+@pytest.mark.parametrize("how", ["at once", "as usual"])
+def test_a_process_that_ray_ends_leaves_a_sentence(tmp_path: Path, how: str) -> None:
+    (tmp_path / "main.py").write_text(ENDS)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "main.py", how],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode == 1) == (how == "at once"), done.stderr
+    assert ("Ray ended it because its node is gone" in done.stderr) == (how == "at once")
+
+
 def test_without_ray_the_command_that_brings_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.params.machine import Machine
     from pipeline.runtime.errors import UserError

@@ -13,6 +13,8 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -38,6 +40,12 @@ SETTINGS = {
 FOLDER = "cleanplate-ray-"  # + the process; of a cluster of one's own, in the system's temporary folder
 OBJECT_STORE = 512 << 20  # bytes, of a cluster of one's own; what does not fit goes to disk
 GONE_SECONDS = 15.0  # without an answer, the cluster is gone
+# Ray ends a process at once whose node is gone, and then nothing of it runs any more
+WATCH = "import sys; sys.stdin.buffer.read() or print(sys.argv[1], file=sys.stderr, flush=True)"
+ENDED = (
+    "ray: this process was ended without a word: it was killed, or Ray ended it because its node is gone\n"
+    "  fix:     run again when the cluster is back, or set machine.engine: local; no output was changed"
+)
 FIX_TOKEN = "set RAY_AUTH_TOKEN, or ~/.ray/auth_token, to the token that its head was started with"
 FIX_NODE = "run on a node of the cluster, with the Python and Ray of its head (docs/scale.md)"
 
@@ -97,10 +105,24 @@ def connect(machine: Machine) -> Cluster:
     _silence(ray)
     address = _running() if machine.address == "auto" else machine.address
     head = _join(ray, address) if address else _start(ray, machine)
+    if _current is None:
+        _have_watched()
     _current = Cluster(ray, machine.address, head, time.monotonic())
     where = f"joined the cluster at {address}" if address else "started a cluster on this machine alone"
     say(f"ray: {where} in {time.monotonic() - start:.1f} s")
     return _current
+
+
+def _have_watched() -> None:
+    """Starts a process that says `ENDED` when this one ends in any other way than by Python's own."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-S", "-c", WATCH, ENDED], stdin=subprocess.PIPE, start_new_session=True
+    )
+
+    def release() -> None:
+        watcher.communicate(b"ended")
+
+    atexit.register(release)
 
 
 def _silence(ray: Any) -> None:
