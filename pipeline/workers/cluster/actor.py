@@ -91,7 +91,8 @@ def _own_folders(site: dict[str, Any], sent: dict[str, Any]) -> tuple[Path, str]
         home.joinpath("code").mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=home / "code", prefix=".part-"))
         with zipfile.ZipFile(io.BytesIO(ray.get(content[0]))) as packed:
-            packed.extractall(part)
+            for name in packed.namelist():
+                packed.extract(name, part)
         try:
             part.rename(code)
         except OSError:  # another worker of this node was faster
