@@ -55,7 +55,7 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         "photographs": lambda: photographs.run(photos, 200),
         "compose": lambda: compose.run(photos, 960),
         "busy_machine": busy_machine.run,
-        "training_input": lambda: training_input.run(photos, 256),
+        "training_input": lambda: training_input.run(photos, 192),
         "linear_probing": lambda: linear_probing.run(photos),
     }
     if EXPORT.is_dir():
@@ -64,11 +64,11 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
         say(f"predict: left out, there is no {EXPORT}: `cleanplate export {EXPORT}` makes it")
     yolo = weights / "yolov8n.pt" if weights else Path(".cache/weights/yolov8n.pt")
     if yolo.exists():
-        found["detect_yolov8"] = lambda: detect_yolov8.run(photos, yolo, 168)
+        found["detect_yolov8"] = lambda: detect_yolov8.run(photos, yolo, 112)
     else:
         say(f"detect_yolov8: left out, there is no {yolo}")
     if find_spec("ray"):
-        found["ray_engine"] = lambda: ray_engine.run(photos)
+        found["ray_engine"] = lambda: ray_engine.run(photos, 240)
     else:
         say("ray_engine: left out, Ray is not installed: `make setup EXTRAS=cluster` adds it")
     return found

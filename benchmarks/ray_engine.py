@@ -98,7 +98,7 @@ def handed_over(count: int, away: bool) -> float:
     machine = Machine(engine="ray")
     pool = Pool(connect(machine), Work(nothing, range(count), 32, str, sent), machine)
     if away:
-        pool.order.site["files"].append(("/not/seen/by/anybody", 0))
+        pool.order.site.facts["files"].append(("/not/seen/by/anybody", 0))
     try:
         return rate(pool.results(), [1] * count)
     finally:
