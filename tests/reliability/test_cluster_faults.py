@@ -24,7 +24,7 @@ from tests.fixtures.cluster_project import (
     run_stages,
     set_params,
 )
-from tests.fixtures.ray_nodes import Nodes, hidden, left_within_10_s, why_not
+from tests.fixtures.ray_nodes import Nodes, head_and_nodes, hidden, left_within_10_s, why_not
 from tests.reliability.soak import SOAK
 
 if not SOAK:
@@ -46,14 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def nodes(project: Path, tmp_path: Path) -> Iterator[Nodes]:
     """A head that does no work, and two nodes that see nothing of the project."""
-    cluster = Nodes(tmp_path / "nodes", cpus=0)
-    try:
-        for _ in range(2):
-            cluster.add(hidden(project))
-        cluster.wait(3)
+    with head_and_nodes(tmp_path / "nodes", project, count=2, cpus=0) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def killed_node(nodes: Nodes, name: str, hides: list[Path]) -> None:

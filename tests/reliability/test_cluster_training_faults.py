@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.cluster_training import assert_same_scores, read_to, train_alone, train_on
-from tests.fixtures.ray_nodes import Nodes, hidden, why_not
+from tests.fixtures.ray_nodes import Nodes, head_and_nodes, why_not
 from tests.reliability.soak import SOAK
 
 if not SOAK:
@@ -20,13 +20,8 @@ if reason := why_not():
 @pytest.fixture
 def nodes(project: Path, tmp_path: Path) -> Iterator[Nodes]:
     """A head with a core, and a node that sees nothing of the project."""
-    cluster = Nodes(tmp_path / "nodes")
-    try:
-        cluster.add(hidden(project))
-        cluster.wait(2)
+    with head_and_nodes(tmp_path / "nodes", project) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 @pytest.mark.timeout(600)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.fixtures.ray_nodes import Nodes, hidden, left_within_10_s, why_not
+from tests.fixtures.ray_nodes import Nodes, head_and_nodes, hidden, left_within_10_s, why_not
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -33,13 +33,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nodes(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """A head that sees the project, and a node that does not."""
-    cluster = Nodes(tmp_path_factory.mktemp("nodes"))
-    try:
-        cluster.add(hidden(project))
-        cluster.wait(2)
+    with head_and_nodes(tmp_path_factory.mktemp("nodes"), project) as cluster:
         yield cluster
-    finally:
-        cluster.close()
 
 
 def start(nodes: Nodes, project: Path, what: str = "", count: int = COUNT) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.cluster_project import digests, forget, make_cluster_project, run_stages, set_params
-from tests.fixtures.ray_nodes import Nodes, hidden, left_within_10_s, why_not
+from tests.fixtures.ray_nodes import Nodes, head_and_nodes, left_within_10_s, why_not
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -30,15 +30,12 @@ def test_stages_write_the_same_bytes_as_here(tmp_path: Path) -> None:
     run_all(project)
     wanted = digests(project)
     forget(project)
-    nodes = Nodes(tmp_path / "nodes", cpus=0)  # so that the node that sees nothing does it all
-    try:
-        nodes.add(hidden(project))
-        nodes.wait(2)
+    with head_and_nodes(
+        tmp_path / "nodes", project, cpus=0
+    ) as nodes:  # the node that sees nothing does it all
         cluster = {"machine__engine": "ray", "machine__address": nodes.address, "machine__workers": None}
         said = run_all(project, nodes, **cluster)
         assert not left_within_10_s(nodes)
-    finally:
-        nodes.close()
     assert digests(project) == wanted
     assert {name.split("/")[1] for name in wanted} >= {"mattes", "images", "synthetic", "plates"}
     # all but `relabel` and `split`: labels are no work for a cluster

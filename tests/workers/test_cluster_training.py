@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.cluster_training import assert_same_scores, train_alone, train_on
-from tests.fixtures.ray_nodes import Nodes, hidden, why_not
+from tests.fixtures.ray_nodes import head_and_nodes, why_not
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -15,14 +16,18 @@ if reason := why_not():
 
 def test_scores_are_those_of_one_process(project: Path, tmp_path: Path) -> None:
     alone = train_alone(4)
-    nodes = Nodes(tmp_path / "nodes")
-    try:
-        nodes.add(hidden(project))
-        nodes.wait(2)
+    with head_and_nodes(tmp_path / "nodes", project) as nodes:
         process = train_on(nodes, project)
         _, said = process.communicate(timeout=250)
-    finally:
-        nodes.close()
-    assert process.returncode == 0, said
-    assert said.count("epoch 4/4") == 1
-    assert_same_scores(alone)
+        assert process.returncode == 0, said
+        assert said.count("epoch 4/4") == 1
+        assert_same_scores(alone)
+        shutil.rmtree("build/model")
+        refused = train_on(
+            nodes, project, change="site.versions_of = lambda names: dict.fromkeys(names, '0')"
+        )
+        _, said = refused.communicate(timeout=120)
+    assert refused.returncode == 1
+    assert "other versions of packages" in said
+    assert said.count("make setup EXTRAS=cluster") == 1
+    assert "Traceback" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 import warnings
 from contextlib import nullcontext, redirect_stderr
@@ -17,6 +18,8 @@ from ray.train.torch.config import _TorchBackend
 
 from pipeline.workers.cluster.actor import enter, look
 
+get: Any = ray.get  # of references to anything
+
 
 class Keeper:
     """An actor beside the head: the newest checkpoint, and what the first process says."""
@@ -24,6 +27,7 @@ class Keeper:
     def __init__(self, checkpoint: bytes | None) -> None:
         self.checkpoint, self.fresh = checkpoint, False
         self.lines: list[str] = []
+        self.error: bytes | None = None
 
     def keep(self, checkpoint: bytes) -> None:
         """Takes the checkpoint of an epoch."""
@@ -37,14 +41,18 @@ class Keeper:
         """Takes a line for the user."""
         self.lines.append(line)
 
-    def take(self) -> tuple[list[str], bytes | None]:
-        """What has come since it was last called."""
+    def refuse(self, error: bytes) -> None:
+        """Takes a pickled error with which every further try would end, too."""
+        self.error = error
+
+    def take(self) -> tuple[list[str], bytes | None, bytes | None]:
+        """Lines and checkpoint that have come since it was last called, and the error."""
         lines, self.lines = self.lines, []
         checkpoint, self.fresh = self.checkpoint if self.fresh else None, False
-        return lines, checkpoint
+        return lines, checkpoint, self.error
 
 
-class Told(TextIOBase):
+class KeeperStream(TextIOBase):
     """In place of stderr: whole lines go to the keeper."""
 
     def __init__(self, keeper: Any) -> None:
@@ -66,14 +74,11 @@ class LinkedTorch(_TorchBackend):
 
 
 class LinkedTorchConfig(TorchConfig):
-    """As its base."""
+    """Torch's process group, set up by `LinkedTorch`."""
 
     @property
     def backend_cls(self) -> type[LinkedTorch]:
         return LinkedTorch
-
-
-get: Any = ray.get  # of references to anything
 
 
 def _choose_interface() -> None:
@@ -106,12 +111,20 @@ def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int, not
 
 def train_here(order: dict[str, Any]) -> None:
     """One process: goes on from the newest checkpoint, to the end."""
-    facts = look(order["site"], order["packages"])
-    if facts["versions"] != order["versions"]:
-        pairs = ((n, facts["versions"][n], v) for n, v in order["versions"].items())
-        other = ", ".join(f"{n} {there} (here {v})" for n, there, v in pairs if there != v)
-        raise RuntimeError(f"node {facts['address']} has other versions of packages: {other}")
+    facts = look(order["site"], list(order["versions"]))
     enter(order["site"], None if facts["sees"] else order["sent"])
+    from pipeline.runtime.errors import UserError
+    from pipeline.workers.cluster.site import require_same_packages
+
+    try:
+        require_same_packages(facts["address"], facts["versions"], order["versions"])
+        _train(order)
+    except UserError as e:
+        get(order["keeper"].refuse.remote(pickle.dumps(e)))
+        raise
+
+
+def _train(order: dict[str, Any]) -> None:
     if order["on_cpu"]:
         os.environ["ACCELERATE_USE_CPU"] = "true"
     from pipeline.train.config import resolve_config
@@ -129,5 +142,5 @@ def train_here(order: dict[str, Any]) -> None:
             if first:
                 get(keeper.keep.remote(checkpoint.read_bytes()))
 
-        with redirect_stderr(Told(keeper)) if first else nullcontext():
+        with redirect_stderr(KeeperStream(keeper)) if first else nullcontext():
             fit(learn, valid, resolve_config(train), order["fold"], checkpoint, keep)

@@ -17,12 +17,14 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_file
 from pipeline.params.machine import Machine
-from pipeline.runtime.errors import UserError, first_line
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
+from pipeline.train.config import resolve_config
 from pipeline.train.data import Examples, Pictures
 from pipeline.train.share import SharedTraining
 from pipeline.workers.cluster import actor
 from pipeline.workers.cluster.connection import Cluster, connect
+from pipeline.workers.cluster.pickles import Loader
 from pipeline.workers.cluster.site import Site
 
 SETTINGS = {
@@ -61,21 +63,20 @@ class Attempt:
         self.cluster, self.ray, self.training = cluster, cluster.ray, training
         for module in (actor, _ray_process):
             self.ray.cloudpickle.register_pickle_by_value(module)
-        self.here = self.ray.get_runtime_context().get_node_id()
-        keeper = self.ray.remote(_ray_process.Keeper).options(
-            num_cpus=0, label_selector={"ray.io/node-id": self.here}
-        )
+        here = {"ray.io/node-id": self.ray.get_runtime_context().get_node_id()}
+        keeper = self.ray.remote(_ray_process.Keeper).options(num_cpus=0, label_selector=here)
         held = training.checkpoint.read_bytes() if training.checkpoint.is_file() else None
         self.keeper = keeper.remote(held)
+        config = resolve_config(training.train)  # every node computes as this one would
+        same = {"device": config.device.type, "precision": config.precision}
         order = {
             "site": site.facts,
-            "packages": site.packages,
-            "versions": actor.versions_of(site.packages),
+            "versions": site.versions,
             "sent": site.sent() if len(self.ray.nodes()) > 1 else None,
             "examples": [self.ray.put(movable(*training.load()))],
-            "train": [self.ray.put(training.train)],
+            "train": [self.ray.put(training.train.model_copy(update=same))],
             "fold": training.fold,
-            "on_cpu": training.on_cpu,
+            "on_cpu": config.device.type == "cpu",
             "keeper": self.keeper,
         }
         self.trainer = _ray_process.trainer(order, training.train.processes, self.cpus(), FAILURES, notes)
@@ -118,9 +119,13 @@ class Attempt:
             self.error = e
 
     def _take(self) -> None:
-        """Takes what the first process has said and kept since."""
+        """Takes what the first process has said and kept since.
+
+        Raises:
+            UserError: a process ended with it.
+        """
         try:
-            lines, checkpoint = self.ray.get(self.keeper.take.remote(), timeout=5)
+            lines, checkpoint, error = self.ray.get(self.keeper.take.remote(), timeout=5)
         except self.ray.exceptions.RayError:  # the head may be away; `is_there` says when it is gone
             return
         self.begun = self.begun or bool(lines) or checkpoint is not None
@@ -129,6 +134,8 @@ class Attempt:
                 part.write_bytes(checkpoint)
         for line in lines:
             say(line)
+        if error is not None:
+            raise Loader({}).load(error)
 
     def _no_room(self) -> UserError:
         return UserError(
@@ -162,13 +169,9 @@ def in_memory(pictures: Pictures) -> Pictures:
 
 
 def explained(error: BaseException) -> BaseException:
-    """What went wrong in a process, as its user should see it."""
-    failures = getattr(error, "worker_failures", {})
-    for failure in failures.values():
-        cause = getattr(failure, "cause", failure)
-        if isinstance(cause, UserError):
-            return cause
-        text = first_line(Exception(str(cause).strip().splitlines()[-1]))
+    """What went wrong in a process again and again, as its user should see it."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        text = str(getattr(failure, "cause", failure)).strip().splitlines()[-1]
         fix = "set train.processes: 1 to see it more clearly"
         return UserError("a training process failed", where="train.processes", got=text, fix=fix)
     return error

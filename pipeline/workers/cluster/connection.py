@@ -106,14 +106,14 @@ def connect(machine: Machine) -> Cluster:
     address = _running() if machine.address == "auto" else machine.address
     head = _join(ray, address) if address else _start(ray, machine)
     if _current is None:
-        _have_watched()
+        _start_watcher()
     _current = Cluster(ray, machine.address, head, time.monotonic())
     where = f"joined the cluster at {address}" if address else "started a cluster on this machine alone"
     say(f"ray: {where} in {time.monotonic() - start:.1f} s")
     return _current
 
 
-def _have_watched() -> None:
+def _start_watcher() -> None:
     """Starts a process that says `ENDED` when this one ends in any other way than by Python's own."""
     watcher = subprocess.Popen(
         [sys.executable, "-S", "-c", WATCH, ENDED], stdin=subprocess.PIPE, start_new_session=True

@@ -11,7 +11,6 @@ from typing import Any
 from pipeline.io.parcel import Held, Source
 from pipeline.params.machine import Machine
 from pipeline.runtime.disk import main_root
-from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import keep_freed_memory
 from pipeline.workers.cluster import actor
 from pipeline.workers.cluster.pickles import PROTOCOL, Loader, dump_order, main_module
@@ -79,18 +78,3 @@ class Order:
     def parcel_bytes(self, start: int, away: bool) -> int:
         """Bytes of the files that were sent with the task from `start` on."""
         return self._parcels.pop(start, 0) if away else 0
-
-    def require_same_facts(self, address: str, facts: dict[str, Any]) -> None:
-        """Raises UserError if a node would compute in another way, e.g. in another precision."""
-        other = [
-            f"{key}: {facts.get(key)} (here {value})"
-            for key, value in self.facts.items()
-            if facts.get(key) != value
-        ]
-        if other:
-            raise UserError(
-                "a node of the cluster would compute in another way, and give other results",
-                where=f"node {address}",
-                got=", ".join(other),
-                fix="set backend and precision in params.yaml to what every node has, instead of auto",
-            )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
-import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,11 +35,11 @@ class Site:
 
     Attributes:
         facts: where project and code are, for `PhotoWorker`.
-        packages: whose versions decide results.
+        versions: of the packages that decide results.
     """
 
     def __init__(self, ray: Any, module: str, files: Iterable[Path]) -> None:
-        self.ray, self.module, self.packages = ray, module, list(DECIDE)
+        self.ray, self.module, self.versions = ray, module, versions_of(DECIDE)
         self.probe = Path(".cache") / f"seen-{secrets.token_hex(8)}"
         self.probe.parent.mkdir(exist_ok=True)
         self.probe.write_text("", encoding="utf-8")
@@ -87,16 +86,23 @@ class Site:
                     packed.writestr(zipfile.ZipInfo(name), path.read_bytes())
         return buffer.getvalue()
 
-    def require_same_packages(self, address: str, versions: dict[str, str]) -> None:
-        """Raises UserError if a node has other versions of what decides results."""
-        here = versions_of(self.packages)
-        other = [
-            f"{name} {versions[name]} (here {here[name]})" for name in here if versions[name] != here[name]
-        ]
-        if other:
-            raise UserError(
-                "a node of the cluster has other versions of packages, and would give other results",
-                where=f"node {address}, {sys.version_info.major}.{sys.version_info.minor}",
-                got=", ".join(other),
-                fix="run `make setup EXTRAS=cluster` of this commit there",
-            )
+
+def require_same_packages(address: str, there: dict[str, str], here: dict[str, str]) -> None:
+    """Raises UserError if a node has other versions of what decides results than the head."""
+    problem = "a node of the cluster has other versions of packages, and would give other results"
+    _require_equal(problem, address, there, here, "run `make setup EXTRAS=cluster` of this commit there")
+
+
+def require_same_facts(address: str, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raises UserError if a node would compute in another way than the head, e.g. in another precision."""
+    problem = "a node of the cluster would compute in another way, and give other results"
+    fix = "set backend and precision in params.yaml to what every node has, instead of auto"
+    _require_equal(problem, address, there, here, fix)
+
+
+def _require_equal(problem: str, address: str, there: dict[str, Any], here: dict[str, Any], fix: str) -> None:
+    other = [
+        f"{name} {there.get(name)} (here {here[name]})" for name in here if there.get(name) != here[name]
+    ]
+    if other:
+        raise UserError(problem, where=f"node {address}", got=", ".join(other), fix=fix)

@@ -14,6 +14,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.workers.cluster.connection import Cluster
 from pipeline.workers.cluster.order import Order
+from pipeline.workers.cluster.site import require_same_facts, require_same_packages
 from pipeline.workers.cluster.tasks import Task
 
 KILLS = 2  # of workers, by one item or in a row while they load, until the run ends
@@ -94,13 +95,13 @@ class Workers:
         """
         if not worker.node:
             worker.node, worker.address, worker.away = answer["node"], answer["address"], not answer["sees"]
-            self.order.site.require_same_packages(worker.address, answer["versions"])
+            require_same_packages(worker.address, answer["versions"], self.order.site.versions)
             sent = self.order.site.sent() if worker.away else None
             worker.began = worker.actor.begin.remote(self.order.site.facts, self.order.pickled, sent)
             return
         if isinstance(answer, Exception):
             raise answer
-        self.order.require_same_facts(worker.address, answer)
+        require_same_facts(worker.address, answer, self.order.facts)
         worker.ready, self._stillborn = True, 0
         if not self.shares:
             seconds = time.monotonic() - self._started
@@ -149,7 +150,7 @@ class Workers:
         for _ in range(min(wanted, tasks) - len(self._all)):
             actor = self.actor_class.remote()
             self._all.append(
-                Worker(actor, actor.look.remote(self.order.site.facts, self.order.site.packages))
+                Worker(actor, actor.look.remote(self.order.site.facts, list(self.order.site.versions)))
             )
 
     def _kill(self, worker: Worker) -> None:
