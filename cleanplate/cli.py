@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
@@ -50,7 +51,8 @@ class Commands(TyperGroup):
 app = typer.Typer(
     name="cleanplate",
     cls=Commands,
-    help="Tools around the pipeline. The pipeline itself is run by `dvc repro` and `dvc exp run`.",
+    help="Tools around the pipeline, which itself is run by `dvc repro` and `dvc exp run`. For photos of "
+    "your own first `cleanplate init photos --data FOLDER`, then `cleanplate check`, then `dvc repro`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -106,8 +108,9 @@ def _imported(name: str) -> Any:
     module = importlib.import_module(f"cleanplate.commands.{name}")
     alone = typer.Typer()
     alone.callback()(lambda: None)
+    text = escape(module.__doc__ or "")  # `cleanplate[predict]` is no markup
     if hasattr(module, "app"):
-        alone.add_typer(_with_sentences(module.app), name=name, help=module.__doc__)
+        alone.add_typer(_with_sentences(module.app), name=name, help=text)
     else:
-        alone.command(name=name, help=module.__doc__)(_sentences(module.main))
+        alone.command(name=name, help=text)(_sentences(module.main))
     return get_group(alone).commands[name]

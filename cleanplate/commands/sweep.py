@@ -21,6 +21,9 @@ import typer
 if TYPE_CHECKING:
     from cleanplate.experiments.runs import ExperimentRunner
     from cleanplate.experiments.sweep import Sweep
+    from pipeline.params.overrides import Overrides
+
+PLOT = Path("reports/compare.png")
 
 
 def main(
@@ -44,64 +47,41 @@ def main(
         typer.Option("--replace", help="Remove and rerun experiments with outdated code or params."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
-    plot: Annotated[Path, typer.Option(help="Where to draw the comparison.")] = Path("reports/compare.png"),
+    plot: Annotated[Path, typer.Option(help="Where to draw the comparison.")] = PLOT,
 ) -> None:
-    import shlex
-    import sys
-
-    from cleanplate.experiments.at_once import run_at_once
     from cleanplate.experiments.runs import ExperimentRunner
-    from cleanplate.integrity.dvc_records import absent_outputs
-    from pipeline.runtime.errors import UserError
     from pipeline.runtime.progress import say
 
-    if jobs > 1 and not run:
-        raise UserError(
-            "--jobs is for --run",
-            got=f"--jobs {jobs}",
-            fix=f"add --run; or queue them, then `dvc queue start --jobs {jobs}`",
-        )
-    _refuse_useless(run, compare, answers, dry_run)
+    shown = json or plot != PLOT
+    _refuse_useless(run, compare, dry_run, jobs, replace, answers, shown)
     sweep, params = _read(file)
+    if answers:
+        _require_answers(answers, sweep)
     for line in sweep.skipped:
         say(line)
     runner = ExperimentRunner.for_workspace(params, sweep.experiments, sweep.stages)
-    idle = dry_run or compare
-    todo, done = runner.split_by_state(sweep.experiments, replace and not idle, idle)
+    todo, done = runner.split_by_state(sweep.experiments)
     if dry_run:
-        for name in todo:
-            how = "--temp" if run else "--queue"
-            print(shlex.join(["dvc", *runner.command(name, sweep.experiments[name], how)]))
+        _print_commands(runner, sweep, todo, "--temp" if run else "--queue")
         return
-    if todo and not compare and (absent := absent_outputs(Path())):
-        say(f"note: {absent}")
+    failed: list[str] = []
     if compare:
-        say(f"{len(todo)} of {len(sweep.experiments)} experiments have not run and are not compared")
-        todo = []
-    elif not run:
-        runner.queue({name: sweep.experiments[name] for name in todo})
-        say(f"{len(todo)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")
-        return
-    wanted = {name: sweep.experiments[name] for name in todo}
-    failed = run_at_once(runner, wanted, jobs) if jobs > 1 else runner.run(wanted)
-    done |= {name: name for name in todo if name not in failed}
-    runs = {name: [done[r] for r in of_name if r in done] for name, of_name in sweep.runs.items()}
-    pairs = [(runs[a][0], runs[b][0]) for a, b in sweep.pairs if runs[a] and runs[b]]
+        _say_what_is_missing(runner, sweep, todo)
+    else:
+        runner.make_room(todo, replace)
+        failed = _run_or_queue(runner, {name: sweep.experiments[name] for name in todo}, jobs, run, file)
+        if not run:
+            return
+        done |= {name: name for name in todo if name not in failed}
+    pairs, runs = _finished(sweep, done)
     if pairs:
-        _compare(pairs, {r[0]: r for r in runs.values() if r}, runner, answers, json, plot)
-    if failed:
-        raise UserError(
-            f"{len(failed)} of {len(sweep.experiments)} experiments failed and are not compared",
-            got=", ".join(failed),
-            fix="see their output above, fix the cause, and run the same command again",
-        )
-    if not pairs:
-        few = "no pair of experiments has run" if compare else "the sweep has one experiment"
-        say(f"nothing to compare: {few}")
-        sys.exit(0)
+        _compare(pairs, runs, runner, answers, json, plot)
+    _end(sweep, failed, bool(pairs), compare)
 
 
-def _refuse_useless(run: bool, compare: bool, answers: Path | None, dry_run: bool) -> None:
+def _refuse_useless(
+    run: bool, compare: bool, dry_run: bool, jobs: int, replace: bool, answers: Path | None, shown: bool
+) -> None:
     """Options that say nothing together."""
     from pipeline.runtime.errors import UserError
 
@@ -112,10 +92,107 @@ def _refuse_useless(run: bool, compare: bool, answers: Path | None, dry_run: boo
             got=f"--compare {other}",
             fix=f"leave out {other}, or --compare: --run compares at the end",
         )
-    if answers and not (run or compare):
+    if jobs > 1 and not run:
         raise UserError(
-            "--answers is for a comparison", got=f"--answers {answers}", fix="add --run or --compare"
+            "--jobs is for --run",
+            got=f"--jobs {jobs}",
+            fix=f"add --run; or queue them, then `dvc queue start --jobs {jobs}`",
         )
+    if replace and compare:
+        raise UserError("--compare replaces nothing", got="--compare --replace", fix="leave out one of them")
+    for option, given in (("--answers", answers is not None), ("--json or --plot", shown)):
+        if given and (dry_run or not (run or compare)):
+            what = f"--answers {answers}" if option == "--answers" else option
+            raise UserError(f"{option} is for a comparison", got=what, fix="add --run or --compare")
+
+
+def _require_answers(answers: Path, sweep: Sweep) -> None:
+    """Refuses before hours of experiments what would end the comparison after them."""
+    from cleanplate.comparison.submission import read_true_answers
+    from cleanplate.experiments.revisions import SUBMISSION
+    from pipeline.params.loading import parse_yaml
+    from pipeline.runtime.errors import UserError
+
+    read_true_answers(answers)
+    stages = parse_yaml(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    makers = [
+        name for name, stage in stages.items() if str(SUBMISSION) in map(_path_of, stage.get("outs", []))
+    ]
+    if sweep.stages and makers and makers[0] not in sweep.stages:
+        raise UserError(
+            "--answers compares submissions, which these experiments do not make",
+            where="stages in the sweep file",
+            got=", ".join(sweep.stages),
+            fix=f"add {makers[0]} to them",
+        )
+
+
+def _path_of(output: str | dict[str, Any]) -> str:
+    """Of an output in dvc.yaml, with or without options."""
+    return output if isinstance(output, str) else next(iter(output))
+
+
+def _print_commands(runner: ExperimentRunner, sweep: Sweep, todo: list[str], how: str) -> None:
+    import shlex
+
+    for name in todo:
+        print(shlex.join(["dvc", *runner.command(name, sweep.experiments[name], how)]))
+
+
+def _say_what_is_missing(runner: ExperimentRunner, sweep: Sweep, todo: list[str]) -> None:
+    from pipeline.runtime.progress import say
+
+    outdated = runner.outdated(todo)
+    if never := [name for name in todo if name not in outdated]:
+        say(f"{len(never)} of {len(sweep.experiments)} experiments have not run and are not compared")
+    if outdated:
+        names = ", ".join(outdated)
+        say(f"{len(outdated)} ran with other params or other code and are not compared: {names}")
+        say("--run --replace runs them again")
+
+
+def _run_or_queue(
+    runner: ExperimentRunner, wanted: dict[str, Overrides], jobs: int, run: bool, file: Path
+) -> list[str]:
+    """The names of those that failed."""
+    from cleanplate.experiments.jobs import run_experiments
+    from cleanplate.integrity.dvc_records import absent_outputs
+    from pipeline.runtime.progress import say
+
+    if wanted and (absent := absent_outputs(Path())):
+        say(f"note: {absent}")
+    if run:
+        return run_experiments(runner, wanted, jobs)
+    runner.queue(wanted)
+    say(f"{len(wanted)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")
+    return []
+
+
+def _finished(sweep: Sweep, done: dict[str, str]) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
+    """Pairs of which both have run, and the runs with other seeds of each, by the first of them."""
+    runs = {name: [done[r] for r in of_name if r in done] for name, of_name in sweep.runs.items()}
+    pairs = [(runs[a][0], runs[b][0]) for a, b in sweep.pairs if runs[a] and runs[b]]
+    return pairs, {r[0]: r for r in runs.values() if r}
+
+
+def _end(sweep: Sweep, failed: list[str], compared: bool, compare: bool) -> None:
+    """Says what is left to say.
+
+    Raises:
+        UserError: experiments failed.
+    """
+    from pipeline.runtime.errors import UserError
+    from pipeline.runtime.progress import say
+
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(sweep.experiments)} experiments failed and are not compared",
+            got=", ".join(failed),
+            fix="see their output above, fix the cause, and run the same command again",
+        )
+    if not compared:
+        few = "no pair of experiments has run" if compare else "the sweep has one experiment"
+        say(f"nothing to compare: {few}")
 
 
 def _read(file: Path) -> tuple[Sweep, dict[str, Any]]:

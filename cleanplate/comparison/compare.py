@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanplate.comparison.submission import read_true_answers
 from cleanplate.experiments.cost import measure_cost
 from cleanplate.experiments.git import WORKSPACE
 from cleanplate.experiments.revisions import SUBMISSION, Revision, changed_code, changed_params
@@ -70,7 +71,7 @@ def compare_revisions(
     source = options.answers
     if source and options.labels:
         raise UserError("--answers and --labels both say what is true", fix="give one of them")
-    answers = _true_answers(source) if source else None
+    answers = read_true_answers(source) if source else None
     tables = {
         name: revision.predictions() if answers is None else _submitted(revision, answers)
         for name, revision in revisions.items()
@@ -100,16 +101,6 @@ def _label(
             own.append(label)
         names[group] = tuple(own)
     return labelled, names
-
-
-def _true_answers(path: Path) -> pd.DataFrame:
-    from cleanplate.comparison.submission import read_true_answers
-
-    try:
-        return read_true_answers(path.read_bytes(), str(path))
-    except OSError as e:
-        fix = "set --answers to a table ImageID,ans,person"
-        raise UserError("the true answers cannot be read", where=path, got=e.strerror, fix=fix) from e
 
 
 def _submitted(revision: Revision, answers: pd.DataFrame) -> pd.DataFrame:

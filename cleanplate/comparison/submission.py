@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.dataset.user_csv import read_rows
 from pipeline.labels import CLASSES
-from pipeline.runtime.errors import Problems
+from pipeline.runtime.errors import Problems, UserError
 
 PROBABILITIES = tuple(f"p{c}" for c in range(CLASSES))
 TOLERANCE = 1e-3  # of a sum of probabilities, after rounding
@@ -39,14 +40,21 @@ def read_submission(data: bytes, where: str) -> pd.DataFrame:
     )
 
 
-def read_true_answers(data: bytes, where: str) -> pd.DataFrame:
+def read_true_answers(path: Path) -> pd.DataFrame:
     """The true answers to photos that a model predicted: `image`, `person` (str), `true_class` (int64, 0-17).
 
     The table is `ImageID,ans,person`; all photos of a person are resampled together.
 
     Raises:
+        UserError: it cannot be read.
         Problems: not such a table; lists invalid answers, duplicate ImageIDs and rows without a person.
     """
+    where = str(path)
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        fix = "set --answers to a table ImageID,ans,person"
+        raise UserError("the true answers cannot be read", where=path, got=e.strerror, fix=fix) from e
     answers = read_submission(data, where)
     rows = read_rows(data, where, ["ImageID", "ans", "person"])
     nobody = [f"line {row.line}: no person" for row in rows if not row["person"]]

@@ -1,8 +1,8 @@
-"""Finds, queues and runs DVC experiments of the checked-out commit.
+"""Finds and queues DVC experiments of the checked-out commit.
 
-They run in the foreground with `dvc exp run`, one by one here or several at once (at_once.py), not through
-`dvc queue` (DVC 3.67.1): the queue's worker continues in the background after Ctrl-C, `dvc exp run --run-all`
-exits with 0 when experiments failed, and two queued experiments of one name silently overwrite each other.
+They run in the foreground with `dvc exp run` (jobs.py), not through `dvc queue` (DVC 3.67.1): the queue's
+worker continues in the background after Ctrl-C, `dvc exp run --run-all` exits with 0 when experiments failed,
+and two queued experiments of one name silently overwrite each other.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanplate.experiments.cost import record_seconds
 from cleanplate.experiments.dvc_internals import waiting_experiments
 from cleanplate.experiments.git import changed_files, experiments, git
 from cleanplate.experiments.revisions import INPUTS
@@ -28,7 +26,7 @@ from pipeline.runtime.progress import say
 
 @dataclass(frozen=True)
 class ExperimentRunner:
-    """Runs experiments of one commit.
+    """Plans experiments of one commit.
 
     Args:
         head: the checked-out commit, the base of the experiments.
@@ -60,14 +58,8 @@ class ExperimentRunner:
         """Name → commit of the experiments of this head."""
         return {name: commit for (base, name), commit in experiments().items() if base == self.head}
 
-    def split_by_state(
-        self, wanted: dict[str, Overrides], replace: bool, quiet: bool = False
-    ) -> tuple[list[str], dict[str, str]]:
-        """(names to run, wanted name → the finished experiment with equal params).
-
-        Raises:
-            Problems: names of existing experiments with other params or code, unless `replace`.
-        """
+    def split_by_state(self, wanted: dict[str, Overrides]) -> tuple[list[str], dict[str, str]]:
+        """(names to run, wanted name → the finished experiment with equal params)."""
         commits = self.commits()
         known = {
             name: _canonical_params_of(c) for name, c in sorted(commits.items()) if not _changed_since(c)
@@ -81,21 +73,33 @@ class ExperimentRunner:
                 done[name] = name if name in equal else equal[0]
             else:
                 todo.append(name)
-        conflicts = [name for name in todo if name in commits]
-        if conflicts and replace:
-            _dvc("exp", "remove", "-q", *conflicts)
-        elif conflicts and not quiet:
-            raise Problems(
-                "experiments with these names exist, with other params or other code",
-                conflicts,
-                fix="--replace removes them and runs them again; or rename the sweep file",
-            )
         for name, experiment in done.items():
             say(
                 f"{name} exists already"
                 + ("" if experiment == name else f": experiment {experiment} has the same params")
             )
         return todo, done
+
+    def outdated(self, todo: list[str]) -> list[str]:
+        """Those of the names to run that experiments with other params or other code have."""
+        commits = self.commits()
+        return [name for name in todo if name in commits]
+
+    def make_room(self, todo: list[str], replace: bool) -> None:
+        """Removes outdated experiments with the names to run.
+
+        Raises:
+            Problems: their names, unless `replace`.
+        """
+        outdated = self.outdated(todo)
+        if outdated and not replace:
+            raise Problems(
+                "experiments with these names exist, with other params or other code",
+                outdated,
+                fix="--replace removes them and runs them again; or rename the sweep file",
+            )
+        if outdated:
+            _dvc("exp", "remove", "-q", *outdated)
 
     def command(self, name: str, overrides: Overrides, *how: str) -> list[str]:
         """Arguments of `dvc` that run one experiment; `how`: `--temp`, `--queue`, or nothing, for here."""
@@ -110,25 +114,6 @@ class ExperimentRunner:
                 say(f"{name} is queued already")
             elif _dvc(*self.command(name, overrides, "--queue")) != 0:
                 raise UserError("DVC did not queue an experiment", got=name, fix="see its message above")
-
-    def run(self, wanted: dict[str, Overrides]) -> list[str]:
-        """Runs experiments one after another, even after failures. Returns the names of failed ones."""
-        failed: list[str] = []
-        start = time.monotonic()
-        for n, (name, overrides) in enumerate(wanted.items(), 1):
-            say(f"[{n}/{len(wanted)}] {name}")
-            started = time.monotonic()
-            code = _dvc(*self.command(name, overrides, "--temp"))
-            commit = self.commits().get(name)
-            seconds = time.monotonic() - started
-            if code != 0 or not commit:
-                failed.append(name)
-                say(f"[{n}/{len(wanted)}] {name} failed (dvc ended with {code})")
-                continue
-            record_seconds(commit, seconds)
-            left = (time.monotonic() - start) / n * (len(wanted) - n)
-            say(f"[{n}/{len(wanted)}] {name}: {seconds:.0f} s, about {left / 60:.0f} min left")
-        return failed
 
 
 def _changed_since(commit: str) -> bool:

@@ -1,7 +1,8 @@
 """A temporary copy of the workspace, in which one DVC experiment runs beside others.
 
-`dvc exp run --temp` makes such a copy, too, but several at once fail at one lock (DVC 3.67.1), and all of a
-repository push to one stash, and whoever comes next pops whatever lies on it. So each copy here is a git
+`dvc exp run --temp` makes such a copy, too, but several at once fail at one lock (DVC 3.67.1), all of a
+repository push to one stash, and whoever comes next pops whatever lies on it; and for a while it writes the
+experiment's params into the workspace, where they stay if it is killed then. So each copy here is a git
 repository of its own, which borrows the objects of the main one, and shares DVC's cache with it. It holds
 what `dvc exp run --temp` would see: the checked-out commit with the uncommitted changes of tracked files.
 """
@@ -124,6 +125,6 @@ def _run_git(folder: Path, *arguments: str, goal: str = "make a temporary copy o
             f"git cannot {goal}",
             got=said or f"git {arguments[0]} ended with {done.returncode}",
             where=folder,
-            fix="see git's message; `--jobs 1` needs no such copy",
+            fix="see git's message",
         )
     return done.stdout

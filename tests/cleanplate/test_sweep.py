@@ -25,6 +25,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def swept(folder: Path) -> Path:
+    """The project after the sweep s.yaml, of which one experiment failed."""
+    (folder / "s.yaml").write_text(SWEEP)
+    cleanplate(folder, "sweep", "s.yaml", "--run")
+    return folder
+
+
 def test_a_real_sweep_runs_compares_and_never_runs_twice(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +66,8 @@ def test_a_real_sweep_runs_compares_and_never_runs_twice(
     assert "Reproducing" not in capfd.readouterr().out
 
 
-def test_what_has_run_so_far_is_compared_without_running_more(folder: Path) -> None:
+def test_what_has_run_so_far_is_compared_without_running_more(swept: Path) -> None:
+    folder = swept
     (folder / "s.yaml").write_text(SWEEP)
     some = cleanplate(folder, "sweep", "s.yaml", "--compare", "--json")
     assert some.exit_code == 0, some.stderr
@@ -78,10 +87,44 @@ def test_what_has_run_so_far_is_compared_without_running_more(folder: Path) -> N
     nothing = cleanplate(folder, "sweep", "none.yaml", "--compare")
     assert nothing.exit_code == 0
     assert "no pair of experiments has run" in nothing.stderr
-    for useless in (("--compare", "--run"), ("--compare", "--dry-run"), ("--answers", "answers.csv")):
-        refused = cleanplate(folder, "sweep", "s.yaml", *useless)
-        assert refused.exit_code == 1
-        assert useless[0] in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        ("--compare", "--run"),
+        ("--compare", "--dry-run"),
+        ("--compare", "--replace"),
+        ("--answers", "answers.csv"),
+        ("--answers", "answers.csv", "--dry-run", "--run"),
+        ("--json",),
+    ],
+)
+def test_options_that_say_nothing_together_are_refused(swept: Path, useless: tuple[str, ...]) -> None:
+    refused = cleanplate(swept, "sweep", "s.yaml", *useless)
+    assert refused.exit_code == 1
+    assert useless[0] in refused.stderr
+
+
+def test_answers_that_would_end_the_comparison_are_refused_before_anything_runs(swept: Path) -> None:
+    (swept / "new.yaml").write_text("stages: [evaluate]\nvariants: {new: {train.weight_decay: 0.3}}\n")
+    lost = cleanplate(swept, "sweep", "new.yaml", "--run", "--answers", "lost.csv")
+    assert "lost.csv" in lost.stderr
+    (swept / "some.csv").write_text("ImageID,ans,person\na.jpg,1,p\n")
+    graph = (swept / "dvc.yaml").read_text()
+    (swept / "dvc.yaml").write_text(graph.replace("  evaluate:", "  predict:", 1))
+    blind = cleanplate(swept, "sweep", "new.yaml", "--run", "--answers", "some.csv")
+    (swept / "dvc.yaml").write_text(graph)
+    assert "add predict" in blind.stderr
+    assert (lost.exit_code, blind.exit_code) == (1, 1)
+    assert "new-new" not in experiment_refs(swept)
+
+
+def test_experiments_of_older_params_are_told_apart_from_those_that_never_ran(swept: Path) -> None:
+    (swept / "s.yaml").write_text(SWEEP.replace("0.95", "0.91"))
+    some = cleanplate(swept, "sweep", "s.yaml", "--compare")
+    assert "1 of 3 experiments have not run" in some.stderr
+    assert "1 ran with other params or other code and are not compared: s-better" in some.stderr
 
 
 def test_every_variant_runs_with_every_seed_and_they_are_pooled(folder: Path) -> None:

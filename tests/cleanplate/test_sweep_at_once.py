@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from cleanplate.experiments.at_once import run_at_once
 from cleanplate.experiments.git import experiments, git_bytes
+from cleanplate.experiments.jobs import run_experiments
 from cleanplate.experiments.runs import ExperimentRunner
 from cleanplate.experiments.working_copy import WorkingCopy
 from pipeline.params.loading import parse_yaml
@@ -108,6 +108,19 @@ def test_several_at_once_give_what_they_give_one_after_another(folder: Path, tmp
     run(folder, "git", "fsck", "--connectivity-only")
 
 
+def test_a_killed_sweep_of_one_after_another_leaves_the_workspace_as_it_was(folder: Path) -> None:
+    """`dvc exp run --temp` would leave the params of the experiment, and DVC at work."""
+    (folder / "s.yaml").write_text(SLEEPERS)
+    before = run(folder, "git", "status", "--short"), (folder / "params.yaml").read_text()
+    with repository.start(folder, *repository.cleanplate("sweep", "s.yaml", "--run")) as sweep:
+        stages = sleeping_stages(folder, sweep, 1)
+        sweep.kill()
+        sweep.communicate(timeout=60)
+    _, alive = psutil.wait_procs(stages, timeout=10)
+    assert not alive
+    assert (run(folder, "git", "status", "--short"), (folder / "params.yaml").read_text()) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_end_of_the_sweep_is_the_end_of_all(folder: Path, number: signal.Signals) -> None:
     (folder / "s.yaml").write_text(SLEEPERS)
@@ -134,14 +147,14 @@ def test_the_end_of_the_sweep_is_the_end_of_all(folder: Path, number: signal.Sig
     assert not left_copies(folder)
 
 
-def sleeping_stages(folder: Path, sweep: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Both stages that sleep, once the third experiment has ended."""
+def sleeping_stages(folder: Path, sweep: subprocess.Popen[str], count: int = 2) -> list[psutil.Process]:
+    """The stages that sleep, once the other experiment has ended."""
     end = time.monotonic() + 120
     while time.monotonic() < end and sweep.poll() is None:
         with chdir(folder):
             ended = len(experiments()) == 1
         stages = [p for p in below(folder) if p.name().startswith("python") and "evaluate.py" in p.cmdline()]
-        if ended and len(stages) == 2:
+        if ended and len(stages) == count:
             return stages
         time.sleep(0.2)
     raise AssertionError(f"the stages did not start: {sweep.communicate()[0]}")
@@ -170,7 +183,7 @@ def test_copies_share_the_results_of_photos_and_get_the_data(tmp_path: Path) -> 
     commit_all(folder, "photos")
     variants = {"loose": {"ingest.verify": "header"}, "small": {"ingest.min_side": 24}}
     with chdir(folder):
-        assert run_at_once(runner_of(variants, "ingest"), variants, 2) == []
+        assert run_experiments(runner_of(variants, "ingest"), variants, 2) == []
     locks = {name: lock["stages"]["ingest"] for name, (_, lock) in tracked(folder).items()}
     dvc(folder, "repro", "-q")
     photos = locks["small"]["outs"][2]
@@ -191,7 +204,7 @@ def test_an_experiment_of_a_name_that_was_taken_meanwhile_is_told(
     run(folder, "git", "update-ref", ref, other)
     variants: dict[str, Any] = {"s-taken": {"train.weight_decay": 0.95}}
     with chdir(folder):
-        assert run_at_once(runner_of(variants, "evaluate"), variants, 2) == ["s-taken"]
+        assert run_experiments(runner_of(variants, "evaluate"), variants, 2) == ["s-taken"]
     said = capfd.readouterr().err
     assert "[rejected]" in said, "git's own words"
     assert "dvc ended with 0" not in said
@@ -209,7 +222,7 @@ def test_no_copy_is_left_when_a_result_cannot_be_collected(
     monkeypatch.setattr(WorkingCopy, "bring_back", fail)
     variants: dict[str, Any] = {"s-full": {"train.weight_decay": 0.95}}
     with chdir(folder), pytest.raises(OSError, match="No space left"):
-        run_at_once(runner_of(variants, "evaluate"), variants, 2)
+        run_experiments(runner_of(variants, "evaluate"), variants, 2)
     assert not left_copies(folder)
 
 

@@ -1,4 +1,4 @@
-"""Runs several DVC experiments at once, each in a temporary copy and a process group of its own."""
+"""Runs DVC experiments, one or several at once, each in a temporary copy and a process group of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,13 @@ class Progress:
         return f"[{self.ended}/{self.total}] {what}, about {left / 60:.0f} min left"
 
 
-def run_at_once(runner: ExperimentRunner, wanted: dict[str, Overrides], jobs: int) -> list[str]:
+def run_experiments(runner: ExperimentRunner, wanted: dict[str, Overrides], jobs: int) -> list[str]:
     """Runs experiments, `jobs` at a time, even after failures. Returns the names of failed ones.
 
     Each may use its share of the CPUs; the results are those of one after another, but for rounding where a
-    network trains on the CPU: each has fewer threads. Its output goes to a file
-    in .cache/sweeps/logs/. After Ctrl-C or SIGTERM, or an error, no process and no copy is left; nor, on
-    Linux, a process after `kill -9`.
+    network trains on the CPU: each has fewer threads. The output of one at a time goes to stderr, of several
+    to files in .cache/sweeps/logs/. After Ctrl-C or SIGTERM, or an error, no process and no copy is left;
+    nor, on Linux, a process after `kill -9`.
 
     Raises:
         KeyboardInterrupt: after one of these signals, when everything has ended.
@@ -86,32 +86,33 @@ def run_at_once(runner: ExperimentRunner, wanted: dict[str, Overrides], jobs: in
             while waiting or running:
                 while waiting and len(running) < jobs and not received:
                     name = waiting.pop(0)
-                    running.append(_start(runner, name, wanted[name], min(jobs, len(wanted))))
-                    say(f"{name} started, its output: {_log(name)}")
+                    running.append(_start(runner, name, wanted[name], min(jobs, len(wanted)), jobs == 1))
+                    say(f"{name} started" + ("" if jobs == 1 else f", its output: {_log(name)}"))
                 if received:
                     raise KeyboardInterrupt
                 time.sleep(POLL_SECONDS)
                 for ended in [one for one in running if one.process.poll() is not None]:
                     running.remove(ended)
-                    if not _collect(runner, ended, progress):
+                    if not _collect(runner, ended, progress, jobs == 1):
                         failed.append(ended.name)
         finally:
             _end(running)
     return [name for name in wanted if name in failed]
 
 
-def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int) -> Running:
+def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int, in_sight: bool) -> Running:
+    """Starts one of so many experiments; `in_sight`: its output goes to stderr, else to its log."""
     copy = WorkingCopy.create(name, runner.head)
     LOGS.mkdir(parents=True, exist_ok=True)
     share = {CPUS: str(max(1, usable_cpus() // jobs))}
     try:
-        with _log(name).open("wb") as log:
+        with nullcontext(2) if in_sight else _log(name).open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dvc", *runner.command(name, overrides)],
                 cwd=copy.folder,
                 env=dvc_environment() | copy.environment() | share,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=kill_with_parent,
@@ -122,13 +123,17 @@ def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int)
     return Running(name, copy, process, time.monotonic())
 
 
-def _collect(runner: ExperimentRunner, ended: Running, progress: Progress) -> bool:
-    """Brings an ended experiment into the repository and removes its copy; whether it succeeded."""
+def _collect(runner: ExperimentRunner, ended: Running, progress: Progress, seen: bool) -> bool:
+    """Brings an ended experiment into the repository and removes its copy; whether it succeeded.
+
+    What a failed one said is shown unless it was `seen`.
+    """
     code, seconds = ended.process.returncode, time.monotonic() - ended.started
     try:
         ended.signal(signal.SIGKILL)  # whatever a stage may have left
         if code:
-            why, output = f"dvc ended with {code}", _log(ended.name).read_text("utf-8", "replace").rstrip()
+            why = f"dvc ended with {code}"
+            output = "" if seen else _log(ended.name).read_text("utf-8", "replace").rstrip()
         else:
             record_seconds(ended.copy.bring_back(runner.head, ended.name), seconds)
             say(progress.line(f"{ended.name}: {seconds:.0f} s"))
