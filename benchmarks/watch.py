@@ -57,11 +57,11 @@ def watched() -> Iterator[Watched]:
 
 
 def _memory() -> int:
-    """Bytes that the children hold for themselves; what several share counts once for each."""
+    """Bytes that the children hold; what several of them share counts once (proportional set size)."""
     total = 0
     for process in psutil.Process().children(recursive=True):
         try:
-            total += process.memory_info().rss
+            total += process.memory_full_info().pss
         except psutil.Error:
             continue
     return total

@@ -23,8 +23,9 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from pipeline.seeds import generator, seed_of
-from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS, open_photos
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
+from stages.shared.photos import photo_store
 
 SHEET = "reports/augmentations.png"
 SHEET_ROWS = 6
@@ -74,7 +75,7 @@ def swap_backgrounds(
 
     folder, size = params.synthesize.folder, params.compose.size
     sources = Sources(
-        photos=open_photos(params.data.root),
+        photos=photo_store(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,

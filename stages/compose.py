@@ -26,8 +26,9 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.workers.run import run_parallel
-from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS, open_photos
+from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
+from stages.shared.photos import photo_store
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 MOST_KEPT = 50_000  # photos; making a file for each in the result cache takes longer than composing it anew
@@ -43,12 +44,14 @@ def run(stage: Stage) -> None:
     tasks = make_tasks(photos, boxes, compose.margin)
     needs_matte = load_plugin("compose.fills", compose.fill).NEEDS_MATTE
     mattes = MATTES.open() if needs_matte else None
-    started = time.monotonic()
+    keeps, started = len(tasks) <= MOST_KEPT, time.monotonic()
+    if not keeps:
+        say(f"compose: more than {MOST_KEPT:,} photos: no picture is kept for another run of this stage")
     cache = ResultCache(stage.result_cache, "compose", _identity(stage.params))
     spent, without_person, hits = [0.0, 0.0, 0.0], list[str](), 0
     with stage.pictures(COMPOSED, stage.params.data.shards) as writer:
-        cutter = Cutter(open_photos(stage.params.data.root), mattes, compose.size, background_rgb)
-        config = Config(cutter, writer, cache, compose.fill, compose.seed, len(tasks) <= MOST_KEPT)
+        cutter = Cutter(photo_store(stage.params.data.root), mattes, compose.size, background_rgb)
+        config = Config(cutter, writer, cache, compose.fill, compose.seed, keeps)
         groups = groups_of(tasks, compose.size)
         done = run_parallel(
             partial(make_composer, config),

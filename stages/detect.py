@@ -11,10 +11,11 @@ from pipeline.detect.plausible import implausible
 from pipeline.detect.run import detect_photos
 from pipeline.io.atomic import write_report
 from pipeline.io.result_cache import prune
-from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.networks.indexed_photo import index_photos
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, PHOTOS, open_photos
+from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command
+from stages.shared.photos import photo_store
 
 EXAMPLES = 10  # of photos with an implausible box, named in the report
 
@@ -22,7 +23,7 @@ EXAMPLES = 10  # of photos with an implausible box, named in the report
 def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read())
     detect, machine = stage.params.detect, stage.params.machine
-    indexed = [] if detect.method == "none" else index_photos(photos, stage.params.data.root)
+    indexed = [] if detect.method == "none" else index_photos(photos, photo_store(stage.params.data.root))
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
     if detect.method != "none":
@@ -47,13 +48,6 @@ def run(stage: Stage) -> None:
     write_report(
         stage.out("reports/detect.json"), {"without_box": count_without_box(table["status"])}, details
     )
-
-
-def index_photos(photos: pd.DataFrame, root: str) -> list[IndexedPhoto]:
-    """The photos of build/photos.parquet, in order; `root`: `data.root`."""
-    store = open_photos(root)
-    columns = [photos[name].tolist() for name in ("image", "sha256", "width", "height")]
-    return [IndexedPhoto(image, store.file(image), *rest) for image, *rest in zip(*columns, strict=True)]
 
 
 def box_table(

@@ -17,14 +17,15 @@ from pipeline.faces.numbers import FaceNumbers
 from pipeline.faces.run import FaceTask, look_at_faces
 from pipeline.io.atomic import write_json
 from pipeline.io.result_cache import prune
-from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.networks.indexed_photo import index_photos
 from pipeline.networks.weights import resolve, sha256_of
 from pipeline.networks.weights_lock import read_lock
 from pipeline.params.preparation import Faces
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
-from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS, open_photos
+from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS
 from stages.shared.command import Stage, stage_command
+from stages.shared.photos import photo_store
 
 UNKNOWN = "not known: no row of weights.lock has this file's sha256"
 
@@ -69,11 +70,10 @@ def face_tasks(stage: Stage) -> list[FaceTask]:
     """Every photo with its box, in the order of build/photos.parquet."""
     photos = stage.first(PHOTOS.read("image", "sha256", "width", "height"))
     table = photos.merge(BOXES.read(), on="image", how="left", validate="one_to_one")
-    store = open_photos(stage.params.data.root)
-    columns = (table[c] for c in ("image", "sha256", "width", "height", "x1", "y1", "x2", "y2", "landmarks"))
+    indexed = index_photos(table, photo_store(stage.params.data.root))
+    boxes = zip(*(table[c] for c in ("x1", "y1", "x2", "y2", "landmarks")), strict=True)
     return [
-        FaceTask(IndexedPhoto(image, store.file(image), sha, int(w), int(h)), tuple(box), tuple(marks))
-        for image, sha, w, h, *box, marks in zip(*columns, strict=True)
+        FaceTask(photo, tuple(box), tuple(marks)) for photo, (*box, marks) in zip(indexed, boxes, strict=True)
     ]
 
 

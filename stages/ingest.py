@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from pipeline.dataset.extra import is_extra
-from pipeline.dataset.ingest import IngestResult, list_data, open_photos, refuse_large_quarantine
+from pipeline.dataset.ingest import IngestResult, ingest_photos, list_data, refuse_large_quarantine
 from pipeline.io.tables import write_csv
 from pipeline.runtime.errors import printable
 from pipeline.runtime.progress import say
@@ -20,7 +20,7 @@ def run(stage: Stage) -> None:
     params = stage.params
     root, listing = list_data(params.data, stage.limit)
     begun = time.monotonic()
-    result = open_photos(root, listing, params.ingest, stage.result_cache, params.machine)
+    result = ingest_photos(root, listing, params.ingest, stage.result_cache, params.machine)
     if result.hits == 0:
         stage.measured(time.monotonic() - begun, len(listing.photos))
     quarantine = stage.out("build/quarantine.csv")
@@ -40,7 +40,7 @@ def report_result(result: IngestResult) -> None:
     if len(result.notes) > MAX_NOTES:
         say(f"ingest: note: … and {len(result.notes) - MAX_NOTES} more")
     train = result.index[result.index["split"] == "train"]
-    others = len(result.quarantine) - len(result.rejected_photos)
+    others = len(result.quarantine) - len({(a.path, a.reason) for a in result.rejected_photos})
     extra = int(is_extra(train["person"].unique()).sum())
     of_extra = f" ({extra} of them extra)" if extra else ""
     say(

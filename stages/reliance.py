@@ -33,10 +33,11 @@ from pipeline.runtime.progress import say, track
 from pipeline.seeds import seed_of
 from pipeline.train.face_features import APPEND, FEATURES
 from pipeline.workers.run import run_parallel
-from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE, open_photos
+from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODEL, RELIANCE
 from stages.shared.command import Stage, stage_command
 from stages.shared.face_numbers import faces_to_append
 from stages.shared.model import ModelConfig, read_config
+from stages.shared.photos import photo_store
 
 REPORT, SHEET = "reports/reliance.json", "reports/reliance.png"
 BATCH = 16  # photos per batch, each with its swapped backgrounds
@@ -147,7 +148,7 @@ def make_view_config(stage: Stage, config: ModelConfig) -> Config:
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
     return Config(
-        sources=Sources(open_photos(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
+        sources=Sources(photo_store(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,

@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.io.atomic import write_report
 from pipeline.io.image_store import ImageStore, ImageWriter
 from pipeline.io.result_cache import ResultCache, prune
-from pipeline.networks.indexed_photo import IndexedPhoto
+from pipeline.networks.indexed_photo import index_photos
 from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
@@ -26,8 +26,9 @@ from pipeline.segment.agreement import MIN_IOU, POOR_IOU, Agreement, agree, is_f
 from pipeline.segment.mattes import MIN_COVERAGE
 from pipeline.segment.run import SegmentationResult, matte_photos
 from pipeline.segment.unet.config import CONFIG, read_config
-from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER, open_photos
+from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
+from stages.shared.photos import photo_store
 
 
 def run(stage: Stage) -> None:
@@ -78,16 +79,10 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
-    same, here = partial(module.identity, *chosen), _indexed(stage, photos)
+    same, here = partial(module.identity, *chosen), index_photos(photos, photo_store(stage.params.data.root))
     result = matte_photos(here, prepare, create, same, cache, writer, background, machine)
     prune(stage.result_cache, machine.cache_gb)
     return result
-
-
-def _indexed(stage: Stage, photos: pd.DataFrame) -> list[IndexedPhoto]:
-    store = open_photos(stage.params.data.root)
-    facts = zip(*(photos[c] for c in ("image", "sha256", "width", "height")), strict=True)
-    return [IndexedPhoto(image, store.file(image), sha, int(w), int(h)) for image, sha, w, h in facts]
 
 
 def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None:
@@ -102,7 +97,13 @@ def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None
     mattes, root = ImageStore.opened(stage.out(MATTES.path)), stage.result_cache.parent.parent
     other = f"segment: warning: this U-Net was fitted to {fitted}, not to {data}"
     try:
-        found = agree(_indexed(stage, photos), mattes, segment, root, stage.params.ingest.transparent_rgb)
+        found = agree(
+            index_photos(photos, photo_store(stage.params.data.root)),
+            mattes,
+            segment,
+            root,
+            stage.params.ingest.transparent_rgb,
+        )
     except UserError as e:
         name = segment.selfie.weights
         say(f"{other}; the selfie network ({name}), to compare it with, is not there: {first_line(e)}")

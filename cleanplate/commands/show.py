@@ -138,10 +138,10 @@ def draw_stages(name: str, params: Params) -> np.ndarray:
 
     from pipeline.analysis.contact_sheet import Row, draw_contact_sheet
     from pipeline.io.image_store import composed_name, matte_name
-    from stages.shared.artefacts import open_photos
+    from stages.shared.photos import photo_store
 
     stores = _stores()
-    photo = open_photos(params.data.root).photo(name, params.ingest.transparent_rgb)
+    photo = photo_store(params.data.root).photo(name, params.ingest.transparent_rgb)
     status, boxed = _boxed(name, photo)
     matte, composed = matte_name(name), composed_name(name)
     copies = copies_of(name)

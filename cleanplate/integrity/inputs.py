@@ -45,12 +45,16 @@ def check_photos(root: Path, data: Path) -> Findings:
     table = root / "build" / "photos.parquet"
     if not table.is_file():
         return findings
+    names = ["image", "sha256", "shard", "offset", "bytes"]
     try:
-        names = ["image", "sha256", "shard", "offset", "bytes"]
+        if lacking := sorted(set(names) - set(pq.read_schema(table).names)):
+            what = f"a table of an earlier version, without {', '.join(lacking)}: no photo is verified"
+            findings.damage.append(Damage(what, table, "`dvc repro ingest`"))
+            return findings
         columns = pq.read_table(table, columns=names)
-        rows = zip(*(columns[name].to_pylist() for name in names), strict=True)
-    except (ArrowException, OSError, ValueError):
+    except (ArrowException, OSError):
         return findings  # check_cache_and_outputs reports the damaged table
+    rows = zip(*(columns[name].to_pylist() for name in names), strict=True)
     expected = {
         PhotoFile(f"{root / data / (shard or image)}", image if shard else "", offset, size): sha256
         for image, sha256, shard, offset, size in rows

@@ -14,7 +14,8 @@ from cleanplate.review.server import Review
 from cleanplate.review.suspects import Suspect, read_suspects
 from pipeline.params import load_params
 from pipeline.runtime.errors import UserError
-from stages.shared.artefacts import INDEX, open_photos
+from stages.shared.artefacts import INDEX
+from stages.shared.photos import photo_store
 
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
@@ -35,7 +36,7 @@ def open_review(params_file: Path, suspects_file: Path, source: str, tokens: Ses
     decisions = Decisions(Path(params.relabel.corrections), labels, source)
     decisions.tables()
     suspects, note = _suspects(suspects_file, people)
-    photos = SmallPhotos(open_photos(params.data.root), params.ingest.max_pixels)
+    photos = SmallPhotos(photo_store(params.data.root), params.ingest.max_pixels)
     return Review(people, suspects, decisions, photos, HeatMaps(), note)
 
 

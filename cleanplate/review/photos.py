@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 
@@ -32,7 +33,7 @@ class SmallPhotos:
     """
 
     def __init__(self, photos: PhotoStore, max_pixels: int) -> None:
-        self._root, self._places = photos.root.resolve(), photos.places
+        self._photos, self._root = photos, photos.root.resolve()
         self._max_pixels = max_pixels
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
@@ -67,7 +68,11 @@ class SmallPhotos:
             Unreadable: as `get`.
         """
         try:
-            data = read_listed(self._root, image, self._places and self._places[image])
+            places = self._photos.places
+            data = read_listed(self._root, image, places and places[image])
+            sha256 = self._photos.sha256(image)
+            if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+                raise Unreadable("its shard holds another photo there now; run `dvc repro`")
             parse_photo_header(data, "photo", self._max_pixels)
             return decode_photo(data, where="photo")
         except KeyError as e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -13,22 +14,30 @@ from pipeline.io.formula import formula_problem
 from pipeline.io.spelling import nfc
 
 TABLE = "eval/info.csv"
-FOLDER = "eval/images"
 
 
-def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limit: int | None = None) -> None:
+def arrange_eval(
+    root: Path, photos: Sequence[Candidate], folder: str, listing: Listing, limit: int | None = None
+) -> None:
     """Adds the eval photos and rows to `listing`, in the table's order, or by name if there is no table.
 
     A duplicate row, a path outside the folder and a name like a formula are problems. A row without a photo
     stays. A photo without a row is quarantined.
+
+    Args:
+        root: the data folder, resolved.
+        photos: to predict; their file names are unique.
+        folder: where a missing photo would be, below `root`; "" = somewhere in the shards.
+        listing: what is added to.
+        limit: of photos.
     """
     rows = read_optional_table(root, TABLE, ("ImageID",), ("ans",), listing)
     by_name = {PurePosixPath(p.image).name: p for p in photos}
     if rows is None:
         wanted = {name: name for name in by_name}
-        for name in by_name:
+        for name, photo in by_name.items():
             if problem := formula_problem(name):
-                listing.problems.append(f"{FOLDER}/{name}: its name {problem}")
+                listing.problems.append(f"{photo.image}: its name {problem}")
     else:
         note_if_empty(rows, TABLE, listing)
         wanted = _wanted(rows, by_name, listing)
@@ -36,18 +45,23 @@ def arrange_eval(root: Path, photos: Sequence[Candidate], listing: Listing, limi
             listing.quarantine(
                 by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo"
             )
-    rejected = {nfc(a.path) for a in listing.rejected}
+    rejected = {nfc(_eval_name(a.path, folder)) for a in listing.rejected}
     for position, (name, file) in enumerate(list(wanted.items())[:limit]):
         photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
-        elif nfc(f"{FOLDER}/{name}") not in rejected:
-            reason = f"listed in {TABLE}, but there is no such photo"
-            listing.quarantine(
-                f"{FOLDER}/{name}", reason, "restore the photo; its answer is a guess", counts=False
-            )
-            listing.notes.append(f"{FOLDER}/{name}: {reason}")
+        elif nfc(name) not in rejected:
+            missing, reason = posixpath.join(folder, name), f"listed in {TABLE}, but there is no such photo"
+            listing.quarantine(missing, reason, "restore the photo; its answer is a guess", counts=False)
+            listing.notes.append(f"{missing}: {reason}")
+
+
+def _eval_name(path: str, folder: str) -> str:
+    """The file name of a rejected path if it may be a photo to predict, else ""."""
+    parent, name = posixpath.split(path)
+    may_be = parent == folder if folder else parent.partition("/")[0] not in ("train", "extra")
+    return name if may_be else ""
 
 
 def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:
@@ -61,7 +75,7 @@ def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> di
         if not name:
             listing.problems.append(f"{place}: ImageID is empty")
         elif "/" in name or "\\" in name or name in (".", "..") or name_problem(name):
-            listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo in {FOLDER}")
+            listing.problems.append(f"{place}: ImageID {name!r} is not the plain name of a photo")
         elif problem := formula_problem(name):
             listing.problems.append(f"{place}: ImageID {name!r} {problem}")
         elif file in lines:

@@ -26,6 +26,7 @@ OTHER_PICTURES = (
     ".svg",
     ".eps",
 )
+OF_OUTPUTS = (".jpg", ".png")  # composed pictures and mattes have their photo's name with one of these
 PICTURES = frozenset((*SUFFIXES, *OTHER_PICTURES))
 SYSTEM_FOLDER = "a hidden or system folder"
 SYSTEM_FIX = "nothing to do; remove it if you like"
@@ -120,7 +121,30 @@ def reject_name_clashes(photos: Iterable[Candidate], listing: Listing) -> list[C
             others = ", ".join(PurePosixPath(t.image).name for t in group if t is not photo)
             listing.quarantine(photo.image, f"the same photo name as {others}", "keep one of them")
     refused = {photo.image for group in clashing.values() for photo in group}
-    return [photo for photo in kept if photo.image not in refused] if refused else kept
+    return _reject_folder_clashes([p for p in kept if p.image not in refused] if refused else kept, listing)
+
+
+def _reject_folder_clashes(photos: list[Candidate], listing: Listing) -> list[Candidate]:
+    """Without photos whose pictures would have the name of a folder: `a.png` beside `a.jpg/b.jpg`."""
+    folders = {posixpath.dirname(photo.image).lower() for photo in photos}
+    folders |= {parent for folder in folders for parent in _parents(folder)}
+    named = {folder for folder in folders if folder.endswith(OF_OUTPUTS)}
+    if not named:
+        return photos
+    kept: list[Candidate] = []
+    for photo in photos:
+        stem = posixpath.splitext(photo.image)[0].lower()
+        if clash := next((s for s in OF_OUTPUTS if stem + s in named), ""):
+            reason = f"its pictures would be files where others lie in a folder, {stem}{clash}"
+            listing.quarantine(photo.image, reason, "rename the photo or the folder")
+        else:
+            kept.append(photo)
+    return kept
+
+
+def _parents(folder: str) -> Iterable[str]:
+    while folder := posixpath.dirname(folder):
+        yield folder
 
 
 def with_position(photo: Candidate, position: int) -> Candidate:

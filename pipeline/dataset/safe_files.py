@@ -11,6 +11,7 @@ from pipeline.dataset.dvc_links import is_cached
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_NAME_BYTES = 240  # file systems allow 255, and outputs add to a photo's name
+MAX_PATH_BYTES = 2000  # below the data folder; Linux allows 4,096 from its root on
 COPY_FILE = "copy the file itself to this place"
 
 
@@ -35,6 +36,8 @@ def name_problem(name: str) -> str:
         return "its name holds a line break or another control character"
     if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")):
         return f"its name is longer than {MAX_NAME_BYTES} bytes"
+    if len(name.encode()) > MAX_PATH_BYTES:
+        return f"its path is longer than {MAX_PATH_BYTES} bytes"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pipeline.dataset.eval_table import TABLE as EVAL_TABLE
@@ -10,6 +11,7 @@ from pipeline.dataset.safe_files import checked_folder
 from pipeline.runtime.errors import UserError, printable
 
 SPLIT_FOLDERS = ("train", "eval", "extra")
+TAR = ".tar"
 COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 OF_IMG2DATASET = (".parquet", "_stats.json")  # beside its shards
 
@@ -43,12 +45,16 @@ def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
                 listing.problems.append(
                     f"{path}: compressed; photos are read where they lie: unpack it to .tar"
                 )
-            elif name.endswith(".tar"):
+            elif name.lower().endswith(TAR):
                 shards.append(path)
+            elif deeper := _shards_below(root, path):
+                listing.problems.append(
+                    f"{path}: {len(deeper)} shards too deep, e.g. {printable(deeper[0])}: move them up, to "
+                    f"the data folder or its {', '.join(SPLIT_FOLDERS)}"
+                )
             elif not _is_known(root, path, table):
                 reason = "neither a shard (*.tar) nor in one"
-                fix = "pack it into a shard, or move shards up, beside the others"
-                listing.quarantine(path, reason, fix, is_picture(name))
+                listing.quarantine(path, reason, "pack it into a shard", is_picture(name))
     if not shards and not listing.problems:
         holds = ", ".join(map(printable, sorted(p.name for p in root.iterdir())[:10]))
         fix = "put shards there (*.tar), or set data.layout to folders or csv"
@@ -56,8 +62,21 @@ def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
     return shards
 
 
+def _shards_below(root: Path, path: str) -> list[str]:
+    """The shards in a folder that is none of the set's, as paths below `root`; no link is followed."""
+    if path in SPLIT_FOLDERS:
+        return []
+    return sorted(
+        os.path.relpath(f"{folder}/{name}", root)
+        for folder, _, names in os.walk(root / path)
+        for name in names
+        if name.lower().endswith(TAR)
+    )
+
+
 def _is_known(root: Path, path: str, table: str) -> bool:
-    if path in (*SPLIT_FOLDERS, table, EVAL_TABLE, "train/train.csv"):
-        return True
+    """Whether the set may have this beside its shards."""
     place = root / path
-    return table.startswith(f"{path}/") if place.is_dir() else path.endswith(OF_IMG2DATASET)
+    if place.is_dir():
+        return path in SPLIT_FOLDERS or table.startswith(f"{path}/")
+    return path in (table, EVAL_TABLE) or path.endswith(OF_IMG2DATASET)

@@ -1,10 +1,12 @@
 """What is in a tar shard in webdataset's naming: `<key>.jpg`, and its labels in `<key>.json`.
 
-A shard is untrusted: it is read header by header, nothing is unpacked, and no link in it is followed.
+A key ends at the last dot of the file name. A shard is untrusted: it is read header by header, nothing is
+unpacked, and no link in it is followed.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import posixpath
 import tarfile
@@ -18,9 +20,10 @@ from pipeline.io.formula import formula_problem
 from pipeline.io.system_files import is_system, system_folder
 from pipeline.io.tar_shards import Place
 
-LABELS = ".json"
-MAX_LABEL_BYTES = 1 << 20
+LABELS_SUFFIX = ".json"
+MAX_BYTES = 1 << 20  # of labels, and of what a header may have tarfile read
 COPY = "copy or download the shard again, or take it out of the data folder"
+KEEP_ONE = "keep one of them"
 
 
 @dataclass
@@ -28,18 +31,36 @@ class Members:
     """The members of one shard.
 
     Attributes:
-        photos: by image key, where each is; a name twice is in `rejected` from the second on.
-        labels: by image key without suffix, the bytes of the JSON, or why they cannot be read.
+        photos: by image key, where each is. A key that comes twice is in `rejected` only.
+        labels: by image key without suffix, the bytes of the JSON; None = it comes twice.
         rejected: what cannot be used, with the reason.
-        others: members that are neither photo nor labels, by suffix.
+        others: how many members are neither photo nor labels, by suffix.
         problem: why the shard cannot be used; "" if it can.
     """
 
     photos: dict[str, Place] = field(default_factory=dict)
-    labels: dict[str, bytes] = field(default_factory=dict)
+    labels: dict[str, bytes | None] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     problem: str = ""
+
+    def add_photo(self, image: str, place: Place, known: set[str]) -> None:
+        """Adds a photo; of a key that comes twice nobody knows which photo is meant."""
+        if image not in known:
+            known.add(image)
+            self.photos[image] = place
+            return
+        twice = Rejected(image, f"{place.shard} holds it twice", KEEP_ONE)
+        self.rejected += [twice] * (2 if self.photos.pop(image, None) else 1)
+
+
+class _ShardFile(io.FileIO):
+    """A shard whose headers cannot have more read into memory than `MAX_BYTES`."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_BYTES:
+            raise tarfile.ReadError(f"a header says that it has {size} bytes")
+        return super().read(size)
 
 
 def read_members(root: Path, shard: str, with_labels: bool) -> Members:
@@ -50,55 +71,64 @@ def read_members(root: Path, shard: str, with_labels: bool) -> Members:
         shard: its path below `root`; the image keys begin with the shard's folder.
         with_labels: whether to read the bytes of `<key>.json`.
     """
-    members = Members()
+    members, known = Members(), set[str]()
     try:
-        path = checked_path(root, shard)
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        with (
+            _ShardFile(checked_path(root, shard)) as file,
+            tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar,
+        ):
             begin = -1
             for info in tar:
                 if info.size < 0 or info.offset <= begin:  # tarfile would go round in circles
                     raise tarfile.ReadError(f"a damaged header at byte {info.offset}")
                 begin = info.offset
-                _take(info, tar, shard, members, with_labels)
-            _require_end(path, tar.offset)
+                _take(info, tar, shard, members, known, with_labels)
+            _require_end(file, tar.offset)
     except Unusable as e:
         members.problem = f"{e.reason}; {e.advice}"
-    except (tarfile.TarError, OSError, EOFError, ValueError) as e:
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError) as e:
         members.problem = f"it is no whole tar ({e}); {COPY}"
     return members
 
 
-def _require_end(path: Path, offset: int) -> None:
-    """Refuses a tar without an end mark: photos may be missing, and nothing else would tell."""
-    with path.open("rb") as f:
-        f.seek(offset)
-        block = f.read(tarfile.BLOCKSIZE)
+def _require_end(file: io.FileIO, offset: int) -> None:
+    """Refuses a tar without an end mark, or with more after it, as `cat a.tar b.tar` writes: photos would be
+    missing, and nothing else would tell.
+    """
+    file.seek(offset)
+    block = file.read(tarfile.BLOCKSIZE)
     if len(block) < tarfile.BLOCKSIZE:
         raise tarfile.ReadError(f"cut off at byte {offset + len(block)}")
     if block.strip(b"\0"):
         raise tarfile.ReadError(f"a damaged header at byte {offset}")
+    while rest := file.read(MAX_BYTES):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError(f"there is more after its end mark at byte {offset}")
 
 
 def _take(
-    info: tarfile.TarInfo, tar: tarfile.TarFile, shard: str, members: Members, with_labels: bool
+    info: tarfile.TarInfo,
+    tar: tarfile.TarFile,
+    shard: str,
+    members: Members,
+    known: set[str],
+    with_labels: bool,
 ) -> None:
     """Adds one member."""
     if info.isdir():
         return
-    name = info.name.removeprefix("./")
-    folder = posixpath.dirname(shard)
-    image = f"{folder}/{name}" if folder else name
+    name = posixpath.normpath(info.name)  # or `p//a.jpg` and `p/a.jpg` would be two photos of one output
+    image = posixpath.join(posixpath.dirname(shard), name)
     stem, suffix = posixpath.splitext(image)
     if refused := _refusal(info, name, shard):
         reason, fix, counts = refused
         members.rejected.append(Rejected(image, reason, fix, counts))
-    elif suffix.lower() == LABELS:
-        if stem in members.labels:
-            reason = f"{shard} holds it twice"
-            members.rejected.append(Rejected(image, reason, "keep one of them", counts=False))
-        elif info.size > MAX_LABEL_BYTES:
-            reason = f"it has {info.size} bytes, more than {MAX_LABEL_BYTES}"
+    elif suffix.lower() == LABELS_SUFFIX:
+        if info.size > MAX_BYTES:
+            reason = f"it has {info.size} bytes, more than {MAX_BYTES}"
             members.rejected.append(Rejected(image, reason, "keep only labels in it", counts=False))
+        elif stem in members.labels:
+            members.labels[stem] = None
         else:
             file = tar.extractfile(info) if with_labels else None
             members.labels[stem] = file.read() if file else b""
@@ -108,16 +138,14 @@ def _take(
         members.rejected.append(Rejected(image, *stray))
     elif problem := formula_problem(image):
         members.rejected.append(Rejected(image, f"its name {problem}", "rename it"))
-    elif image in members.photos:
-        members.rejected.append(Rejected(image, f"{shard} holds it twice", "keep one of them"))
     else:
-        members.photos[image] = Place(shard, info.offset_data, info.size)
+        members.add_photo(image, Place(shard, info.offset_data, info.size), known)
 
 
 def _refusal(info: tarfile.TarInfo, name: str, shard: str) -> tuple[str, str, bool] | None:
     """(reason, fix, counts) of a member that is no file of the set, or None."""
-    picture = is_picture(name)
-    if name.startswith("/") or "\\" in name or ".." in name.split("/") or not name:
+    written, picture = info.name, is_picture(name)
+    if written.startswith("/") or "\\" in written or ".." in written.split("/") or not written:
         return f"in {shard}: its name points outside the shard", "pack it under a plain name", picture
     if system_folder(name) or is_system(posixpath.basename(name)):
         return "a hidden or system file", "nothing to do; leave it out of the shard if you like", False

@@ -1,8 +1,8 @@
 """Files for a worker that does not see their folder: bytes come with its work, what it writes goes back.
 
 A worker on another machine may lack the folder of the photos, or the project's own. Then whoever hands out
-the work reads the files that it names (`Source`), and the functions of `pipeline.io` and
-`pipeline.networks.result_cache` take them from the parcel, and put into it what they would have written.
+the work reads the files that it names (`Source`), and the functions of `pipeline.io` take them from the
+parcel, and put into it what they would have written.
 Elsewhere there is no parcel, and they read and write themselves.
 """
 

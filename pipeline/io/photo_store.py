@@ -1,6 +1,6 @@
 """The photos of a set by their keys: files below a folder, or parts of tar shards below it.
 
-The only code that knows which of the two; stages and commands read photos through it.
+Stages and commands read photos through it, and need not know which of the two they are.
 """
 
 from __future__ import annotations
@@ -96,6 +96,10 @@ class PhotoStore:
             raise UserError("no shard has this photo", where=self.root, got=image, fix=FIX) from e
         return PhotoFile(f"{self.root}/{shard}", image, offset, size)
 
+    def sha256(self, image: str) -> str | None:
+        """Of a photo in a shard, which may have been packed anew since; None for a file of its own."""
+        return None if self.places is None else self.places.sha256(image)
+
     def source(self, image: str) -> Source:
         """A photo, for a worker that does not see the folder."""
         return self.file(image).source()
@@ -107,7 +111,7 @@ class PhotoStore:
             background: RGB put behind transparent pixels.
 
         Raises:
-            UserError: it cannot be read or decoded.
+            UserError: it cannot be read or decoded, or its shard holds another photo there now.
         """
         file = self.file(image)
-        return decode_photo(file.read(), background, where=str(file))
+        return decode_photo(file.read(self.sha256(image)), background, where=str(file))

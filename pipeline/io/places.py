@@ -1,4 +1,4 @@
-"""Where in tar shards each picture of a large set is, in 32 bytes a picture."""
+"""Where in tar shards each picture of a large set is, and what it was, in 64 bytes a picture."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Places:
         shards: their names.
         digests: bytes [N], sorted: a checksum of each name.
         numbers: int32 [N]: which of the shards. offsets: int64 [N]. sizes: int32 [N].
+        checksums: uint8 [N, 32]: the SHA-256 of each one's bytes.
     """
 
     shards: Sequence[str]
@@ -28,6 +29,7 @@ class Places:
     numbers: np.ndarray
     offsets: np.ndarray
     sizes: np.ndarray
+    checksums: np.ndarray
 
     @staticmethod
     def of(
@@ -36,6 +38,7 @@ class Places:
         numbers: np.ndarray,
         offsets: np.ndarray,
         sizes: np.ndarray,
+        sha256: Iterable[str],
     ) -> Places:
         """The places of some names, in any order.
 
@@ -43,23 +46,34 @@ class Places:
             names: unique.
             shards: names of the shards; `numbers`: which of them holds each name.
             offsets, sizes: of each one's bytes in its shard.
+            sha256: of each one's bytes, in hexadecimal.
         """
         digests = np.frombuffer(b"".join(map(_digest, names)), dtype=f"S{DIGEST}")
         order = np.argsort(digests, kind="stable")
+        checksums = np.frombuffer(bytes.fromhex("".join(sha256)), np.uint8).reshape(-1, 32)
         return Places(
             tuple(shards),
             digests[order],
             numbers[order].astype(np.int32),
             offsets[order].astype(np.int64),
             sizes[order].astype(np.int32),
+            checksums[order],
         )
 
     def __getitem__(self, name: str) -> Place:
+        at = self._row(name)
+        return Place(self.shards[int(self.numbers[at])], int(self.offsets[at]), int(self.sizes[at]))
+
+    def sha256(self, name: str) -> str:
+        """Of a picture's bytes when it was indexed, in hexadecimal; raises KeyError if there is none."""
+        return self.checksums[self._row(name)].tobytes().hex()
+
+    def _row(self, name: str) -> int:
         digest = _digest(name)
         at = int(np.searchsorted(self.digests, np.bytes_(digest)))
         if at == len(self.digests) or self.digests[at] != digest.rstrip(b"\0"):  # numpy drops zero bytes
             raise KeyError(name)
-        return Place(self.shards[int(self.numbers[at])], int(self.offsets[at]), int(self.sizes[at]))
+        return at
 
 
 def _digest(name: str) -> bytes:

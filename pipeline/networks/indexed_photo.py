@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pipeline.io.parcel import Source
 from pipeline.io.photo import PhotoError, decode_photo
-from pipeline.io.photo_store import FIX, PhotoFile
+from pipeline.io.photo_store import FIX, PhotoFile, PhotoStore
 from pipeline.runtime.errors import UserError
 
 
@@ -59,3 +60,14 @@ def sources_of(batch: Sequence[IndexedPhoto]) -> list[Source]:
 def names_of(batch: Sequence[IndexedPhoto]) -> str:
     """The names of some photos, for an error."""
     return ", ".join(photo.image for photo in batch)
+
+
+def index_photos(photos: pd.DataFrame, store: PhotoStore) -> list[IndexedPhoto]:
+    """The photos of build/photos.parquet, in order.
+
+    Args:
+        photos: columns image, sha256, width, height.
+        store: where they are.
+    """
+    facts = zip(*(photos[name].tolist() for name in ("image", "sha256", "width", "height")), strict=True)
+    return [IndexedPhoto(image, store.file(image), *rest) for image, *rest in facts]

@@ -15,8 +15,6 @@ import pyarrow as pa
 
 from pipeline.io.atomic import verified_folder
 from pipeline.io.image_store import ImageStore
-from pipeline.io.photo_store import PhotoStore
-from pipeline.io.places import Places
 from pipeline.io.tables import read_table, write_table
 from pipeline.labels import CLASSES
 from pipeline.runtime.errors import UserError
@@ -159,17 +157,3 @@ RELIANCE = Table(
     | {"background": F64}
     | {f"{what}_{task}": F64 for what in ("flip_rate", "same_background", "cam_outside") for task in _TASKS},
 )
-
-
-def open_photos(root: str) -> PhotoStore:
-    """The photos of build/photos.parquet.
-
-    Args:
-        root: `data.root`.
-    """
-    table = PHOTOS.read("image", *_PLACE)
-    if not table["shard"].any():
-        return PhotoStore(Path(root))
-    numbers, shards = pd.factorize(table["shard"])
-    offsets, sizes = table["offset"].to_numpy(), table["bytes"].to_numpy()
-    return PhotoStore(Path(root), Places.of(table["image"], list(shards), numbers, offsets, sizes))

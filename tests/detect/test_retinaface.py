@@ -21,6 +21,7 @@ from pipeline.detect.retinaface.frame import MEAN_RGB, fill_frame, frame_of
 from pipeline.detect.retinaface.network import Network
 from pipeline.detect.retinaface.priors import decode_boxes, decode_landmarks, prior_boxes
 from pipeline.io.photo import read_photo
+from pipeline.networks.backends import openvino_properties
 from pipeline.networks.weights import resolve
 from pipeline.params.preparation import Detect, RetinafaceParams
 from pipeline.runtime.errors import UserError
@@ -184,7 +185,8 @@ def test_the_network_sees_bgr_minus_the_mean(
 
     photo = photos[0]
     core = openvino.Core()
-    plain = core.compile_model(core.read_model(resolve(WEIGHTS, tmp_path)), "CPU")
+    model = core.read_model(resolve(WEIGHTS, tmp_path))
+    plain = core.compile_model(model, "CPU", openvino_properties("f32"))  # else a CPU with bf16 takes it
     bgr = photo[:, :, ::-1].astype(np.float32) - np.array([104, 117, 123], dtype=np.float32)
     truth = plain(bgr.transpose(2, 0, 1)[None])
     output = network(np.ascontiguousarray(photo))

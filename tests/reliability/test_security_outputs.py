@@ -154,7 +154,8 @@ def test_a_picture_made_to_explode_is_refused_in_time_and_memory(tmp_path: Path)
 
     (tmp_path / "bomb.png").write_bytes(huge(60_000))
     code = (
-        "import resource\nfrom pathlib import Path\nfrom pipeline.dataset.ingest import Listed, make_opener\n"
+        "import resource\nfrom pathlib import Path\n"
+        "from pipeline.dataset.photo_opening import Listed, make_opener\n"
         "from pipeline.io.result_cache import ResultCache\nfrom pipeline.params.schema import Ingest\n"
         "cache = ResultCache(Path('items'), 'ingest', {})\n"
         "open_photo = make_opener(Path.cwd(), Ingest(), cache)\n"

@@ -149,7 +149,7 @@ def test_photos_seen_before_are_not_decoded_again(root: Path, monkeypatch: pytes
         decoded.append(where)
         decode_photo(data, where=where)
 
-    monkeypatch.setattr("pipeline.dataset.ingest.decode_photo", decode)
+    monkeypatch.setattr("pipeline.dataset.photo_opening.decode_photo", decode)
     run_ingest(root, machine={"workers": 1})
     assert decoded == []
     second = pd.read_parquet("build/index.parquet")

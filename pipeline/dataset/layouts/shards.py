@@ -6,7 +6,7 @@ ROOT/*.tar, ROOT/train/*.tar, ROOT/eval/*.tar, ROOT/extra/*.tar hold `<key>.jpg`
 
 An image's key is its shard's folder below ROOT and its name in the shard, whichever shard holds it. `split`
 is the shard's folder where it is missing. Photos to predict need no labels; ROOT/eval/info.csv gives their
-order. With a table at `data.table` below ROOT the labels come from it, as of `csv`, and no JSON is read.
+order. With a table at `data.table` below ROOT the labels come from it, as with `csv`, and no JSON is read.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.dataset.eval_table import arrange_eval
 from pipeline.dataset.label_rows import contradictions, first_people, read_candidate
 from pipeline.dataset.listing import Candidate, Listing, Rejected, reject_name_clashes
-from pipeline.dataset.photo_table import list_table
 from pipeline.dataset.shard_files import find_shards
-from pipeline.dataset.shard_members import LABELS, Members, read_cells, read_members
-from pipeline.io.spelling import clash_message, nfc, spelling_clashes
+from pipeline.dataset.shard_members import KEEP_ONE, LABELS_SUFFIX, Members, read_cells, read_members
+from pipeline.dataset.shard_table import list_shard_table
+from pipeline.io.spelling import spelling_clashes
 from pipeline.io.tar_shards import Place
 from pipeline.params.preparation import Data
 from pipeline.runtime.progress import track
@@ -50,7 +49,7 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
         found.add(shard, read_members(root, shard, not by_table), by_table, listing)
     found.note_others(listing)
     if by_table:
-        return _with_table(root, data.table, found, limit, listing)
+        return list_shard_table(root, data.table, found.places, listing, limit)
     photos = found.unique(listing)
     listing.problems += spelling_clashes(p.image for p in photos if not p.image.isascii())
     listing.problems += spelling_clashes({p.person for p in photos if not p.person.isascii()})
@@ -106,16 +105,11 @@ def _labelled(shard: str, members: Members, listing: Listing) -> Iterator[Candid
     default, used = folder or "train", set[str]()
     for image, place in members.photos.items():
         stem = posixpath.splitext(image)[0]
-        data = members.labels.get(stem)
         used.add(stem)
-        if data is None and default != "eval":
-            fix = f"pack {posixpath.basename(stem)}{LABELS} into {shard}"
-            listing.rejected.append(Rejected(image, NO_LABELS, fix))
-            continue
         try:
-            cells = {} if data is None else read_cells(data)
-        except ValueError as e:
-            listing.rejected.append(Rejected(image, str(e), "write its labels anew"))
+            cells = _cells(shard, stem, members, default)
+        except _Unlabelled as e:
+            listing.rejected.append(Rejected(image, e.reason, e.fix))
             continue
         wrong: list[str] = []
         photo = read_candidate(image, cells, default, wrong, place)
@@ -127,49 +121,30 @@ def _labelled(shard: str, members: Members, listing: Listing) -> Iterator[Candid
     for stem in members.labels:
         if stem not in used:
             reason, fix = f"labels of a photo that {shard} does not hold", "pack the photo, or leave it out"
-            listing.quarantine(f"{stem}{LABELS}", reason, fix, counts=False)
+            listing.quarantine(f"{stem}{LABELS_SUFFIX}", reason, fix, counts=False)
 
 
-def _with_table(root: Path, table: str, found: _Found, limit: int | None, shards: Listing) -> Listing:
-    """The photos of the table, each with its place; photos that it does not name are ignored, as of `csv`."""
-    names = _ShardNames(found.places)
-    listing = list_table(root, table, names, limit)
-    listing.problems += shards.problems
-    listing.rejected += shards.rejected
-    photos, listing.photos = listing.photos, []
-    refused = {r.path for r in shards.rejected}
-    for photo in photos:
-        places = names.places.get(photo.image, [])
-        if len(places) == 1:
-            listing.photos.append(replace(photo, place=places[0]))
-        elif places:
-            reason = f"the same key is in {' and in '.join(sorted(p.shard for p in places))}"
-            listing.quarantine(photo.image, reason, "give each photo a key of its own")
-        elif photo.image not in refused:
-            listing.quarantine(
-                photo.image, f"no shard holds it, but {table} names it", "pack it into a shard"
-            )
-    return listing
+class _Unlabelled(Exception):
+    """A photo whose labels cannot be read; `reason` and `fix` are one phrase each."""
+
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(reason)
+        self.reason, self.fix = reason, fix
 
 
-class _ShardNames:
-    """Image keys as the shards spell them."""
-
-    def __init__(self, places: list[tuple[str, Place]]) -> None:
-        self.places: dict[str, list[Place]] = {}
-        for image, place in places:
-            self.places.setdefault(image, []).append(place)
-        self._spellings: dict[str, list[str]] = {}
-        for image in self.places:
-            if not image.isascii():
-                self._spellings.setdefault(nfc(image), []).append(image)
-
-    def spelling(self, path: str) -> str:
-        """`path` as the shards spell it; unchanged if none holds it."""
-        spellings = self._spellings.get(nfc(path), [path])
-        if len(spellings) > 1:
-            raise ValueError(clash_message(*spellings))
-        return spellings[0]
+def _cells(shard: str, stem: str, members: Members, default: str) -> dict[str, str]:
+    """The values of a photo's labels; a photo to predict need not have any."""
+    if stem not in members.labels:
+        if default == "eval":
+            return {}
+        raise _Unlabelled(NO_LABELS, f"pack {posixpath.basename(stem)}{LABELS_SUFFIX} into {shard}")
+    data = members.labels[stem]
+    if data is None:
+        raise _Unlabelled(f"{shard} holds its labels twice", KEEP_ONE)
+    try:
+        return read_cells(data)
+    except ValueError as e:
+        raise _Unlabelled(str(e), "write its labels anew") from e
 
 
 def _arrange_eval(root: Path, photos: list[Candidate], listing: Listing, limit: int | None) -> None:
@@ -184,7 +159,7 @@ def _arrange_eval(root: Path, photos: list[Candidate], listing: Listing, limit: 
         else:
             first[name] = photo.image
             kept.append(photo)
-    arrange_eval(root, kept, listing, limit)
+    arrange_eval(root, kept, "", listing, limit)
 
 
 def _contradiction(photo: Candidate, what: str, first: Candidate) -> str:
@@ -192,7 +167,7 @@ def _contradiction(photo: Candidate, what: str, first: Candidate) -> str:
 
 
 def _where(photo: Candidate) -> str:
-    return f"{_shard(photo)}: {posixpath.splitext(photo.image)[0]}{LABELS}"
+    return f"{_shard(photo)}: {posixpath.splitext(photo.image)[0]}{LABELS_SUFFIX}"
 
 
 def _shard(photo: Candidate) -> str:

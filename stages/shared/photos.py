@@ -1,0 +1,26 @@
+"""The photos of the set, as stages and commands read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.io.photo_store import PhotoStore
+from pipeline.io.places import Places
+from stages.shared.artefacts import PHOTOS
+
+
+def photo_store(root: str) -> PhotoStore:
+    """The photos of build/photos.parquet.
+
+    Args:
+        root: `data.root`.
+    """
+    table = PHOTOS.read("image", "sha256", "shard", "offset", "bytes")
+    if not table["shard"].any():
+        return PhotoStore(Path(root))
+    numbers, shards = pd.factorize(table["shard"])
+    offsets, sizes = table["offset"].to_numpy(), table["bytes"].to_numpy()
+    places = Places.of(table["image"], list(shards), numbers, offsets, sizes, table["sha256"])
+    return PhotoStore(Path(root), places)
