@@ -1,8 +1,9 @@
 """All benchmarks, one table: `make bench`, or `python -m benchmarks [NAME …]`.
 
 Each is a ratio against a named baseline in one interleaved run; a benchmark's own docstring says what its
-baseline is. Photos are those of the real test set where CLEANPLATE_TEST_DATA names it, else the demo's. Needs
-a quiet machine: baselines with two threads collapse as soon as something else runs.
+baseline is. Photos are those to train on of the set `realset` below CLEANPLATE_TEST_DATA, photographs in the
+competition's layout, where that variable is set, else the demo's. Needs a quiet machine: baselines with two
+threads collapse as soon as something else runs.
 """
 
 from __future__ import annotations
@@ -75,15 +76,24 @@ def benchmarks(photos: list[Path], weights: Path | None) -> dict[str, Callable[[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", help="which; all when none is named")
     parser.add_argument(
-        "--whole", type=Path, metavar="SET", help="also this set, whole: benchmarks/whole_set.py"
+        "--whole", type=Path, metavar="SET", help="after them this set, whole: benchmarks/whole_set.py"
     )
     parser.add_argument(
-        "--million", type=Path, metavar="OUT", help="also a million photos, below OUT: benchmarks/million.py"
+        "--million",
+        type=Path,
+        metavar="OUT",
+        help="after all others a million photos, below the new folder OUT: benchmarks/million.py",
     )
     given = parser.parse_args()
+    if given.million and given.million.exists():  # told now, not after all the others
+        parser.error(f"--million: {given.million} exists already; name a new folder, or remove it")
     names = given.names
     offered = benchmarks(*material())
     if unknown := sorted(set(names) - set(offered)):

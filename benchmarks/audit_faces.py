@@ -9,7 +9,7 @@ are not asked. A row per set of networks in build/faces.parquet: average precisi
 
 from __future__ import annotations
 
-import sys
+import argparse
 from itertools import chain, combinations
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from stages.shared.audit_evidence import photo_table, predict_out_of_fold, read_
 from stages.shared.command import Stage
 
 
-def main(planted: Path) -> None:
+def run(planted: Path) -> None:
+    """Prints the table."""
     stage = Stage("audit", load_params(Path("params.yaml")))
     audit, photos = stage.params.audit, photo_table(stage)
     names = photos.drop_duplicates("person_id").sort_values("person_id")["person"].tolist()
@@ -50,6 +51,18 @@ def main(planted: Path) -> None:
         print(f"{' + '.join(chosen)},{mean:.3f},{low:.3f},{high:.3f},{held},{SETS},{len(names)}", flush=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("planted", type=Path, help="planted.csv of the set: who is mislabelled")
+    given = parser.parse_args()
+    if not given.planted.is_file():
+        parser.error(f"there is no file {given.planted}; name planted.csv of the set")
     with threadpoolctl.threadpool_limits(1):
-        main(Path(sys.argv[1]))
+        run(given.planted)
+
+
+if __name__ == "__main__":
+    main()

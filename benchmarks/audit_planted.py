@@ -10,8 +10,8 @@ with other seeds: the mean over these says what to expect, TRUTH's own row what 
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,47 @@ from stages.shared.audit_evidence import Evidence, gather_evidence, photo_table,
 from stages.shared.command import Stage
 
 MODELS = 10
+FIRST = 0.05  # of the rows
 SETS, ERRORS = 10, 8  # of errors planted here, in people that TRUTH does not name for the task
+
+
+@dataclass(frozen=True)
+class Found:
+    """What reading a ranking from the top gives.
+
+    Attributes:
+        average_precision: mean over the errors of the precision at each; one not listed counts 0.
+        recall_first: share of the errors in the first 5 % of all that could be listed.
+        rows_to_90: rows to read until 90 % of the errors are found; None where the list ends before.
+        errors, rows: how many errors there are, how many rows the list has.
+    """
+
+    average_precision: float
+    recall_first: float
+    rows_to_90: int | None
+    errors: int
+    rows: int
+
+
+def rank_planted(ranking: Sequence[str], errors: set[str], candidates: int) -> Found:
+    """Judges `ranking`, names with the most suspicious first, each once.
+
+    Args:
+        ranking: people, or photos.
+        errors: the names that are truly wrong; at least one.
+        candidates: how many names there are in all: 5 % of these are "the first 5 %".
+    """
+    places = [place for place, name in enumerate(ranking, 1) if name in errors]
+    precision = sum(n / place for n, place in enumerate(places, 1)) / len(errors)
+    first = math.ceil(FIRST * candidates)
+    needed = math.ceil(0.9 * len(errors))
+    return Found(
+        average_precision=precision,
+        recall_first=sum(place <= first for place in places) / len(errors),
+        rows_to_90=places[needed - 1] if len(places) >= needed else None,
+        errors=len(errors),
+        rows=len(ranking),
+    )
 
 
 def planted_people(path: Path) -> dict[str, set[str]]:
@@ -101,76 +141,45 @@ def judgement(scores: np.ndarray, names: list[str], wrong: set[str]) -> Found:
     return rank_planted([names[i] for i in np.lexsort((names, -np.round(scores, 9)))], wrong, len(names))
 
 
-def main(planted: Path) -> None:
+def run(planted: Path) -> None:
+    """Prints both tables."""
     stage = Stage("audit", load_params(Path("params.yaml")))
     l2 = stage.params.audit.l2
+    evidence = gather_evidence(photo_table(stage), stage)
+    names = evidence.photos.drop_duplicates("person_id").sort_values("person_id")["person"].tolist()
+    print("task,ranking,average_precision,recall_first_5_percent,rows_to_90_percent,errors,people")
+    spared = {}
+    for task, errors in planted_people(planted).items():
+        wrong = {n for n in names if n in errors or n.split("_")[0] in errors}
+        spared[task] = {names.index(n) for n in wrong}
+        for name, scores in rankings(evidence, task, l2).items():
+            f = judgement(scores, names, wrong)
+            print(
+                f"{task},{name!r},{f.average_precision:.3f},{f.recall_first:.2f},{f.rows_to_90},"
+                f"{f.errors},{len(names)}",
+                flush=True,
+            )
+    print(f"\n{SETS} further sets of {ERRORS} errors")
+    print("task,ranking,average_precision,least,most,recall_first_5_percent")
+    for task in ("gender", "mask"):
+        for name, sets in further_sets(evidence, task, spared[task], l2).items():
+            ap = [f.average_precision for f in sets]
+            recall = np.mean([f.recall_first for f in sets])
+            print(f"{task},{name!r},{np.mean(ap):.3f},{min(ap):.3f},{max(ap):.3f},{recall:.2f}", flush=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("planted", type=Path, help="planted.csv of the set: who is mislabelled")
+    given = parser.parse_args()
+    if not given.planted.is_file():
+        parser.error(f"there is no file {given.planted}; name planted.csv of the set")
     with threadpoolctl.threadpool_limits(1):
-        evidence = gather_evidence(photo_table(stage), stage)
-        names = evidence.photos.drop_duplicates("person_id").sort_values("person_id")["person"].tolist()
-        print("task,ranking,average_precision,recall_first_5_percent,rows_to_90_percent,errors,people")
-        spared = {}
-        for task, errors in planted_people(planted).items():
-            wrong = {n for n in names if n in errors or n.split("_")[0] in errors}
-            spared[task] = {names.index(n) for n in wrong}
-            for name, scores in rankings(evidence, task, l2).items():
-                f = judgement(scores, names, wrong)
-                print(
-                    f"{task},{name!r},{f.average_precision:.3f},{f.recall_first:.2f},{f.rows_to_90},"
-                    f"{f.errors},{len(names)}",
-                    flush=True,
-                )
-        print(f"\n{SETS} further sets of {ERRORS} errors")
-        print("task,ranking,average_precision,least,most,recall_first_5_percent")
-        for task in ("gender", "mask"):
-            for name, sets in further_sets(evidence, task, spared[task], l2).items():
-                ap = [f.average_precision for f in sets]
-                recall = np.mean([f.recall_first for f in sets])
-                print(
-                    f"{task},{name!r},{np.mean(ap):.3f},{min(ap):.3f},{max(ap):.3f},{recall:.2f}", flush=True
-                )
+        run(given.planted)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-
-
-FIRST = 0.05  # of the rows
-
-
-@dataclass(frozen=True)
-class Found:
-    """What reading a ranking from the top gives.
-
-    Attributes:
-        average_precision: mean over the errors of the precision at each; one not listed counts 0.
-        recall_first: share of the errors in the first 5 % of all that could be listed.
-        rows_to_90: rows to read until 90 % of the errors are found; None where the list ends before.
-        errors, rows: how many errors there are, how many rows the list has.
-    """
-
-    average_precision: float
-    recall_first: float
-    rows_to_90: int | None
-    errors: int
-    rows: int
-
-
-def rank_planted(ranking: Sequence[str], errors: set[str], candidates: int) -> Found:
-    """Judges `ranking`, names with the most suspicious first, each once.
-
-    Args:
-        ranking: people, or photos.
-        errors: the names that are truly wrong; at least one.
-        candidates: how many names there are in all: 5 % of these are "the first 5 %".
-    """
-    places = [place for place, name in enumerate(ranking, 1) if name in errors]
-    precision = sum(n / place for n, place in enumerate(places, 1)) / len(errors)
-    first = math.ceil(FIRST * candidates)
-    needed = math.ceil(0.9 * len(errors))
-    return Found(
-        average_precision=precision,
-        recall_first=sum(place <= first for place in places) / len(errors),
-        rows_to_90=places[needed - 1] if len(places) >= needed else None,
-        errors=len(errors),
-        rows=len(ranking),
-    )
+    main()

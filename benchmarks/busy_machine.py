@@ -10,6 +10,7 @@ is one Python loop at normal priority. Aim: at least half of the quiet rate is l
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.interleave import Row
+from benchmarks.interleave import Row, table
 
 AIM = 0.5
 SPIN = "300000000"  # libgomp's own count where threads are not more than cores
@@ -118,13 +119,23 @@ def fit_rate() -> float:
     return len(samples) / (ends[1] - ends[0])
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] in (["train"], ["fit_segmenter"]):
-        print(train_rate() if sys.argv[1] == "train" else fit_rate())
-    else:
-        from benchmarks.interleave import table
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "work", nargs="?", choices=WORKS, help="print the rate of this one; omitted: the rows"
+    )
+    given = parser.parse_args()
+    if given.work:
+        print(train_rate() if given.work == "train" else fit_rate())
+        return
+    found = run()
+    print(table(found["rows"]))
+    for name, rate in found["rates"].items():
+        print(f"{name:32} {rate:.0f} /s")
 
-        found = run()
-        print(table(found["rows"]))
-        for name, rate in found["rates"].items():
-            print(f"{name:32} {rate:.0f} /s")
+
+if __name__ == "__main__":
+    main()

@@ -78,7 +78,11 @@ def costs(model: Model, frames: Sequence[bytes], pictures: int) -> dict[str, np.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.camera", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.camera",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--model", type=Path, default=Path("build/export"))
     parser.add_argument("--pictures", type=int, default=40)

@@ -2,8 +2,9 @@
 
     CLEANPLATE_TEST_DATA=FOLDER python -m benchmarks.framing [--method mtcnn] [--set FOLDER] [--workers N]
 
-The set is `realset` of the test data, or a folder like it; its truth/truth.csv holds
-the true boxes. A box is right if its centre lies in the true box and its area is .15 to 2.5 of it.
+The set is a folder in the competition's layout, whose truth/truth.csv (`image, split, person, box`) holds the
+true boxes; by default `realset` below CLEANPLATE_TEST_DATA, 310 people with real faces and masks on drawn
+bodies. A box is right if its centre lies in the true box and its area is .15 to 2.5 of it.
 Detections are kept in the result cache of this checkout.
 """
 
@@ -109,7 +110,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--method", default="mtcnn", choices=("mtcnn", "retinaface", "blazeface"))
-    parser.add_argument("--set", dest="folder", type=Path, help="default: $CLEANPLATE_TEST_DATA/realset")
+    parser.add_argument(
+        "--set", dest="folder", type=Path, help="of the set; default: $CLEANPLATE_TEST_DATA/realset"
+    )
     parser.add_argument("--workers", type=int)
     given = parser.parse_args()
     data = os.environ.get("CLEANPLATE_TEST_DATA")

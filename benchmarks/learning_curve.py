@@ -6,6 +6,9 @@ A row per number of people learnt from, drawn from those outside `split.validati
 fold (its backgrounds may be tied to the labels as in training) and on the photos of eval/, by the true labels
 of truth.csv. Then the share of wrong age groups by how many years a face is from the nearest bound, and the
 macro-F1 of whoever knows every age but for a normal error: where ages err so much no model scores higher.
+
+truth.csv has a row per photo and at least the columns split (`eval` for photos of eval/), image (there the
+ImageID), person, age (years), code (class, 0-17).
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from pipeline.train.face_features import Features, fit_features, predict_feature
 from stages.shared.artefacts import FACES, FOLDS, LABELS
 
 PEOPLE = (125, 250, 500, 1000)
+NEEDED = ("split", "image", "person", "age", "code")  # columns of truth.csv
 DRAWS = 3  # of people, for each number but the largest
 DISTANCES = ((0, 3), (3, 6), (6, 11), (11, 100))  # years, first and behind the last
 ERRORS = (0, 2, 4, 6, 8, 10)  # standard deviations, years
@@ -107,8 +111,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("truth", type=Path, help="truth.csv of the set")
+    parser.add_argument("truth", type=Path, help=f"the true labels: {', '.join(NEEDED)}")
     given = parser.parse_args()
+    if not given.truth.is_file():
+        parser.error(f"there is no file {given.truth}; name a table with {', '.join(NEEDED)}")
+    columns = list(pd.read_csv(given.truth, nrows=0).columns)
+    if missing := [name for name in NEEDED if name not in columns]:
+        parser.error(
+            f"{given.truth} lacks the columns {', '.join(missing)}; it has {', '.join(columns)}; "
+            f"name a table with {', '.join(NEEDED)}"
+        )
     params = load_params(Path("params.yaml"))
     labels = LABELS.read("image", "person", "true_class", "train_class")
     table = labels.merge(FOLDS.read("person", "fold"), on="person").sort_values("image", ignore_index=True)

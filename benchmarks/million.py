@@ -144,7 +144,10 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1_000_000)
     parser.add_argument("--keep", action="store_true", help="leave OUT there, to look at")
     given = parser.parse_args()
-    given.out.mkdir(parents=True)
+    try:
+        given.out.mkdir(parents=True)
+    except FileExistsError:
+        parser.error(f"{given.out} exists already; name a new folder, or remove it")
     try:
         report = run(given.out.absolute(), given.photos)
     finally:

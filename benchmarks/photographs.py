@@ -169,7 +169,11 @@ def matter(root: Path) -> Callable[[Path], np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.photographs", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.photographs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--limit", type=int, default=200)
     given = parser.parse_args()

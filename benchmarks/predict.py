@@ -118,7 +118,11 @@ def same_box(theirs: Box, ours: Box) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.predict", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.predict",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", type=Path, default=Path("build/export"))
     parser.add_argument("--limit", type=int, default=48)

@@ -3,9 +3,9 @@
     python -m benchmarks.ray_engine PHOTO_FOLDER… [--photos 480] [--rounds 3]
 
 Photos per second from the first result to the last, so that start-up does not count; interleaved, the median
-of the rounds. `detect` is MTCNN, `compose` crops and blurs. `hand-over` is a worker that does nothing,
-against the photos per second that it has to reach: with a folder that it sees, and with 30 KB per photo
-through Ray's object store. Needs `make setup EXTRAS=cluster`.
+of the rounds. `detect` is MTCNN, `compose` scales whole photos to 160 px and keeps their backgrounds.
+`hand-over` is a worker that does nothing, against the photos per second that it has to reach: with a folder
+that it sees, and with 30 KB per photo through Ray's object store. Needs `make setup EXTRAS=cluster`.
 """
 
 from __future__ import annotations
@@ -146,7 +146,11 @@ def run(paths: list[Path], count: int = 480, rounds: int = 3) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_engine", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ray_engine",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--photos", type=int, default=480)
     parser.add_argument("--rounds", type=int, default=3)

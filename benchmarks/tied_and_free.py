@@ -4,7 +4,12 @@
     python -m benchmarks.tied_and_free TIED.json FREE.json PICTURE.png NAME=words …
 
 A row per NAME, of an experiment that both comparisons have: macro-F1 of the 18 classes and of age, with 95 %
-intervals over people. docs/tied.json and docs/free.json hold the numbers of the picture in README.md.
+intervals over people. A line break in the words is one in the picture.
+
+docs/tied.json and docs/free.json hold the numbers of the picture in README.md. Each is two
+comparisons, of experiments on a part of a set and of one on the whole set, whose `scores` were put into one
+file by hand; so the words say how many people each row was learnt from. docs/results.md has the whole drawing
+command.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ def draw(found: dict[str, Scores], rows: dict[str, str], path: Path) -> None:
 
     Args:
         found: `read_scores` by side of SIDES.
-        rows: words by name, in order from the top.
+        rows: words by name, in order from the top; of one line or two.
         path: of the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.io.atomic import atomic_folder, verified_folder
 from pipeline.io.parcel import Source, delivered, send_back
 from pipeline.io.photo import decode_matte, decode_photo
-from pipeline.io.spool import append, spooled
+from pipeline.io.spool import append, read_spooled, spooled
 from pipeline.io.tar_shards import Place, read_index, read_part, write_shards
 from pipeline.runtime.errors import UserError
 
@@ -164,12 +164,8 @@ class ImageWriter:
         if not self.shards:
             return
         with spooled(self.folder) as pictures:
-
-            def content(name: str) -> bytes:
-                spool, offset, size = pictures[name]
-                return spool[offset : offset + size]
-
-            write_shards(self.folder, self.stem, pictures, content, self.shards)
+            read = partial(read_spooled, pictures)
+            write_shards(self.folder, self.stem, pictures, read, self.shards)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import secrets
 import struct
@@ -15,7 +14,8 @@ from pathlib import Path
 
 SPOOL = ".spool-"
 HEAD = struct.Struct(">QQ")  # before a picture: bytes of its name, bytes of its content
-Pictures = Mapping[str, tuple[mmap.mmap, int, int]]  # by name: the spool, offset and size in it
+USUAL_NAME = 100  # bytes of a name that are read with the numbers before it
+Pictures = Mapping[str, tuple[FileIO, int, int]]  # by name: the spool, offset and size in it
 
 _open: dict[str, FileIO] = {}  # this process's spools; opening one for each picture takes as long as writing
 
@@ -54,13 +54,10 @@ def spooled(folder: Path) -> Iterator[Pictures]:
     for path in [path for path in _open if path.startswith(f"{folder}/{SPOOL}")]:
         _open.pop(path).close()
     spools = sorted(folder.glob(f"{SPOOL}*"))
-    with ExitStack() as stack:
-        pictures: dict[str, tuple[mmap.mmap, int, int]] = {}
+    with ExitStack() as stack:  # files, not maps of them: these would count as memory of the process
+        pictures: dict[str, tuple[FileIO, int, int]] = {}
         for path in spools:
-            with path.open("rb") as f:
-                if os.fstat(f.fileno()).st_size:
-                    spool = stack.enter_context(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ))
-                    pictures.update(_read(spool))
+            pictures.update(_places(stack.enter_context(FileIO(path))))
         yield pictures
     for path in spools:
         path.unlink()
@@ -72,13 +69,23 @@ def _process_name(pid: int) -> str:
     return f"{pid}-{secrets.token_hex(4)}"
 
 
-def _read(spool: mmap.mmap) -> Iterator[tuple[str, tuple[mmap.mmap, int, int]]]:
+def read_spooled(pictures: Pictures, name: str) -> bytes:
+    """The bytes of a picture."""
+    spool, offset, size = pictures[name]
+    return os.pread(spool.fileno(), size, offset)
+
+
+def _places(spool: FileIO) -> Iterator[tuple[str, tuple[FileIO, int, int]]]:
     """Name and place of each picture in a spool, but for one that a killed worker left half-written."""
-    at = 0
-    while at + HEAD.size <= len(spool):
-        name, size = HEAD.unpack_from(spool, at)
+    at, end = 0, os.fstat(spool.fileno()).st_size
+    while at + HEAD.size <= end:
+        start = os.pread(spool.fileno(), HEAD.size + USUAL_NAME, at)  # in most cases all of the name, too
+        length, size = HEAD.unpack_from(start)
         at += HEAD.size
-        if at + name + size > len(spool):
+        if at + length + size > end:
             return
-        yield os.fsdecode(spool[at : at + name]), (spool, at + name, size)
-        at += name + size
+        name = start[HEAD.size :][:length]
+        if length > len(name):
+            name = os.pread(spool.fileno(), length, at)
+        yield os.fsdecode(name), (spool, at + length, size)
+        at += length + size

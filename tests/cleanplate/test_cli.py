@@ -35,6 +35,17 @@ def test_every_command_is_offered_with_the_first_paragraph_of_its_docstring() ->
     assert {name: " ".join(text.split("\n\n")[0].split()) for name, text in documents.items()} == HELP
 
 
+def test_commands_are_listed_in_the_order_in_which_people_need_them() -> None:
+    done = said(["-c", COMMAND, "--help"], ROOT)
+    assert done.returncode == 0, done.stderr.decode()
+    listed = [
+        word for line in done.stdout.decode().splitlines() for word in line.split()[1:2] if word in HELP
+    ]
+    assert listed == list(HELP)
+    expected = ["init", "check", "show", "sweep", "compare", "review", "export", "predict", "doctor"]
+    assert [name for name in listed if name in expected] == expected
+
+
 @pytest.mark.parametrize(("arguments", "loaded"), [(("--help",), []), (("vote", "--help"), ["vote"])])
 def test_only_the_command_that_is_called_is_imported(arguments: tuple[str, ...], loaded: list[str]) -> None:
     code = COMMAND.replace(

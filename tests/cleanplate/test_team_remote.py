@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -124,6 +125,27 @@ def test_a_remote_that_breaks_in_the_middle_leaves_a_usable_clone(pushed: tuple[
     assert "Running stage" not in dvc(mate, remote, "repro")
     for name in ("reports/predictions.parquet", f"photos-of-ours/{PHOTOS - 1}.jpg"):
         assert (mate / name).read_bytes() == (folder / "mine" / name).read_bytes()
+
+
+def test_a_push_that_breaks_in_the_middle_is_finished_by_the_next(pushed: tuple[Path, Remote]) -> None:
+    folder, remote = pushed
+    with breaking_way(remote.port, PHOTOS * SIZE // 2, by_client=True) as port:
+        mine = clone(folder, remote, "pusher", port)
+        (mine / "more").mkdir()
+        for k in range(PHOTOS):
+            (mine / f"more/{k}.jpg").write_bytes(generator(k, "more").bytes(SIZE))
+        dvc(mine, remote, "add", "-q", "more")
+        said = dvc(mine, remote, "push", "more", code=255)
+        assert "ERROR: " in said
+        assert "Traceback" not in said
+    sign_in(mine, remote, remote.port)
+    dvc(mine, remote, "push", "more")
+    shutil.copytree(mine / "more", folder / "wanted")
+    shutil.rmtree(mine / "more")
+    shutil.rmtree(mine / ".dvc/cache")
+    dvc(mine, remote, "pull", "more")
+    for k in range(PHOTOS):
+        assert (mine / f"more/{k}.jpg").read_bytes() == (folder / f"wanted/{k}.jpg").read_bytes()
 
 
 def whole_objects(folder: Path) -> set[str]:

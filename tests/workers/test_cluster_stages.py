@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.fixtures.cluster_project import digests, forget, make_cluster_project, run_stages, set_params
 from tests.fixtures.ray_nodes import Nodes, head_and_nodes, left_within_10_s, why_not
+from tests.fixtures.shards import pack_folders
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -30,13 +32,18 @@ def test_stages_write_the_same_bytes_as_here(tmp_path: Path) -> None:
     run_all(project)
     wanted = digests(project)
     forget(project)
-    with head_and_nodes(
-        tmp_path / "nodes", project, cpus=0
-    ) as nodes:  # the node that sees nothing does it all
+    with head_and_nodes(tmp_path / "nodes", project, cpus=0) as nodes:  # the other node does it all
         cluster = {"machine__engine": "ray", "machine__address": nodes.address, "machine__workers": None}
         said = run_all(project, nodes, **cluster)
         assert not left_within_10_s(nodes)
-    assert digests(project) == wanted
+        assert digests(project) == wanted
+        forget(project)
+        pack_folders(project / "photos", project / "packed")
+        shutil.rmtree(project / "photos")
+        of_shards = run_all(project, nodes, data__root="packed", data__layout="shards", **cluster)
+    found = digests(project)
+    assert {name for name in wanted if found.get(name) != wanted[name]} == {"build/photos.parquet"}
+    assert of_shards.count("work by node") == said.count("work by node")
     assert {name.split("/")[1] for name in wanted} >= {"mattes", "images", "synthetic", "plates"}
     # all but `relabel` and `split`: labels are no work for a cluster
     assert said.count(f"work by node: {nodes.host(1)} (files travel)") == len(STAGES) - 1
