@@ -129,13 +129,15 @@ def test_a_remote_that_breaks_in_the_middle_leaves_a_usable_clone(pushed: tuple[
 
 def test_a_push_that_breaks_in_the_middle_is_finished_by_the_next(pushed: tuple[Path, Remote]) -> None:
     folder, remote = pushed
+    if remote.url.startswith("s3"):
+        pytest.skip("s3rver keeps an empty object of an upload that was cut off, which S3 itself does not")
     with breaking_way(remote.port, PHOTOS * SIZE // 2, by_client=True) as port:
         mine = clone(folder, remote, "pusher", port)
         (mine / "more").mkdir()
         for k in range(PHOTOS):
             (mine / f"more/{k}.jpg").write_bytes(generator(k, "more").bytes(SIZE))
         dvc(mine, remote, "add", "-q", "more")
-        said = dvc(mine, remote, "push", "more", code=255)
+        said = dvc(mine, remote, "push", "more", code=1)
         assert "ERROR: " in said
         assert "Traceback" not in said
     sign_in(mine, remote, remote.port)
