@@ -16,7 +16,7 @@ from cleanplate.experiments.cost import record_seconds
 from cleanplate.experiments.runs import ExperimentRunner, dvc_environment
 from cleanplate.experiments.working_copy import WorkingCopy
 from pipeline.params.overrides import Overrides
-from pipeline.runtime.cpus import CPUS, usable_cpus
+from pipeline.runtime.cpus import CPUS, JOBS, usable_cpus
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import kill_with_parent
 from pipeline.runtime.progress import say
@@ -104,7 +104,7 @@ def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int,
     """Starts one of so many experiments; `in_sight`: its output goes to stderr, else to its log."""
     copy = WorkingCopy.create(name, runner.head)
     LOGS.mkdir(parents=True, exist_ok=True)
-    share = {CPUS: str(max(1, usable_cpus() // jobs))}
+    share = {CPUS: str(max(1, usable_cpus() // jobs)), JOBS: str(jobs)}
     try:
         with nullcontext(2) if in_sight else _log(name).open("wb") as output:
             process = subprocess.Popen(

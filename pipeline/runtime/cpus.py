@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
 CPUS = "CLEANPLATE_CPUS"  # a share of the CPUs, for one of several experiments that run at once
+JOBS = "CLEANPLATE_JOBS"  # how many run at once, each of which takes that share of a cluster
 # usual places in containers, whatever /proc says
 USUAL_V2 = "/sys/fs/cgroup"
 USUAL_V1 = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpuacct,cpu")
@@ -30,8 +31,17 @@ def usable_cpus(root: Path = ROOT) -> int:
 
 def cpu_share() -> int | None:
     """CPUs that this experiment may use while others run beside it; None: no others."""
-    share = os.environ.get(CPUS, "")
-    return int(share) if share.isdecimal() and int(share) else None
+    return _positive(CPUS)
+
+
+def experiments_at_once() -> int:
+    """How many experiments run at once; 1: this one alone."""
+    return _positive(JOBS) or 1
+
+
+def _positive(variable: str) -> int | None:
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdecimal() and int(value) else None
 
 
 def visible_cpus() -> int:

@@ -127,10 +127,10 @@ def test_the_end_of_the_sweep_is_the_end_of_all(folder: Path, number: signal.Sig
     command = repository.cleanplate("sweep", "s.yaml", "--run", "--jobs", "2")
     with repository.start(folder, *command) as sweep:
         stages = sleeping_stages(folder, sweep)
-        share = {stage.environ()["CLEANPLATE_CPUS"] for stage in stages}
+        share = {(stage.environ()["CLEANPLATE_CPUS"], stage.environ()["CLEANPLATE_JOBS"]) for stage in stages}
         sweep.send_signal(number)
         said, _ = sweep.communicate(timeout=60)
-    assert share == {str(max(1, usable_cpus() // 2))}
+    assert share == {(str(max(1, usable_cpus() // 2)), "2")}
     gone, alive = psutil.wait_procs(stages, timeout=10)
     assert (len(gone), alive) == (2, []), said
     assert not left_after_10_s(folder)

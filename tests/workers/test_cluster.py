@@ -75,6 +75,15 @@ def test_files_travel_to_a_node_that_does_not_see_them(nodes: Nodes, project: Pa
     assert not left_within_10_s(nodes)
 
 
+def test_experiments_at_once_share_the_cluster(nodes: Nodes, project: Path) -> None:
+    """Or the second would find no CPU for its first worker, and end."""
+    command = [*WORK, nodes.address, str(COUNT)]
+    code, lines, said = end(nodes.start(command, project, PYTHONPATH=str(ROOT), CLEANPLATE_JOBS="2"))
+    assert code == 0, said
+    assert_complete(project, lines)
+    assert "the first of 1 workers is ready" in said, "of two CPUs"
+
+
 def test_another_token_is_refused_in_a_sentence(nodes: Nodes, project: Path) -> None:
     process = nodes.run([*WORK, nodes.address, "3"], project, PYTHONPATH=str(ROOT), RAY_AUTH_TOKEN="0" * 64)
     assert process.returncode == 1

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_file
 from pipeline.params.machine import Machine
+from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.train.config import resolve_config
@@ -84,9 +85,11 @@ class Attempt:
         self.begun = False
 
     def cpus(self) -> int:
-        """CPUs of each process, so that all have the same and the smallest node has room for one."""
+        """CPUs of each process, so that all have the same, the smallest node has room for one, and other
+        experiments that run at once have theirs.
+        """
         room = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
-        share = sum(room) // self.training.train.processes
+        share = sum(room) // (self.training.train.processes * experiments_at_once())
         return int(max(1, min(share, *(n for n in room if n))))
 
     def watch(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.params.machine import Machine
+from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.workers.cluster.connection import Cluster
@@ -142,10 +143,10 @@ class Workers:
         self._all.clear()
 
     def _hire(self) -> None:
-        """Starts workers: `machine.workers`, or as many as CPUs or GPUs are there."""
+        """Starts workers: `machine.workers`, or this experiment's share of all CPUs or GPUs."""
         room, share, work = self.ray.cluster_resources(), self.machine.gpus_per_worker, self.order.work
         fit = int(room.get("GPU", 0) / share) if share else int(room.get("CPU", 0))
-        wanted = self.machine.workers or max(1, fit)
+        wanted = self.machine.workers or max(1, fit // experiments_at_once())
         tasks = -(-len(work.items) // work.chunk)
         for _ in range(min(wanted, tasks) - len(self._all)):
             actor = self.actor_class.remote()
