@@ -25,7 +25,7 @@ from pipeline.runtime.progress import say
 from pipeline.seeds import generator, seed_of
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 SHEET = "reports/augmentations.png"
 SHEET_ROWS = 6
@@ -75,7 +75,7 @@ def swap_backgrounds(
 
     folder, size = params.synthesize.folder, params.compose.size
     sources = Sources(
-        photos=photo_store(params.data.root),
+        photos=open_photo_store(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,

@@ -28,7 +28,7 @@ from pipeline.runtime.progress import say, throughput_line, track
 from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import BOXES, COMPOSED, CROPS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 MOST_KEPT = 50_000  # photos; making a file for each in the result cache takes longer than composing it anew
@@ -50,7 +50,7 @@ def run(stage: Stage) -> None:
     cache = ResultCache(stage.result_cache, "compose", _identity(stage.params))
     spent, without_person, hits = [0.0, 0.0, 0.0], list[str](), 0
     with stage.pictures(COMPOSED, stage.params.data.shards) as writer:
-        cutter = Cutter(photo_store(stage.params.data.root), mattes, compose.size, background_rgb)
+        cutter = Cutter(open_photo_store(stage.params.data.root), mattes, compose.size, background_rgb)
         config = Config(cutter, writer, cache, compose.fill, compose.seed, keeps)
         groups = groups_of(tasks, compose.size)
         done = run_parallel(

@@ -15,7 +15,7 @@ from pipeline.networks.indexed_photo import index_photos
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, PHOTOS
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 EXAMPLES = 10  # of photos with an implausible box, named in the report
 
@@ -23,7 +23,9 @@ EXAMPLES = 10  # of photos with an implausible box, named in the report
 def run(stage: Stage) -> None:
     photos = stage.first(PHOTOS.read())
     detect, machine = stage.params.detect, stage.params.machine
-    indexed = [] if detect.method == "none" else index_photos(photos, photo_store(stage.params.data.root))
+    indexed = (
+        [] if detect.method == "none" else index_photos(photos, open_photo_store(stage.params.data.root))
+    )
     background = stage.params.ingest.transparent_rgb
     root = stage.result_cache.parent.parent
     if detect.method != "none":

@@ -21,7 +21,7 @@ from pipeline.runtime.progress import say
 from pipeline.seeds import seed_of
 from stages.shared.artefacts import FOLDS, LABELS, MATTES, PHOTOS
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 if TYPE_CHECKING:
     from pipeline.analysis.explore.photo_stats import PhotoStats
@@ -83,7 +83,7 @@ def compute_stats(photos: pd.DataFrame, stage: Stage) -> PhotoStats:
 
     mattes = MATTES.open()
     tasks = [Task(image, matte_name(image) in mattes) for image in photos["image"]]
-    config = Config(photo_store(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
+    config = Config(open_photo_store(stage.params.data.root), mattes, stage.params.ingest.transparent_rgb)
     return compute_photo_stats(tasks, config, stage.params.machine)
 
 
@@ -154,7 +154,7 @@ def draw(report: dict[str, Any], stats: PhotoStats, train: pd.DataFrame, stage: 
     from pipeline.analysis.explore import plots
     from pipeline.analysis.explore.plots import contact_sheet
 
-    explore, store = stage.params.explore, photo_store(stage.params.data.root)
+    explore, store = stage.params.explore, open_photo_store(stage.params.data.root)
     with atomic_folder(stage.out("reports/explore")) as folder:
         plots.draw_labels(report["labels"], folder / "labels.png")
         plots.draw_ages(report["labels"], folder / "ages.png")

@@ -25,7 +25,7 @@ from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, FACE_NETWORKS, FACES, PHOTOS
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 UNKNOWN = "not known: no row of weights.lock has this file's sha256"
 
@@ -70,7 +70,7 @@ def face_tasks(stage: Stage) -> list[FaceTask]:
     """Every photo with its box, in the order of build/photos.parquet."""
     photos = stage.first(PHOTOS.read("image", "sha256", "width", "height"))
     table = photos.merge(BOXES.read(), on="image", how="left", validate="one_to_one")
-    indexed = index_photos(table, photo_store(stage.params.data.root))
+    indexed = index_photos(table, open_photo_store(stage.params.data.root))
     boxes = zip(*(table[c] for c in ("x1", "y1", "x2", "y2", "landmarks")), strict=True)
     return [
         FaceTask(photo, tuple(box), tuple(marks)) for photo, (*box, marks) in zip(indexed, boxes, strict=True)

@@ -40,7 +40,8 @@ def report_result(result: IngestResult) -> None:
     if len(result.notes) > MAX_NOTES:
         say(f"ingest: note: … and {len(result.notes) - MAX_NOTES} more")
     train = result.index[result.index["split"] == "train"]
-    others = len(result.quarantine) - len({(a.path, a.reason) for a in result.rejected_photos})
+    photos = {printable(a.path) for a in result.rejected_photos}
+    others = int((~result.quarantine["path"].isin(photos)).sum())
     extra = int(is_extra(train["person"].unique()).sum())
     of_extra = f" ({extra} of them extra)" if extra else ""
     say(

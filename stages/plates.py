@@ -31,7 +31,7 @@ from pipeline.seeds import generator, seed_of
 from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import CROPS, MATTES, PHOTOS, PLATE_TABLE, PLATES
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 COLUMNS = {
     "image": "str",
@@ -82,7 +82,7 @@ def run(stage: Stage) -> None:
         return
     params, folder = stage.params, stage.params.synthesize.folder
     sources = Sources(
-        photos=photo_store(params.data.root),
+        photos=open_photo_store(params.data.root),
         mattes=MATTES.open(),
         folder=Path(folder) if folder else None,
         background_rgb=params.ingest.transparent_rgb,

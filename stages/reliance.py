@@ -37,7 +37,7 @@ from stages.shared.artefacts import COMPOSED, CROPS, FOLDS, LABELS, MATTES, MODE
 from stages.shared.command import Stage, stage_command
 from stages.shared.face_numbers import faces_to_append
 from stages.shared.model import ModelConfig, read_config
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 REPORT, SHEET = "reports/reliance.json", "reports/reliance.png"
 BATCH = 16  # photos per batch, each with its swapped backgrounds
@@ -148,7 +148,9 @@ def make_view_config(stage: Stage, config: ModelConfig) -> Config:
     matted = params.segment.method != "none"
     mattes = MATTES.open() if matted else ImageStore(MATTES.path)
     return Config(
-        sources=Sources(photo_store(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb),
+        sources=Sources(
+            open_photo_store(params.data.root), mattes, background_rgb=params.ingest.transparent_rgb
+        ),
         images=COMPOSED.open(),
         backgrounds=params.reliance.backgrounds if matted else "procedural",
         fill=params.compose.fill,

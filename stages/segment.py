@@ -28,7 +28,7 @@ from pipeline.segment.run import SegmentationResult, matte_photos
 from pipeline.segment.unet.config import CONFIG, read_config
 from stages.shared.artefacts import MATTES, PHOTOS, SEGMENTER
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 
 def run(stage: Stage) -> None:
@@ -79,7 +79,10 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
-    same, here = partial(module.identity, *chosen), index_photos(photos, photo_store(stage.params.data.root))
+    same, here = (
+        partial(module.identity, *chosen),
+        index_photos(photos, open_photo_store(stage.params.data.root)),
+    )
     result = matte_photos(here, prepare, create, same, cache, writer, background, machine)
     prune(stage.result_cache, machine.cache_gb)
     return result
@@ -98,7 +101,7 @@ def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None
     other = f"segment: warning: this U-Net was fitted to {fitted}, not to {data}"
     try:
         found = agree(
-            index_photos(photos, photo_store(stage.params.data.root)),
+            index_photos(photos, open_photo_store(stage.params.data.root)),
             mattes,
             segment,
             root,

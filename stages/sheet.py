@@ -19,7 +19,7 @@ from pipeline.io.photo_store import PhotoStore
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import BOXES, COMPOSED, COPIES, CROPS, MATTES, PHOTOS, SYNTHETIC
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 TITLES = ("raw", "box", "matte", "composed", "synthetic")
 SHEET_ROWS = 12
@@ -36,7 +36,7 @@ def run(stage: Stage) -> None:
     copies: dict[str, str] = dict(zip(synthetic["image"][::-1], synthetic["file"][::-1], strict=True))
     candidates = zip(table.index, table["person"], [image in copies for image in table.index], strict=True)
     images = choose_photos(candidates, stage.limit or SHEET_ROWS, seed=0)
-    store = photo_store(stage.params.data.root)
+    store = open_photo_store(stage.params.data.root)
     stores = [ImageStore.opened(folder.path) for folder in (MATTES, COMPOSED, SYNTHETIC)]
     rows = [make_row(image, table.loc[image], copies.get(image), store, stage, *stores) for image in images]
     whole = Image.fromarray(draw_contact_sheet(TITLES, rows))

@@ -33,7 +33,7 @@ from pipeline.seeds import seed_of
 from pipeline.workers.run import run_parallel
 from stages.shared.artefacts import COPIES, CROPS, FOLDS, LABELS, MATTES, PHOTOS, SYNTHETIC
 from stages.shared.command import Stage, stage_command
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 DRAWING = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 COLUMNS = {
@@ -56,7 +56,7 @@ def run(stage: Stage) -> None:
         return
     people = labelled_photos()
     sources = Sources(
-        photos=photo_store(stage.params.data.root),
+        photos=open_photo_store(stage.params.data.root),
         mattes=MATTES.open(),
         folder=Path(synthesize.folder) if synthesize.folder else None,
         background_rgb=stage.params.ingest.transparent_rgb,

@@ -138,10 +138,10 @@ def draw_stages(name: str, params: Params) -> np.ndarray:
 
     from pipeline.analysis.contact_sheet import Row, draw_contact_sheet
     from pipeline.io.image_store import composed_name, matte_name
-    from stages.shared.photos import photo_store
+    from stages.shared.photos import open_photo_store
 
     stores = _stores()
-    photo = photo_store(params.data.root).photo(name, params.ingest.transparent_rgb)
+    photo = open_photo_store(params.data.root).photo(name, params.ingest.transparent_rgb)
     status, boxed = _boxed(name, photo)
     matte, composed = matte_name(name), composed_name(name)
     copies = copies_of(name)

@@ -15,7 +15,7 @@ from cleanplate.review.suspects import Suspect, read_suspects
 from pipeline.params import load_params
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import INDEX
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 
 NEEDED = ["image", "split", "person", "gender", "age", "mask"]
 
@@ -36,7 +36,7 @@ def open_review(params_file: Path, suspects_file: Path, source: str, tokens: Ses
     decisions = Decisions(Path(params.relabel.corrections), labels, source)
     decisions.tables()
     suspects, note = _suspects(suspects_file, people)
-    photos = SmallPhotos(photo_store(params.data.root), params.ingest.max_pixels)
+    photos = SmallPhotos(open_photo_store(params.data.root), params.ingest.max_pixels)
     return Review(people, suspects, decisions, photos, HeatMaps(), note)
 
 

@@ -70,7 +70,7 @@ class SmallPhotos:
         try:
             places = self._photos.places
             data = read_listed(self._root, image, places and places[image])
-            sha256 = self._photos.sha256(image)
+            sha256 = places and places.sha256(image)
             if sha256 and hashlib.sha256(data).hexdigest() != sha256:
                 raise Unreadable("its shard holds another photo there now; run `dvc repro`")
             parse_photo_header(data, "photo", self._max_pixels)

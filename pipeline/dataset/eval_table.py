@@ -17,7 +17,12 @@ TABLE = "eval/info.csv"
 
 
 def arrange_eval(
-    root: Path, photos: Sequence[Candidate], folder: str, listing: Listing, limit: int | None = None
+    root: Path,
+    photos: Sequence[Candidate],
+    folder: str,
+    deep: bool,
+    listing: Listing,
+    limit: int | None = None,
 ) -> None:
     """Adds the eval photos and rows to `listing`, in the table's order, or by name if there is no table.
 
@@ -27,10 +32,16 @@ def arrange_eval(
     Args:
         root: the data folder, resolved.
         photos: to predict; their file names are unique.
-        folder: where a missing photo would be, below `root`; "" = somewhere in the shards.
+        folder: where a missing photo would be, below `root`.
+        deep: whether a photo may also be in a folder of it.
         listing: what is added to.
         limit: of photos.
     """
+
+    def is_below(path: str) -> bool:
+        parent = posixpath.dirname(path)
+        return parent == folder or (deep and parent.startswith(f"{folder}/"))
+
     rows = read_optional_table(root, TABLE, ("ImageID",), ("ans",), listing)
     by_name = {PurePosixPath(p.image).name: p for p in photos}
     if rows is None:
@@ -45,23 +56,16 @@ def arrange_eval(
             listing.quarantine(
                 by_name[name].image, f"not listed in {TABLE}", "add a row, or remove the photo"
             )
-    rejected = {nfc(_eval_name(a.path, folder)) for a in listing.rejected}
+    rejected = {nfc(posixpath.basename(a.path)) for a in listing.rejected if is_below(a.path)}
     for position, (name, file) in enumerate(list(wanted.items())[:limit]):
         photo = by_name.get(file)
         listing.eval_rows.append((name, photo.image if photo else ""))
         if photo:
             listing.photos.append(with_position(photo, position))
         elif nfc(name) not in rejected:
-            missing, reason = posixpath.join(folder, name), f"listed in {TABLE}, but there is no such photo"
+            missing, reason = f"{folder}/{name}", f"listed in {TABLE}, but there is no such photo"
             listing.quarantine(missing, reason, "restore the photo; its answer is a guess", counts=False)
             listing.notes.append(f"{missing}: {reason}")
-
-
-def _eval_name(path: str, folder: str) -> str:
-    """The file name of a rejected path if it may be a photo to predict, else ""."""
-    parent, name = posixpath.split(path)
-    may_be = parent == folder if folder else parent.partition("/")[0] not in ("train", "extra")
-    return name if may_be else ""
 
 
 def _wanted(rows: Sequence[Row], files: Collection[str], listing: Listing) -> dict[str, str]:

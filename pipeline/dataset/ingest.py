@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.dataset.data_root import refuse_overlap
-from pipeline.dataset.ingest_tables import eval_table, index_table, photos_table, quarantine_table
+from pipeline.dataset.ingest_tables import make_eval, make_index, make_photos, make_quarantine
 from pipeline.dataset.leakage import drop_known_people
 from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.photo_opening import Listed, PhotoInfo, identity_of, make_opener
@@ -34,7 +34,7 @@ class IngestResult:
     photos: pd.DataFrame
     eval: pd.DataFrame
     quarantine: pd.DataFrame
-    rejected_photos: list[Rejected]  # the photo files in the quarantine
+    rejected_photos: list[Rejected]  # the photo files in the quarantine, each once
     notes: list[str]
     hits: int  # photos whose bytes were known
 
@@ -80,13 +80,13 @@ def ingest_photos(
     rejected += listing.rejected
     cache.count(hits, len(photos) - hits)
     usable = drop_known_people(usable, rejected.append)
-    index = index_table(usable)
+    index = make_index(usable)
     return IngestResult(
         index,
-        photos_table(index, usable),
-        eval_table(listing.eval_rows, set(index["image"])),
-        quarantine_table(rejected),
-        sorted((a for a in rejected if a.counts), key=lambda a: a.path),
+        make_photos(index, usable),
+        make_eval(listing.eval_rows, set(index["image"])),
+        make_quarantine(rejected),
+        sorted({a.path: a for a in reversed(rejected) if a.counts}.values(), key=lambda a: a.path),
         listing.notes,
         hits,
     )

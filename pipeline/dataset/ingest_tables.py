@@ -16,7 +16,7 @@ NUMBERS = {"age", "width", "height", "bytes", "position"}
 PHOTOS = ["image", "person", "split", "width", "height", "sha256", "shard", "offset", "bytes"]
 
 
-def index_table(usable: Sequence[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
+def make_index(usable: Sequence[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
     """A row for each usable photo, with its labels."""
     rows = [
         (*(getattr(p, name) for name in FACTS), o.width, o.height, o.bytes, o.sha256, p.position)
@@ -26,7 +26,7 @@ def index_table(usable: Sequence[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
     return table.astype({c: "int64" if c in NUMBERS else "str" for c in INDEX})
 
 
-def photos_table(index: pd.DataFrame, usable: Sequence[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
+def make_photos(index: pd.DataFrame, usable: Sequence[tuple[Candidate, PhotoInfo]]) -> pd.DataFrame:
     """The index without labels, with each photo's place in a shard ("" and 0 for a file of its own)."""
     places = [photo.place for photo, _ in usable]
     return index.assign(
@@ -35,7 +35,7 @@ def photos_table(index: pd.DataFrame, usable: Sequence[tuple[Candidate, PhotoInf
     )[PHOTOS]
 
 
-def eval_table(rows: Sequence[tuple[str, str]], kept: set[str]) -> pd.DataFrame:
+def make_eval(rows: Sequence[tuple[str, str]], kept: set[str]) -> pd.DataFrame:
     """The submission's rows in order: (ImageID, image), image "" if the photo cannot be used.
 
     Args:
@@ -47,7 +47,7 @@ def eval_table(rows: Sequence[tuple[str, str]], kept: set[str]) -> pd.DataFrame:
     return table.astype({"ImageID": "str", "image": "str", "position": "int64"})
 
 
-def quarantine_table(rejected: Iterable[Rejected]) -> pd.DataFrame:
+def make_quarantine(rejected: Iterable[Rejected]) -> pd.DataFrame:
     """What is not used, and why, each once."""
     rows = sorted({(printable(a.path), printable(a.reason), printable(a.fix)) for a in rejected})
     return pd.DataFrame(rows, columns=["path", "reason", "fix"]).astype("str")

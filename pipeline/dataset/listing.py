@@ -126,16 +126,16 @@ def reject_name_clashes(photos: Iterable[Candidate], listing: Listing) -> list[C
 
 def _reject_folder_clashes(photos: list[Candidate], listing: Listing) -> list[Candidate]:
     """Without photos whose pictures would have the name of a folder: `a.png` beside `a.jpg/b.jpg`."""
-    folders = {posixpath.dirname(photo.image).lower() for photo in photos}
+    folders = {posixpath.dirname(photo.image) for photo in photos}
     folders |= {parent for folder in folders for parent in _parents(folder)}
-    named = {folder for folder in folders if folder.endswith(OF_OUTPUTS)}
+    named = {folder.lower(): folder for folder in sorted(folders) if folder.lower().endswith(OF_OUTPUTS)}
     if not named:
         return photos
     kept: list[Candidate] = []
     for photo in photos:
         stem = posixpath.splitext(photo.image)[0].lower()
-        if clash := next((s for s in OF_OUTPUTS if stem + s in named), ""):
-            reason = f"its pictures would be files where others lie in a folder, {stem}{clash}"
+        if clash := next((named[stem + s] for s in OF_OUTPUTS if stem + s in named), ""):
+            reason = f"its pictures would be files where others lie in a folder, {clash}"
             listing.quarantine(photo.image, reason, "rename the photo or the folder")
         else:
             kept.append(photo)

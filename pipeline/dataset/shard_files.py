@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.dataset.eval_table import TABLE as EVAL_TABLE
 from pipeline.dataset.listing import Listing, is_picture, system_file_reason
-from pipeline.dataset.safe_files import checked_folder
+from pipeline.dataset.safe_files import checked_folder, name_problem
+from pipeline.io.system_files import is_system
 from pipeline.runtime.errors import UserError, printable
 
 SPLIT_FOLDERS = ("train", "eval", "extra")
@@ -16,12 +17,14 @@ COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 OF_IMG2DATASET = (".parquet", "_stats.json")  # beside its shards
 
 
-def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
+def find_shards(root: Path, table: str, by_table: bool, listing: Listing) -> list[str]:
     """Paths of the shards below `root`; whatever else lies beside them goes into `listing`.
 
     Args:
         root: the data folder, resolved.
         table: `data.table`, which may lie beside them.
+        by_table: whether it does.
+        listing: what is added to.
 
     Raises:
         UserError: there is none.
@@ -33,8 +36,8 @@ def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
         try:
             entries = sorted(p.name for p in checked_folder(root, folder).iterdir())
         except OSError as e:
-            listing.quarantine(
-                folder, f"it cannot be read ({e.strerror})", "make it readable, or copy it again"
+            listing.problems.append(
+                f"{folder or root}: it cannot be read ({e.strerror}): make it readable, or copy it here"
             )
             continue
         for name in entries:
@@ -46,7 +49,13 @@ def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
                     f"{path}: compressed; photos are read where they lie: unpack it to .tar"
                 )
             elif name.lower().endswith(TAR):
-                shards.append(path)
+                if problem := _tar_problem(root, path):
+                    listing.problems.append(problem)
+                else:
+                    shards.append(path)
+            elif path == EVAL_TABLE and by_table:
+                reason = f"not read: {table} has the photos to predict, in their order"
+                listing.quarantine(path, reason, "nothing to do; it is left out", counts=False)
             elif deeper := _shards_below(root, path):
                 listing.problems.append(
                     f"{path}: {len(deeper)} shards too deep, e.g. {printable(deeper[0])}: move them up, to "
@@ -62,16 +71,25 @@ def find_shards(root: Path, table: str, listing: Listing) -> list[str]:
     return shards
 
 
+def _tar_problem(root: Path, path: str) -> str:
+    """Why a path that is named like a shard cannot be one; "" if it may be."""
+    if problem := name_problem(path):
+        return f"{printable(path)}: {problem}; rename it"
+    if (root / path).is_dir():
+        return f"{path}: a folder that is named like a shard; pack it to a tar, or rename it"
+    return ""
+
+
 def _shards_below(root: Path, path: str) -> list[str]:
     """The shards in a folder that is none of the set's, as paths below `root`; no link is followed."""
-    if path in SPLIT_FOLDERS:
+    if path in SPLIT_FOLDERS or (root / path).is_symlink():
         return []
-    return sorted(
-        os.path.relpath(f"{folder}/{name}", root)
-        for folder, _, names in os.walk(root / path)
-        for name in names
-        if name.lower().endswith(TAR)
-    )
+    found: list[str] = []
+    for folder, folders, names in os.walk(root / path):
+        folders[:] = [name for name in folders if not is_system(name)]
+        tars = (name for name in names if name.lower().endswith(TAR) and not is_system(name))
+        found += [os.path.relpath(f"{folder}/{name}", root) for name in tars]
+    return sorted(found)
 
 
 def _is_known(root: Path, path: str, table: str) -> bool:

@@ -13,6 +13,7 @@ import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.dataset.listing import Rejected, is_picture, stray_reason
 from pipeline.dataset.safe_files import Unusable, checked_path, name_problem
@@ -26,20 +27,27 @@ COPY = "copy or download the shard again, or take it out of the data folder"
 KEEP_ONE = "keep one of them"
 
 
+class Refusal(NamedTuple):
+    """Why labels cannot be read, and what to do about it; one phrase each."""
+
+    reason: str
+    fix: str
+
+
 @dataclass
 class Members:
     """The members of one shard.
 
     Attributes:
         photos: by image key, where each is. A key that comes twice is in `rejected` only.
-        labels: by image key without suffix, the bytes of the JSON; None = it comes twice.
+        labels: by image key without suffix, the bytes of the JSON, or why they cannot be read.
         rejected: what cannot be used, with the reason.
         others: how many members are neither photo nor labels, by suffix.
         problem: why the shard cannot be used; "" if it can.
     """
 
     photos: dict[str, Place] = field(default_factory=dict)
-    labels: dict[str, bytes | None] = field(default_factory=dict)
+    labels: dict[str, bytes | Refusal] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     problem: str = ""
@@ -50,8 +58,13 @@ class Members:
             known.add(image)
             self.photos[image] = place
             return
-        twice = Rejected(image, f"{place.shard} holds it twice", KEEP_ONE)
-        self.rejected += [twice] * (2 if self.photos.pop(image, None) else 1)
+        if self.photos.pop(image, None):
+            self.rejected.append(Rejected(image, f"{place.shard} holds it twice", KEEP_ONE))
+
+    def add_labels(self, stem: str, labels: bytes | Refusal, shard: str) -> None:
+        """Adds the labels of a photo; of two nobody knows which are true."""
+        twice = stem in self.labels
+        self.labels[stem] = Refusal(f"{shard} holds its labels twice", KEEP_ONE) if twice else labels
 
 
 class _ShardFile(io.FileIO):
@@ -117,21 +130,21 @@ def _take(
     """Adds one member."""
     if info.isdir():
         return
-    name = posixpath.normpath(info.name)  # or `p//a.jpg` and `p/a.jpg` would be two photos of one output
-    image = posixpath.join(posixpath.dirname(shard), name)
+    folder, written = posixpath.dirname(shard), info.name
+    name = posixpath.normpath(written)  # or `p//a.jpg` and `p/a.jpg` would be two photos of one output
+    if outside := _outside(written):
+        fix = "pack it under a plain name"
+        path = posixpath.join(folder, written) if not written.startswith("/") else written
+        members.rejected.append(Rejected(path, f"in {shard}: {outside}", fix, is_picture(name)))
+        return
+    image = posixpath.join(folder, name)
     stem, suffix = posixpath.splitext(image)
-    if refused := _refusal(info, name, shard):
+    refused = _refusal(info, name, shard)
+    if suffix.lower() == LABELS_SUFFIX and not is_hidden(name):
+        members.add_labels(stem, _labels(info, tar, refused, with_labels), shard)
+    elif refused:
         reason, fix, counts = refused
         members.rejected.append(Rejected(image, reason, fix, counts))
-    elif suffix.lower() == LABELS_SUFFIX:
-        if info.size > MAX_BYTES:
-            reason = f"it has {info.size} bytes, more than {MAX_BYTES}"
-            members.rejected.append(Rejected(image, reason, "keep only labels in it", counts=False))
-        elif stem in members.labels:
-            members.labels[stem] = None
-        else:
-            file = tar.extractfile(info) if with_labels else None
-            members.labels[stem] = file.read() if file else b""
     elif not is_picture(name):
         members.others[suffix] += 1
     elif stray := stray_reason(name):
@@ -142,12 +155,36 @@ def _take(
         members.add_photo(image, Place(shard, info.offset_data, info.size), known)
 
 
+def _labels(
+    info: tarfile.TarInfo, tar: tarfile.TarFile, refused: tuple[str, str, bool] | None, with_labels: bool
+) -> bytes | Refusal:
+    """The bytes of a JSON, or why they are not read; b"" where nobody asks for them."""
+    if refused:
+        return Refusal(f"its labels: {refused[0]}", refused[1])
+    if info.size > MAX_BYTES:
+        return Refusal(
+            f"its labels have {info.size} bytes, more than {MAX_BYTES}", "keep only labels in them"
+        )
+    file = tar.extractfile(info) if with_labels else None
+    return file.read() if file else b""
+
+
+def _outside(written: str) -> str:
+    """Why the written name of a member is no plain one, or ""."""
+    if written.startswith("/") or ".." in written.split("/") or not written:
+        return "its name points outside the shard"
+    return "its name holds a backslash" if "\\" in written else ""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a member is a hidden or system file, or in such a folder."""
+    return bool(system_folder(name)) or is_system(posixpath.basename(name))
+
+
 def _refusal(info: tarfile.TarInfo, name: str, shard: str) -> tuple[str, str, bool] | None:
     """(reason, fix, counts) of a member that is no file of the set, or None."""
-    written, picture = info.name, is_picture(name)
-    if written.startswith("/") or "\\" in written or ".." in written.split("/") or not written:
-        return f"in {shard}: its name points outside the shard", "pack it under a plain name", picture
-    if system_folder(name) or is_system(posixpath.basename(name)):
+    picture = is_picture(name)
+    if is_hidden(name):
         return "a hidden or system file", "nothing to do; leave it out of the shard if you like", False
     if info.issym() or info.islnk():
         return f"in {shard}: a link to {info.linkname}", "pack the file itself", picture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,12 @@ from pipeline.io.tar_shards import Place
 
 
 def list_shard_table(
-    root: Path, table: str, places: Iterable[tuple[str, Place]], shards: Listing, limit: int | None
+    root: Path,
+    table: str,
+    places: Iterable[tuple[str, Place]],
+    spoiled: Mapping[str, str],
+    shards: Listing,
+    limit: int | None,
 ) -> Listing:
     """The photos of the table, each with its place.
 
@@ -24,27 +29,35 @@ def list_shard_table(
         root: the data folder, resolved.
         table: its path below `root`.
         places: of all photos in the shards, by key.
+        spoiled: keys of photos that cannot be used, each with a shard that holds it.
         shards: what was found wrong with the shards.
         limit: as of `list_table`, which says what is raised.
     """
     names = _ShardNames(places)
     listing = list_table(root, table, names, limit)
     named = {p.image for p in listing.photos} | {r.path for r in listing.rejected}
-    refused = {r.path for r in shards.rejected}
     listing.problems += shards.problems
     listing.rejected += [r if r.path in named else replace(r, counts=False) for r in shards.rejected]
     photos, listing.photos = listing.photos, []
     for photo in photos:
         found = names.places.get(photo.image, [])
-        if len(found) == 1:
+        holders = sorted(place.shard for place in found)
+        if photo.image in spoiled:
+            if holders:
+                _refuse_key(photo.image, [*holders, spoiled[photo.image]], listing)
+        elif len(found) == 1:
             listing.photos.append(replace(photo, place=found[0]))
         elif found:
-            reason = f"the same key is in {' and in '.join(sorted(p.shard for p in found))}"
-            listing.quarantine(photo.image, reason, "give each photo a key of its own")
-        elif photo.image not in refused:
+            _refuse_key(photo.image, holders, listing)
+        else:
             reason = f"no shard holds it, but {table} names it"
             listing.quarantine(photo.image, reason, "pack it into a shard")
     return listing
+
+
+def _refuse_key(image: str, holders: list[str], listing: Listing) -> None:
+    reason = f"the same key is in {' and in '.join(sorted(set(holders)))}"
+    listing.quarantine(image, reason, "give each photo a key of its own")
 
 
 class _ShardNames:

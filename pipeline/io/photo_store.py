@@ -28,12 +28,14 @@ class PhotoFile(NamedTuple):
         path: of the file, or of the shard.
         member: its name in the shard; "" = the photo is the whole file.
         offset, size: of the member's bytes in the shard.
+        sha256: of the member when it was indexed: its shard may have been packed anew since.
     """
 
     path: str
     member: str = ""
     offset: int = 0
     size: int = 0
+    sha256: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.member}" if self.member else self.path
@@ -56,7 +58,7 @@ class PhotoFile(NamedTuple):
         """The bytes, if they are still those that were indexed.
 
         Args:
-            sha256: of the photo when it was indexed; None = not checked.
+            sha256: of the photo when it was indexed; None = its own, or not checked.
 
         Raises:
             UserError: it is gone, or has other bytes now; names it.
@@ -65,7 +67,8 @@ class PhotoFile(NamedTuple):
             data = self.source().read()
         except OSError as e:
             raise UserError("an indexed photo cannot be read", where=self, got=e.strerror, fix=FIX) from e
-        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        expected = sha256 or self.sha256
+        if expected and hashlib.sha256(data).hexdigest() != expected:
             raise UserError("a photo is not the one that was indexed", where=self, fix=FIX)
         return data
 
@@ -94,11 +97,7 @@ class PhotoStore:
             shard, offset, size = self.places[image]
         except KeyError as e:
             raise UserError("no shard has this photo", where=self.root, got=image, fix=FIX) from e
-        return PhotoFile(f"{self.root}/{shard}", image, offset, size)
-
-    def sha256(self, image: str) -> str | None:
-        """Of a photo in a shard, which may have been packed anew since; None for a file of its own."""
-        return None if self.places is None else self.places.sha256(image)
+        return PhotoFile(f"{self.root}/{shard}", image, offset, size, self.places.sha256(image))
 
     def source(self, image: str) -> Source:
         """A photo, for a worker that does not see the folder."""
@@ -114,4 +113,4 @@ class PhotoStore:
             UserError: it cannot be read or decoded, or its shard holds another photo there now.
         """
         file = self.file(image)
-        return decode_photo(file.read(self.sha256(image)), background, where=str(file))
+        return decode_photo(file.read(), background, where=str(file))

@@ -11,7 +11,7 @@ from pipeline.io.places import Places
 from stages.shared.artefacts import PHOTOS
 
 
-def photo_store(root: str) -> PhotoStore:
+def open_photo_store(root: str) -> PhotoStore:
     """The photos of build/photos.parquet.
 
     Args:

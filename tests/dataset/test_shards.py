@@ -11,10 +11,12 @@ import pytest
 
 from cleanplate.integrity.inputs import check_photos
 from cleanplate.review.photos import SmallPhotos, Unreadable
+from pipeline.compose.crop import Square
+from pipeline.compose.cutout import Cutter
 from pipeline.params.preparation import Data
 from pipeline.runtime.errors import UserError
 from stages import compose, detect, explore, plates, relabel, sheet, synthesize
-from stages.shared.photos import photo_store
+from stages.shared.photos import open_photo_store
 from tests.fixtures.data_folder import (
     ANNA,
     BERT,
@@ -85,7 +87,7 @@ def test_tables_are_those_of_single_files(project: Path) -> None:
 def test_photos_of_a_packed_set_are_opened_by_commands(project: Path) -> None:
     pack(project / "set/0.tar", GOOD | {"b.png": picture(".png", 40), "b.json": labels()})
     ingested(project / "set")
-    store = photo_store("set")
+    store = open_photo_store("set")
     assert store.photo("b.png").shape == (16, 40, 3)
     small = SmallPhotos(store, 10**6)
     assert small.pixels("a.jpg").shape == (16, 12, 3)
@@ -97,7 +99,7 @@ def test_photos_of_a_packed_set_are_opened_by_commands(project: Path) -> None:
 def test_a_shard_that_was_packed_anew_shows_nobody_elses_photo(project: Path) -> None:
     pack(project / "set/0.tar", GOOD | {"b.png": picture(".png", 40), "b.json": labels()})
     ingested(project / "set")
-    store = photo_store("set")
+    store = open_photo_store("set")
     other = picture(width=8).ljust(len(GOOD["a.jpg"]), b"\0")  # a whole photo where a.jpg was
     pack(project / "set/0.tar", {"c.jpg": other, **GOOD})
     assert store.file("a.jpg").fetch() == other
@@ -105,6 +107,8 @@ def test_a_shard_that_was_packed_anew_shows_nobody_elses_photo(project: Path) ->
     assert changed == {f"{project}/set/0.tar: a.jpg", f"{project}/set/0.tar: b.png"}
     with pytest.raises(UserError, match=r"not the one that was indexed(.|\n)*0\.tar: a\.jpg"):
         store.photo("a.jpg")
+    with pytest.raises(UserError, match="not the one that was indexed"):
+        Cutter(store, None, 16).cut_out("a.jpg", Square(0, 0, 8, 8))
     with pytest.raises(Unreadable, match="another photo there now"):
         SmallPhotos(store, 10**6).pixels("a.jpg")
 
@@ -140,6 +144,8 @@ def test_a_table_has_the_labels_where_there_is_one(project: Path) -> None:
         for name in ("lost.jpg", "lost.jpg", "e.webp", "f.webp", "g.webp"):  # no row names them
             tar.addfile(tarfile.TarInfo(name))
     rows = ["a.jpg,Bert,male,30,none,", "b.jpg,,,,,eval", "gone.jpg,Bert,male,30,none,"]
+    (root / "eval").mkdir()
+    (root / "eval/info.csv").write_text("ImageID\nb.jpg\n")
     (root / "photos.csv").write_text("\n".join(["image,person,gender,age,mask,split", *rows]) + "\n")
     index = run_ingest(root, data=SHARDS, ingest={"max_quarantine": 0.4}).set_index("image")
     assert index.loc["a.jpg", ["person", "gender", "age"]].tolist() == ["Bert", "male", 30]
@@ -147,6 +153,7 @@ def test_a_table_has_the_labels_where_there_is_one(project: Path) -> None:
     assert list(index.index) == ["a.jpg", "b.jpg"]
     found = quarantine()
     assert found.pop("gone.jpg") == "no shard holds it, but photos.csv names it"
+    assert "photos.csv has the photos to predict" in found.pop("eval/info.csv")
     assert set(found) == {"lost.jpg", "e.webp", "f.webp", "g.webp"}
 
 

@@ -49,7 +49,7 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
         _list_people(root, EXTRA, listing, limit)
     elif (root / EXTRA).parent.exists():
         listing.problems.append(f"there is no folder {EXTRA}, where extra people belong")
-    arrange_eval(root, _eval_photos(root, listing), EVAL, listing, limit)
+    arrange_eval(root, _eval_photos(root, listing), EVAL, False, listing, limit)
     return listing
 
 

@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.dataset.eval_table import arrange_eval
 from pipeline.dataset.label_rows import contradictions, first_people, read_candidate
-from pipeline.dataset.listing import Candidate, Listing, Rejected, reject_name_clashes
+from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes
 from pipeline.dataset.shard_files import find_shards
-from pipeline.dataset.shard_members import KEEP_ONE, LABELS_SUFFIX, Members, read_cells, read_members
+from pipeline.dataset.shard_members import (
+    KEEP_ONE,
+    LABELS_SUFFIX,
+    Members,
+    Refusal,
+    read_cells,
+    read_members,
+)
 from pipeline.dataset.shard_table import list_shard_table
-from pipeline.io.spelling import spelling_clashes
+from pipeline.io.spelling import nfc, spelling_clashes
 from pipeline.io.tar_shards import Place
 from pipeline.params.preparation import Data
 from pipeline.runtime.progress import track
@@ -42,14 +48,14 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
         UserError: there is no shard, or data.table is unusable.
     """
     listing = Listing()
-    shards = find_shards(root, data.table, listing)
     by_table = (root / data.table).exists() or (root / data.table).is_symlink()
-    found = _Found()
+    shards = find_shards(root, data.table, by_table, listing)
+    found = _Found(by_table)
     for shard in track(shards, len(shards), "ingest: shards", "shards"):
-        found.add(shard, read_members(root, shard, not by_table), by_table, listing)
+        found.add(shard, read_members(root, shard, not by_table), listing)
     found.note_others(listing)
     if by_table:
-        return list_shard_table(root, data.table, found.places, listing, limit)
+        return list_shard_table(root, data.table, found.places, found.spoiled, listing, limit)
     photos = found.unique(listing)
     listing.problems += spelling_clashes(p.image for p in photos if not p.image.isascii())
     listing.problems += spelling_clashes({p.person for p in photos if not p.person.isascii()})
@@ -61,67 +67,88 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
 
 
 class _Found:
-    """What the shards hold, as they are read one after another."""
+    """What the shards hold, as they are read one after another.
 
-    def __init__(self) -> None:
+    Attributes:
+        photos: with their labels, where no table has them.
+        places: of each photo by key, where a table has the labels.
+        spoiled: keys of photos that cannot be used, each with a shard that holds it.
+    """
+
+    def __init__(self, by_table: bool) -> None:
+        self.by_table = by_table
         self.photos: list[Candidate] = []
-        self.places: list[tuple[str, Place]] = []  # where a table has the labels
-        self.others: Counter[str] = Counter()
+        self.places: list[tuple[str, Place]] = []
+        self.spoiled: dict[str, str] = {}
+        self._lone: dict[str, str] = {}  # stems of labels without a photo in their shard, and the shard
+        self._others: Counter[str] = Counter()
 
-    def add(self, shard: str, members: Members, by_table: bool, listing: Listing) -> None:
-        """Takes in one shard."""
+    def add(self, shard: str, members: Members, listing: Listing) -> None:
+        """Takes in one shard; what is wrong in it goes into `listing`."""
+        begun = len(listing.rejected)
         listing.rejected += members.rejected
-        self.others += members.others
+        self._others += members.others
         if members.problem:
             listing.problems.append(f"{shard}: {members.problem}")
-        elif by_table:
+        elif self.by_table:
             self.places += members.photos.items()
         else:
-            self.photos += _labelled(shard, members, listing)
+            self._add_labelled(shard, members, listing)
+        self.spoiled.update((r.path, shard) for r in listing.rejected[begun:] if r.counts)
 
     def note_others(self, listing: Listing) -> None:
         """Lists members that are neither photos nor labels, once for each suffix."""
-        for suffix, count in sorted(self.others.items()):
+        for suffix, count in sorted(self._others.items()):
             reason = f"{count} members of shards, neither photos nor labels"
             listing.quarantine(f"*{suffix}", reason, "nothing to do; they are left out", counts=False)
 
     def unique(self, listing: Listing) -> list[Candidate]:
-        """The photos by key, without those whose key two shards hold."""
+        """The photos by key, without those whose key or labels come again in another shard."""
         self.photos.sort(key=lambda p: p.image)
-        twice: dict[str, list[str]] = {}
+        wrong: dict[str, set[str]] = {}
         for one, other in zip(self.photos, self.photos[1:], strict=False):
             if one.image == other.image:
-                twice.setdefault(one.image, [_shard(one)]).append(_shard(other))
-        for image, holders in twice.items():
-            for _ in holders:
+                wrong.setdefault(one.image, set()).update((_shard(one), _shard(other)))
+        for photo in self.photos if self.spoiled or self._lone else ():
+            if photo.image in self.spoiled:
+                wrong.setdefault(photo.image, set()).update((_shard(photo), self.spoiled[photo.image]))
+            elif (holder := self._lone.get(_stem(photo.image))) and photo.split != "eval":
+                reason = f"labels of it are in {_shard(photo)} and in {holder}"
+                listing.quarantine(photo.image, reason, KEEP_ONE)
+                wrong.setdefault(photo.image, set())
+        for image, holders in wrong.items():
+            if holders:
                 reason = f"the same key is in {' and in '.join(sorted(holders))}"
                 listing.quarantine(image, reason, "give each photo a key of its own")
-        return [p for p in self.photos if p.image not in twice] if twice else self.photos
+        return [p for p in self.photos if p.image not in wrong] if wrong else self.photos
 
-
-def _labelled(shard: str, members: Members, listing: Listing) -> Iterator[Candidate]:
-    """The photos of a shard with their labels; what is wrong goes into `listing`."""
-    folder = posixpath.dirname(shard)
-    default, used = folder or "train", set[str]()
-    for image, place in members.photos.items():
-        stem = posixpath.splitext(image)[0]
-        used.add(stem)
-        try:
-            cells = _cells(shard, stem, members, default)
-        except _Unlabelled as e:
-            listing.rejected.append(Rejected(image, e.reason, e.fix))
-            continue
-        wrong: list[str] = []
-        photo = read_candidate(image, cells, default, wrong, place)
-        if wrong:
-            listing.problems += [f"{_where(photo)}: {w}" for w in wrong]
-        else:
-            yield photo
-    used |= {posixpath.splitext(refused.path)[0] for refused in members.rejected}
-    for stem in members.labels:
-        if stem not in used:
-            reason, fix = f"labels of a photo that {shard} does not hold", "pack the photo, or leave it out"
-            listing.quarantine(f"{stem}{LABELS_SUFFIX}", reason, fix, counts=False)
+    def _add_labelled(self, shard: str, members: Members, listing: Listing) -> None:
+        """Adds the photos of a shard with their labels."""
+        default, used = posixpath.dirname(shard) or "train", set[str]()
+        for image, place in members.photos.items():
+            stem = _stem(image)
+            used.add(stem)
+            try:
+                cells = _cells(shard, stem, members, default)
+            except _Unlabelled as e:
+                if default != "eval":
+                    listing.quarantine(image, e.reason, e.fix)
+                    continue
+                listing.quarantine(f"{stem}{LABELS_SUFFIX}", e.reason, e.fix, counts=False)
+                cells = {}
+            wrong: list[str] = []
+            photo = read_candidate(image, cells, default, wrong, place)
+            if wrong:
+                listing.problems += [f"{_where(photo)}: {w}" for w in wrong]
+            else:
+                self.photos.append(photo)
+        used |= {_stem(refused.path) for refused in members.rejected}
+        for stem in members.labels:
+            if stem not in used:
+                self._lone[stem] = shard
+                reason = f"labels of a photo that {shard} does not hold"
+                fix = "pack the photo, or leave it out"
+                listing.quarantine(f"{stem}{LABELS_SUFFIX}", reason, fix, counts=False)
 
 
 class _Unlabelled(Exception):
@@ -139,8 +166,8 @@ def _cells(shard: str, stem: str, members: Members, default: str) -> dict[str, s
             return {}
         raise _Unlabelled(NO_LABELS, f"pack {posixpath.basename(stem)}{LABELS_SUFFIX} into {shard}")
     data = members.labels[stem]
-    if data is None:
-        raise _Unlabelled(f"{shard} holds its labels twice", KEEP_ONE)
+    if isinstance(data, Refusal):
+        raise _Unlabelled(*data)
     try:
         return read_cells(data)
     except ValueError as e:
@@ -148,18 +175,16 @@ def _cells(shard: str, stem: str, members: Members, default: str) -> dict[str, s
 
 
 def _arrange_eval(root: Path, photos: list[Candidate], listing: Listing, limit: int | None) -> None:
-    """Adds the photos to predict; an ImageID is a file name, so two of one name are refused."""
-    first: dict[str, str] = {}
-    kept: list[Candidate] = []
+    """Adds the photos to predict; an ImageID is a file name, so those that share one are refused."""
+    named: dict[str, list[Candidate]] = {}
     for photo in photos:
-        name = posixpath.basename(photo.image)
-        if name in first:
-            reason = f"the ImageID {name} is {first[name]} already"
+        named.setdefault(nfc(posixpath.basename(photo.image)), []).append(photo)
+    for name, group in named.items():
+        for photo in group if len(group) > 1 else ():
+            reason = f"{len(group)} photos to predict have the ImageID {name}"
             listing.quarantine(photo.image, reason, "give photos to predict names of their own")
-        else:
-            first[name] = photo.image
-            kept.append(photo)
-    arrange_eval(root, kept, "", listing, limit)
+    kept = [group[0] for group in named.values() if len(group) == 1]
+    arrange_eval(root, kept, "eval", True, listing, limit)
 
 
 def _contradiction(photo: Candidate, what: str, first: Candidate) -> str:
@@ -167,7 +192,11 @@ def _contradiction(photo: Candidate, what: str, first: Candidate) -> str:
 
 
 def _where(photo: Candidate) -> str:
-    return f"{_shard(photo)}: {posixpath.splitext(photo.image)[0]}{LABELS_SUFFIX}"
+    return f"{_shard(photo)}: {_stem(photo.image)}{LABELS_SUFFIX}"
+
+
+def _stem(image: str) -> str:
+    return posixpath.splitext(image)[0]
 
 
 def _shard(photo: Candidate) -> str:

@@ -17,7 +17,6 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_file
 from pipeline.params.machine import Machine
-from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.train.config import resolve_config
@@ -80,16 +79,16 @@ class Attempt:
             "on_cpu": config.device.type == "cpu",
             "keeper": self.keeper,
         }
-        self.trainer = _ray_process.trainer(order, training.train.processes, self.cpus(), FAILURES, notes)
+        room = cluster.share("CPU" if order["on_cpu"] else "GPU")
+        self.processes = max(1, min(training.train.processes, int(room)))  # others run at once, too
+        self.trainer = _ray_process.trainer(order, self.processes, self.cpus(), FAILURES, notes)
         self.error: BaseException | None = None
         self.begun = False
 
     def cpus(self) -> int:
-        """CPUs of each process, so that all have the same, the smallest node has room for one, and other
-        experiments that run at once have theirs.
-        """
+        """CPUs of each process, so that all have the same and the smallest node has room for one."""
         room = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
-        share = sum(room) // (self.training.train.processes * experiments_at_once())
+        share = self.cluster.share("CPU") // self.processes
         return int(max(1, min(share, *(n for n in room if n))))
 
     def watch(self) -> None:
@@ -145,7 +144,8 @@ class Attempt:
             f"no training process began within {PATIENCE:.0f} s",
             where=f"the Ray cluster at {self.cluster.address}",
             got=f"{self.ray.available_resources().get('CPU', 0):g} free CPUs",
-            fix="wait for other work on the cluster, add nodes, or set machine.engine: local",
+            fix="wait for other work on the cluster, run fewer experiments at once (--jobs), add nodes, "
+            "or set machine.engine: local",
         )
 
 

@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 
 from pipeline.params.machine import Machine
+from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.disk import explain_shared_memory
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.process import worker_count
@@ -52,12 +53,20 @@ FIX_NODE = "run on a node of the cluster, with the Python and Ray of its head (d
 
 @dataclass
 class Cluster:
-    """A connected cluster: the module `ray`, what machine.address was, and HOST:PORT of the head."""
+    """A connected cluster: the module `ray`, what machine.address was, HOST:PORT of the head, and whether
+    this process started it for itself alone, with its share of the CPUs.
+    """
 
     ray: Any
     asked: str
     address: str
+    is_own: bool
     answered: float
+
+    def share(self, resource: str) -> float:
+        """How much of a resource (CPU, GPU) is there for this experiment, of those that run at once."""
+        total = sum(node["Resources"].get(resource, 0) for node in self.ray.nodes() if node["Alive"])
+        return total if self.is_own else total / experiments_at_once()
 
     def is_there(self) -> bool:
         """Whether the head answers now.
@@ -107,7 +116,7 @@ def connect(machine: Machine) -> Cluster:
     head = _join(ray, address) if address else _start(ray, machine)
     if _current is None:
         _start_watcher()
-    _current = Cluster(ray, machine.address, head, time.monotonic())
+    _current = Cluster(ray, machine.address, head, not address, time.monotonic())
     where = f"joined the cluster at {address}" if address else "started a cluster on this machine alone"
     say(f"ray: {where} in {time.monotonic() - start:.1f} s")
     return _current

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.params.machine import Machine
-from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.workers.cluster.connection import Cluster
@@ -85,7 +84,8 @@ class Workers:
                 where=f"the Ray cluster at {self.cluster.address}",
                 got=f"{self.ray.cluster_resources().get('CPU', 0):g} CPUs, "
                 f"{self.ray.available_resources().get('CPU', 0):g} of them free",
-                fix="wait for other work on the cluster, add nodes, or set machine.engine: local",
+                fix="wait for other work on the cluster, run fewer experiments at once (--jobs), add nodes, "
+                "or set machine.engine: local",
             )
 
     def begin(self, worker: Worker, answer: Any) -> None:
@@ -144,9 +144,9 @@ class Workers:
 
     def _hire(self) -> None:
         """Starts workers: `machine.workers`, or this experiment's share of all CPUs or GPUs."""
-        room, share, work = self.ray.cluster_resources(), self.machine.gpus_per_worker, self.order.work
-        fit = int(room.get("GPU", 0) / share) if share else int(room.get("CPU", 0))
-        wanted = self.machine.workers or max(1, fit // experiments_at_once())
+        part, work = self.machine.gpus_per_worker, self.order.work
+        fit = self.cluster.share("GPU") / part if part else self.cluster.share("CPU")
+        wanted = self.machine.workers or max(1, int(fit))
         tasks = -(-len(work.items) // work.chunk)
         for _ in range(min(wanted, tasks) - len(self._all)):
             actor = self.actor_class.remote()
