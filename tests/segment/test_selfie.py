@@ -94,7 +94,7 @@ def test_photographs_get_good_mattes(test_data: Path, net: SelfieNet, kind: str,
 
 @pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16")
 def test_bf16_answers_nearly_as_float32(root: Path, net: SelfieNet) -> None:
-    """Of drawings the network is so unsure that both mattes may have an IoU of .67: their levels are compared."""
+    """Of drawings the network is so unsure that both mattes may have an IoU of .67: levels are compared."""
     coarse = module.create(params(precision="bf16"), root, root)
     photos = [drawn(f"bust {i}", SIDE, SIDE)[0] for i in range(4)]
     differs = [np.abs(a.astype(int) - b) for a, b in zip(net(photos), coarse(photos), strict=True)]
