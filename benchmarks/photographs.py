@@ -4,7 +4,7 @@
 
 RetinaFace: the ONNX file on onnxruntime, a thread per CPU, decoded by the package that it comes from; ours
 gives one box a photo, in one process per CPU. Selfie segmentation: OpenCV's reader of the TFLite file, and a
-PNG by PIL; ours writes its PNG too. Both sides read the files.
+PNG by PIL; ours writes its PNG too, and once more in bf16 where the CPU has it. Both sides read the files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,19 +26,21 @@ from benchmarks.detect_mtcnn import evenly
 from benchmarks.interleave import Row, compare, processes, table
 from pipeline.detect.boxes import iou as box_iou
 from pipeline.detect.methods import retinaface
+from pipeline.networks.backends import cpu_has_bf16
 from pipeline.networks.weights import resolve
-from pipeline.params.preparation import Detect, Segment
+from pipeline.params.preparation import Detect, Segment, SelfieParams
 from pipeline.runtime.process import worker_count
 from pipeline.segment.mattes import iou
 from pipeline.segment.methods import selfie
 
 Box = np.ndarray | None
 SAME_BOX = 0.95  # IoU
+LEAST_AGREEMENT = {"f32": 0.995, "bf16": 0.99}  # share of same boxes, mean IoU of mattes
 FACE_WEIGHTS, MATTE_WEIGHTS = "retinaface_mv1_0.25.onnx", "selfie_segmentation.tflite"
 
 
 def run(photos: list[Path], count: int = 200) -> dict[str, Any]:
-    """A row for boxes and one for mattes.
+    """A row for boxes, one for mattes, and where the CPU has bf16 one for mattes in that.
 
     Args:
         photos: files to choose from, evenly picked, all of one size.
@@ -48,10 +50,14 @@ def run(photos: list[Path], count: int = 200) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         selfie.prepare(Segment(method="selfie"), root, root)
+        mattes = opencv_loop(root)
         rows = [
             measured("detect/retinaface", package_loop(root), boxer, photos, same_box, root),
-            measured("segment/selfie", opencv_loop(root), matter, photos, iou, root),
+            measured("segment/selfie", mattes, matter, photos, iou, root),
         ]
+        if cpu_has_bf16():
+            coarse = functools.partial(matter, precision="bf16")
+            rows.append(measured("segment/selfie bf16", mattes, coarse, photos, iou, root, "bf16"))
     return {"baseline": f"onnxruntime, OpenCV; {worker_count(None)} threads", "rows": rows}
 
 
@@ -62,11 +68,22 @@ def measured(
     photos: list[Path],
     agree: Callable[[Any, Any], float],
     root: Path,
+    precision: Literal["f32", "bf16"] = "f32",
 ) -> Row:
     """The row of one network."""
-    most = limit.per_second(photos, gflop(name, root), "f32")
+    most = limit.per_second(photos, gflop(name, root), precision)
     with processes(functools.partial(factory, root)) as ours:
-        return compare(name, theirs, ours, photos, agree=agree, target=2.0, blocks=4, most=most)
+        return compare(
+            name,
+            theirs,
+            ours,
+            photos,
+            agree=agree,
+            target=2.0,
+            least_agreement=LEAST_AGREEMENT[precision],
+            blocks=4,
+            most=most,
+        )
 
 
 def gflop(name: str, root: Path) -> float:
@@ -151,14 +168,15 @@ def opencv_loop(root: Path) -> Callable[[Sequence[Path]], list[np.ndarray]]:
     return lambda paths: [one(path) for path in paths]
 
 
-def matter(root: Path) -> Callable[[Path], np.ndarray]:
+def matter(root: Path, precision: Literal["f32", "bf16"] = "f32") -> Callable[[Path], np.ndarray]:
     """Our side's work in one process."""
     import cv2
 
     from pipeline.io.photo import encode_matte, read_photo
 
     cv2.setNumThreads(1)
-    segment = selfie.create(Segment(method="selfie"), root, root)
+    section = Segment(method="selfie", selfie=SelfieParams(precision=precision))
+    segment = selfie.create(section, root, root)
 
     def work(path: Path) -> np.ndarray:
         (alpha,) = segment([read_photo(path)])
