@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cleanplate.experiments.git import git, project_prefix
+from pipeline.params.loading import parse_yaml
+from pipeline.params.overrides import yaml_text
 from pipeline.runtime.disk import MAIN_ROOT
 from pipeline.runtime.errors import UserError
 from stages.shared.dvc_cache import cache_folder
@@ -75,13 +77,34 @@ class WorkingCopy:
         _run_git(self.top, "checkout", "-q", "--detach", head)
         if changes:
             _run_git(self.top, "stash", "apply", "-q", changes)
-        self._share_cache()
+        cache = (self.main / cache_folder(self.main)).resolve()
+        self._share_cache(cache)
+        self._drop_absent_stages(cache)
 
-    def _share_cache(self) -> None:
+    def _drop_absent_stages(self, cache: Path) -> None:
+        """Takes stages out of dvc.lock of whose recorded outputs the cache lacks any; they would run anyway.
+
+        DVC 3.67.1 fails with "failed to load directory" where an experiment restores a stage from the run
+        cache and the next one depends on a file in its folder: DVC looks that up among the outputs that
+        were recorded at first, e.g. the demo's, which a clone never had.
+        """
+        lock = self.folder / "dvc.lock"
+        if not lock.is_file():
+            return
+        raw = parse_yaml(lock.read_text(encoding="utf-8"))
+        stages: dict[str, Any] = raw.get("stages") or {}
+        kept = {
+            name: stage
+            for name, stage in stages.items()
+            if all(_is_cached(cache, out["md5"]) for out in stage.get("outs", ()) if out.get("cache", True))
+        }
+        if len(kept) < len(stages):
+            lock.write_text(yaml_text(raw | {"stages": kept}), encoding="utf-8")
+
+    def _share_cache(self, cache: Path) -> None:
         from dvc.config import Config
 
         local = cast(dict[str, Any], Config(str(self.main / ".dvc")).read("local"))
-        cache = (self.main / cache_folder(self.main)).resolve()
         with Config(str(self.folder / ".dvc")).edit("local") as edited:
             settings = cast(dict[str, Any], edited)
             settings |= local | {"cache": local.get("cache", {}) | {"dir": str(cache)}}
@@ -104,6 +127,11 @@ class WorkingCopy:
     def remove(self) -> None:
         """Removes the copy; what it shares stays."""
         shutil.rmtree(self.top, ignore_errors=True)
+
+
+def _is_cached(cache: Path, md5: str) -> bool:
+    """Whether DVC 3 or DVC 2 has put an object with this name there."""
+    return any((folder / md5[:2] / md5[2:]).exists() for folder in (cache / "files/md5", cache))
 
 
 def _git_path(folder: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from cleanplate.integrity.dvc_records import absent_outputs
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from tests.conftest import ROOT
-from tests.fixtures.experiments import commit_all, dvc, init_repository, run
+from tests.fixtures.experiments import cleanplate, commit_all, dvc, init_repository, make_project, run
 
 STAGES = ("train", "evaluate", "reliance", "explore")  # all that have plots, and others
 MAKE = """
@@ -76,3 +76,40 @@ def test_what_was_made_elsewhere_is_told(clone: Path, monkeypatch: pytest.Monkey
     assert "of explore, reliance that are not on this machine; experiments run without them" in told
     dvc(clone, "repro", "-q")
     assert absent_outputs(Path()) == ""
+
+
+def test_a_sweep_needs_no_output_that_was_made_elsewhere(tmp_path: Path) -> None:
+    """Its second experiment restores from the run cache a folder, and a stage that reads a file of it."""
+    make_project(tmp_path)
+    graph = parse_yaml((tmp_path / "dvc.yaml").read_text())
+    graph["stages"]["ingest"] = {
+        "cmd": "python3 make.py build/index.json",
+        "deps": ["make.py"],
+        "outs": ["build/index.json"],
+    }
+    graph["stages"]["compose"] = {
+        "cmd": "python3 make.py build/images",
+        "deps": ["build/index.json"],
+        "params": ["data"],
+        "outs": ["build/images"],
+    }
+    graph["stages"]["synthesize"] = {
+        "cmd": "python3 make.py build/synthetic",
+        "deps": ["build/images/images.parquet"],
+        "outs": ["build/synthetic"],
+    }
+    graph["stages"]["evaluate"]["deps"].append("build/synthetic")
+    (tmp_path / "dvc.yaml").write_text(yaml_text(graph))
+    (tmp_path / "make.py").write_text(MAKE.replace(".read()", ".read().partition('train')[0]"))
+    dvc(tmp_path, "repro", "-q")
+    params = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(params.replace("root: photos", "root: own"))
+    (tmp_path / "photos").rename(tmp_path / "own")
+    commit_all(tmp_path, "run elsewhere; own photos")
+    for place in (".dvc/cache", "build", "reports"):
+        shutil.rmtree(tmp_path / place)
+    sweep = "stages: [evaluate]\nvariants: {a: {train.weight_decay: 0.9}, b: {train.weight_decay: 0.8}}\n"
+    (tmp_path / "s.yaml").write_text(sweep)
+    ran = cleanplate(tmp_path, "sweep", "s.yaml", "--run", "--json")
+    assert ran.exit_code == 0, ran.stderr
+    assert {"s-a", "s-b", "s-base"} <= set(dvc(tmp_path, "exp", "list", "--name-only").split())
