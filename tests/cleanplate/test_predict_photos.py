@@ -18,7 +18,7 @@ from tests.fixtures.photo_project import EVAL, spread_answers
 from tests.fixtures.trained_demo import change_params, run_stages
 
 pytestmark = pytest.mark.timeout(900)  # the first test of a session trains
-TOLERANCE = 1e-3
+TOLERANCE = 3e-3  # of probabilities that are spread: .0017 at most on a CPU with AMX, below .001 on others
 P = [f"p{c}" for c in range(18)]
 
 

@@ -15,7 +15,7 @@ from tests.reliability.corpus import saved
 from tests.reliability.corpus_project import link_code, write_params
 from tests.reliability.repository import run, stage
 
-MEGABYTES = 480  # a stage with two workers has some 350; a photo of 49 million pixels wants 150 more
+MEGABYTES = 360  # a stage with two workers has less than 300; a photo of 49 million pixels wants 150 more
 GROUPS = Path("/sys/fs/cgroup")
 
 
