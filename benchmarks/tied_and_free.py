@@ -6,10 +6,8 @@
 A row per NAME, of an experiment that both comparisons have: macro-F1 of the 18 classes and of age, with 95 %
 intervals over people. A line break in the words is one in the picture.
 
-docs/tied.json and docs/free.json hold the numbers of the picture in README.md. Each is two
-comparisons, of experiments on a part of a set and of one on the whole set, whose `scores` were put into one
-file by hand; so the words say how many people each row was learnt from. docs/results.md has the whole drawing
-command.
+docs/tied.json and docs/free.json hold the `scores` of `cleanplate sweep examples/sweeps/competition.yaml
+--compare --json`, rounded, without and with `--answers`. docs/results.md has the whole drawing command.
 """
 
 from __future__ import annotations
