@@ -9,14 +9,13 @@ are not asked. A row per set of networks in build/faces.parquet: average precisi
 
 from __future__ import annotations
 
-import argparse
 from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
 import threadpoolctl
 
-from benchmarks.audit_planted import ERRORS, SETS, judgement, planted_people, shifted
+from benchmarks.audit_planted import ERRORS, SETS, command_line, judgement, planted_people, shifted
 from pipeline.analysis.audit.error_rate import error_rate
 from pipeline.params import load_params
 from pipeline.seeds import generator
@@ -52,16 +51,10 @@ def run(planted: Path) -> None:
 
 
 def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("planted", type=Path, help="planted.csv of the set: who is mislabelled")
-    given = parser.parse_args()
-    if not given.planted.is_file():
-        parser.error(f"there is no file {given.planted}; name planted.csv of the set")
+    """The command."""
+    planted = command_line(__doc__)
     with threadpoolctl.threadpool_limits(1):
-        run(given.planted)
+        run(planted)
 
 
 if __name__ == "__main__":

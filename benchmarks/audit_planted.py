@@ -168,17 +168,23 @@ def run(planted: Path) -> None:
             print(f"{task},{name!r},{np.mean(ap):.3f},{min(ap):.3f},{max(ap):.3f},{recall:.2f}", flush=True)
 
 
-def main() -> None:
-    """The command line."""
+def command_line(description: str | None) -> Path:
+    """planted.csv, the one argument; ends the process where there is no such file, or after --help."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("planted", type=Path, help="planted.csv of the set: who is mislabelled")
-    given = parser.parse_args()
-    if not given.planted.is_file():
-        parser.error(f"there is no file {given.planted}; name planted.csv of the set")
+    planted: Path = parser.parse_args().planted
+    if not planted.is_file():
+        parser.error(f"there is no file {planted}; name planted.csv of the set")
+    return planted
+
+
+def main() -> None:
+    """The command."""
+    planted = command_line(__doc__)
     with threadpoolctl.threadpool_limits(1):
-        run(given.planted)
+        run(planted)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from pipeline.analysis.contact_sheet import CELL, Row, draw_contact_sheet
-from pipeline.analysis.reliance.gradcam_sheet import overlaid
+from pipeline.analysis.reliance.gradcam_sheet import sheet_row
 from pipeline.analysis.reliance.summary import summary, young_to_old
-from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer, sources_of
+from pipeline.analysis.reliance.swap_views import Config, Task, make_viewer, sources_of
 from pipeline.compose.backgrounds import Candidate, Sources
 from pipeline.io.atomic import atomic_file, write_report
 from pipeline.io.image_store import ImageStore
-from pipeline.labels import CLASS_NAMES, TASKS
+from pipeline.labels import TASKS
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plugins import load_plugin
 from pipeline.runtime.progress import say, track
@@ -229,18 +227,6 @@ def draw_sheet(
         Image.fromarray(picture).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
             part, "PNG", optimize=True
         )
-
-
-def sheet_row(view: Result, facts: Any, predicted: int, maps: dict[str, np.ndarray] | None) -> Row:
-    """A photo with its Grad-CAM map for each task."""
-    truth = int(facts["true_class"])
-    verdict = "right" if predicted == truth else f"wrong: predicted {CLASS_NAMES[predicted]}"
-    cells: list[np.ndarray | str] = [
-        "no maps here" if maps is None else overlaid(view.pictures[0], maps[task], view.alpha)
-        for task in TASKS
-    ]
-    large = cv2.resize(view.pictures[0], (CELL, CELL), interpolation=cv2.INTER_CUBIC)
-    return Row(f"{verdict} · {CLASS_NAMES[truth]} · {facts['age']} years · {view.image}", [large, *cells])
 
 
 def _name(task: Task) -> str:

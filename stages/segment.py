@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.io.atomic import write_report
 from pipeline.io.image_store import ImageStore, ImageWriter
 from pipeline.io.result_cache import ResultCache, prune
-from pipeline.networks.indexed_photo import index_photos
+from pipeline.networks.indexed_photo import IndexedPhoto, index_photos
 from pipeline.params.preparation import Segment
 from pipeline.runtime.errors import UserError, first_line
 from pipeline.runtime.plugins import load_plugin
@@ -79,13 +79,14 @@ def _segment_photos(stage: Stage, photos: pd.DataFrame, writer: ImageWriter) -> 
     cache = ResultCache(stage.result_cache, "segment", identity)
     create = refine.refining(segment.refine, partial(module.create, *chosen))
     machine = stage.params.machine
-    same, here = (
-        partial(module.identity, *chosen),
-        index_photos(photos, open_photo_store(stage.params.data.root)),
-    )
+    same, here = partial(module.identity, *chosen), _indexed(stage, photos)
     result = matte_photos(here, prepare, create, same, cache, writer, background, machine)
     prune(stage.result_cache, machine.cache_gb)
     return result
+
+
+def _indexed(stage: Stage, photos: pd.DataFrame) -> list[IndexedPhoto]:
+    return index_photos(photos, open_photo_store(stage.params.data.root))
 
 
 def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None:
@@ -100,13 +101,7 @@ def _compare_with_selfie(stage: Stage, photos: pd.DataFrame) -> Agreement | None
     mattes, root = ImageStore.opened(stage.out(MATTES.path)), stage.result_cache.parent.parent
     other = f"segment: warning: this U-Net was fitted to {fitted}, not to {data}"
     try:
-        found = agree(
-            index_photos(photos, open_photo_store(stage.params.data.root)),
-            mattes,
-            segment,
-            root,
-            stage.params.ingest.transparent_rgb,
-        )
+        found = agree(_indexed(stage, photos), mattes, segment, root, stage.params.ingest.transparent_rgb)
     except UserError as e:
         name = segment.selfie.weights
         say(f"{other}; the selfie network ({name}), to compare it with, is not there: {first_line(e)}")

@@ -21,7 +21,7 @@ from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import yaml_text
 from pipeline.runtime.disk import MAIN_ROOT
 from pipeline.runtime.errors import UserError
-from stages.shared.dvc_cache import cache_folder
+from stages.shared.dvc_cache import cache_folder, object_path
 
 COPIES = Path(".cache/sweeps/copies")
 
@@ -96,7 +96,11 @@ class WorkingCopy:
         kept = {
             name: stage
             for name, stage in stages.items()
-            if all(_is_cached(cache, out["md5"]) for out in stage.get("outs", ()) if out.get("cache", True))
+            if all(
+                object_path(cache, out["md5"], legacy="hash" not in out).exists()
+                for out in stage.get("outs", ())
+                if out.get("md5") and out.get("cache", True)
+            )
         }
         if len(kept) < len(stages):
             lock.write_text(yaml_text(raw | {"stages": kept}), encoding="utf-8")
@@ -127,11 +131,6 @@ class WorkingCopy:
     def remove(self) -> None:
         """Removes the copy; what it shares stays."""
         shutil.rmtree(self.top, ignore_errors=True)
-
-
-def _is_cached(cache: Path, md5: str) -> bool:
-    """Whether DVC 3 or DVC 2 has put an object with this name there."""
-    return any((folder / md5[:2] / md5[2:]).exists() for folder in (cache / "files/md5", cache))
 
 
 def _git_path(folder: Path, name: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from cleanplate.experiments.dvc_internals import lock_problem
 from pipeline.params.loading import parse_yaml
 from pipeline.runtime.errors import UserError
-from stages.shared.dvc_cache import cache_folder
+from stages.shared.dvc_cache import cache_folder, object_folders, object_path
 
 SKIPPED = {".git", ".dvc", ".venv", ".cache", "build", "reports", "quick", "node_modules"}
 
@@ -144,16 +144,6 @@ def is_in_project(root: Path, path: Path) -> bool:
     folder = path.parent.resolve()
     in_cache = folder.parent in [f.resolve() for f in object_folders(cache_folder(root))]
     return folder.is_relative_to(root.resolve()) or (in_cache and _is_object(path))
-
-
-def object_folders(cache: Path) -> tuple[Path, Path]:
-    """The object folders of DVC 3 and DVC 2."""
-    return cache / "files" / "md5", cache
-
-
-def object_path(cache: Path, md5: str, legacy: bool) -> Path:
-    """The cache path of an md5."""
-    return object_folders(cache)[legacy] / md5[:2] / md5[2:]
 
 
 def objects(cache: Path, legacy: bool) -> list[Path]:

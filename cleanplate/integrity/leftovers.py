@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from cleanplate.experiments.git import git
-from cleanplate.integrity.dvc_records import is_in_project, object_folders
-from stages.shared.dvc_cache import cache_folder, dvc_settings
+from cleanplate.integrity.dvc_records import is_in_project
+from stages.shared.dvc_cache import cache_folder, dvc_settings, object_folders
 
 PART_NAME = re.compile(r"^\..+\.(\d+)\.(part|old)$")
 OUTPUT_FOLDERS = ("build", "reports", "quick", "demo", ".cache")

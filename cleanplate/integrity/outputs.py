@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cleanplate.integrity.dvc_records import Output, object_path, objects, outputs, read_dir_listing
+from cleanplate.integrity.dvc_records import Output, objects, outputs, read_dir_listing
 from pipeline.io.system_files import is_system
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
-from stages.shared.dvc_cache import cache_folder
+from stages.shared.dvc_cache import cache_folder, object_path
 
 OWN_COPY = (
     "restore it from your own copy or with `dvc pull`; no stage can make it, since it was added by hand"

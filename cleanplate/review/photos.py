@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 
@@ -70,9 +69,7 @@ class SmallPhotos:
         try:
             places = self._photos.places
             data = read_listed(self._root, image, places and places[image])
-            sha256 = places and places.sha256(image)
-            if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-                raise Unreadable("its shard holds another photo there now; run `dvc repro`")
+            self._photos.file(image).checked(data)
             parse_photo_header(data, "photo", self._max_pixels)
             return decode_photo(data, where="photo")
         except KeyError as e:

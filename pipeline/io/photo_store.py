@@ -67,6 +67,10 @@ class PhotoFile(NamedTuple):
             data = self.source().read()
         except OSError as e:
             raise UserError("an indexed photo cannot be read", where=self, got=e.strerror, fix=FIX) from e
+        return self.checked(data, sha256)
+
+    def checked(self, data: bytes, sha256: str | None = None) -> bytes:
+        """`data`, if it is the photo that was indexed; arguments and errors as of `read`."""
         expected = sha256 or self.sha256
         if expected and hashlib.sha256(data).hexdigest() != expected:
             raise UserError("a photo is not the one that was indexed", where=self, fix=FIX)

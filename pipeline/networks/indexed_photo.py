@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipeline.io.parcel import Source
 from pipeline.io.photo import PhotoError, decode_photo
 from pipeline.io.photo_store import FIX, PhotoFile, PhotoStore
 from pipeline.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd  # which workers do without
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The path of DVC's cache, from DVC's configuration.
+"""The path of DVC's cache and of what is in it, from DVC's configuration.
 
 That is `.dvc/config`, `.dvc/config.local`, and the user's and the system's (`dvc config --global`,
 `--system`, DVC_GLOBAL_CONFIG_DIR, DVC_SYSTEM_CONFIG_DIR). Imports only `dvc.config`, on demand: a quarter of
@@ -27,6 +27,16 @@ def dvc_settings(root: Path) -> dict[str, Any]:
         raise UserError(
             "DVC cannot read its configuration", where=root / ".dvc", got=str(e), fix="`dvc config --list`"
         ) from e
+
+
+def object_folders(cache: Path) -> tuple[Path, Path]:
+    """The object folders of DVC 3 and DVC 2."""
+    return cache / "files" / "md5", cache
+
+
+def object_path(cache: Path, md5: str, legacy: bool) -> Path:
+    """The cache path of an md5; `legacy`: in the layout of DVC 2."""
+    return object_folders(cache)[legacy] / md5[:2] / md5[2:]
 
 
 def cache_folder(root: Path) -> Path:

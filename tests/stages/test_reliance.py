@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.analysis.reliance.gradcam_sheet import sheet_row
 from pipeline.analysis.reliance.swap_predictions import predict_views
 from pipeline.analysis.reliance.swap_views import Config, Result, Task, make_viewer
 from pipeline.compose.backgrounds import Sources
@@ -203,7 +204,7 @@ def test_a_photo_whose_matte_shows_nobody_is_counted_and_not_measured(project: P
 def test_a_network_without_maps_is_said_on_the_sheet() -> None:
     facts = pd.Series({"true_class": 0, "age": 20})
     view = Result("a.jpg", np.zeros((1, 32, 32, 3), np.uint8), None)
-    row = reliance.sheet_row(view, facts, 5, None)
+    row = sheet_row(view, facts, 5, None)
     assert row.cells[1:] == ["no maps here"] * 4
     assert "predicted worn female >=60" in row.caption
 

@@ -31,3 +31,15 @@ def test_scores_are_those_of_one_process(project: Path, tmp_path: Path) -> None:
     assert "other versions of packages" in said
     assert said.count("make setup EXTRAS=cluster") == 1
     assert "Traceback" not in said
+
+
+def test_trainings_at_once_share_the_cluster(project: Path, tmp_path: Path) -> None:
+    """Or the second would wait for the end of the first: of two CPUs each would take both."""
+    train_alone(1)
+    shutil.rmtree("build/model")
+    with head_and_nodes(tmp_path / "nodes", project) as nodes:
+        process = train_on(nodes, project, CLEANPLATE_JOBS="2")
+        _, said = process.communicate(timeout=250)
+    assert process.returncode == 0, said
+    assert "up to 1 processes of 1 CPUs each" in said
+    assert "on cpu, 1 threads" in said

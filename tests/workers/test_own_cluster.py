@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.runtime.process import worker_count
 from tests.conftest import ROOT
 
 needs_ray = pytest.mark.skipif(
@@ -41,6 +42,15 @@ if __name__ == "__main__":
         time.sleep(600)
 """
 
+SHARE = """
+from pipeline.params.machine import Machine
+from pipeline.workers.run import run_parallel
+from tests.workers.test_engines import square
+
+if __name__ == "__main__":
+    list(run_parallel(square, range(50), machine=Machine(engine="ray"), chunk=1))
+"""
+
 
 def started(folder: Path, what: str) -> subprocess.Popen[str]:
     (folder / "main.py").write_text(LISTENING)
@@ -53,6 +63,21 @@ def started(folder: Path, what: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@needs_ray
+def test_its_cpus_are_the_experiment_s_share_already(tmp_path: Path) -> None:
+    """Experiments that run at once would else divide the CPUs twice."""
+    (tmp_path / "main.py").write_text(SHARE)
+    done = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CLEANPLATE_JOBS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"the first of {worker_count(None)} workers is ready" in done.stderr
 
 
 @needs_ray

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.torch.config import _TorchBackend
@@ -90,8 +91,8 @@ def _choose_interface() -> None:
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
 
 
-def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int, notes: str) -> TorchTrainer:
-    """Ray Train's trainer of `train_here` in 1 to `processes` processes of so many CPUs each."""
+def trainer(order: dict[str, Any], processes: int, failures: int, notes: str) -> TorchTrainer:
+    """Ray Train's trainer of `train_here` in 1 to `processes` processes of `cpus` CPUs each."""
     gpu = not order["on_cpu"]
     return TorchTrainer(
         train_here,
@@ -100,7 +101,7 @@ def trainer(order: dict[str, Any], processes: int, cpus: int, failures: int, not
         scaling_config=ScalingConfig(
             num_workers=(1, processes),
             use_gpu=gpu,
-            resources_per_worker={"CPU": cpus, **({"GPU": 1} if gpu else {})},
+            resources_per_worker={"CPU": order["cpus"], **({"GPU": 1} if gpu else {})},
         ),
         run_config=RunConfig(
             storage_path=notes,
@@ -127,6 +128,7 @@ def train_here(order: dict[str, Any]) -> None:
 def _train(order: dict[str, Any]) -> None:
     if order["on_cpu"]:
         os.environ["ACCELERATE_USE_CPU"] = "true"
+        torch.set_num_threads(order["cpus"])  # not those of the node, on which others may learn, too
     from pipeline.train.config import resolve_config
     from pipeline.train.loop import fit
 

@@ -81,7 +81,9 @@ class Attempt:
         }
         room = cluster.share("CPU" if order["on_cpu"] else "GPU")
         self.processes = max(1, min(training.train.processes, int(room)))  # others run at once, too
-        self.trainer = _ray_process.trainer(order, self.processes, self.cpus(), FAILURES, notes)
+        order["cpus"] = self.cpus()
+        say(f"ray: up to {self.processes} processes of {order['cpus']} CPUs each")
+        self.trainer = _ray_process.trainer(order, self.processes, FAILURES, notes)
         self.error: BaseException | None = None
         self.begun = False
 
