@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 from pipeline.params.machine import Machine
+from pipeline.workers.cluster.connection import has_token
 
 WAYS = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
 
@@ -23,10 +23,9 @@ def cluster_problems(machine: Machine) -> tuple[list[str], list[str]]:
             f"warning: RAY_AUTH_MODE is {mode}: whoever reaches a port of a cluster started like this "
             "runs code on every node; start it with RAY_AUTH_MODE=token (SECURITY.md)"
         ]
-    held = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    if machine.address == "auto" or held or (Path.home() / ".ray" / "auth_token").is_file():
+    if machine.address == "auto" or has_token():
         return [], []
     return [], [
-        f"warning: there is no token for the Ray cluster at {machine.address} in {WAYS}: either it refuses "
-        "this machine, or it lets anybody in (SECURITY.md)"
+        f"warning: there is no token for the Ray cluster at {machine.address} in {WAYS}: without one "
+        "no stage joins it; set it to the one that its head was started with (SECURITY.md)"
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,8 +56,25 @@ def test_a_killed_training_resumes_where_it_was(nodes: Nodes, project: Path) -> 
 
 
 @pytest.mark.timeout(600)
+def test_an_interrupted_training_leaves_its_cpus_to_the_next(nodes: Nodes, project: Path) -> None:
+    alone = train_alone(40)
+    process = train_on(nodes, project)
+    read_to(process, "epoch 3/40")
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    again = train_on(nodes, project)
+    _, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert "resumes after epoch" in said
+    assert "reserved" not in said
+    assert_same_scores(alone)
+
+
+@pytest.mark.timeout(600)
 def test_the_cluster_is_gone_in_the_middle(nodes: Nodes, project: Path) -> None:
-    """One sentence; one process without it then resumes."""
+    """One sentence; without it the training then resumes."""
     train_alone(40)
     process = train_on(nodes, project)
     read_to(process, "epoch 2/40")
@@ -67,3 +86,8 @@ def test_the_cluster_is_gone_in_the_middle(nodes: Nodes, project: Path) -> None:
     assert process.returncode == 1, said
     assert "the Ray cluster is gone" in said
     assert "Traceback" not in said
+    again = train_on(nodes, project, engine="local")
+    _, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert "resumes after epoch" in said
+    assert "epoch 1/40" not in said

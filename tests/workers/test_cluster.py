@@ -84,11 +84,16 @@ def test_experiments_at_once_share_the_cluster(nodes: Nodes, project: Path) -> N
     assert "the first of 1 workers is ready" in said, "of two CPUs"
 
 
-def test_another_token_is_refused_in_a_sentence(nodes: Nodes, project: Path) -> None:
-    process = nodes.run([*WORK, nodes.address, "3"], project, PYTHONPATH=str(ROOT), RAY_AUTH_TOKEN="0" * 64)
+@pytest.mark.parametrize(("token", "words"), [("0" * 64, "wants another token"), ("", "there is no token")])
+def test_another_token_is_refused_in_a_sentence(
+    nodes: Nodes, project: Path, tmp_path: Path, token: str, words: str
+) -> None:
+    variables = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "RAY_AUTH_TOKEN": token}
+    process = nodes.run([*WORK, nodes.address, "3"], project, **variables)
     assert process.returncode == 1
-    assert "wants another token" in process.stderr
+    assert words in process.stderr
     assert "Traceback" not in process.stderr
+    assert "StackTrace" not in process.stderr
 
 
 def test_an_item_that_kills_its_worker_twice_is_named_and_refused(nodes: Nodes, project: Path) -> None:

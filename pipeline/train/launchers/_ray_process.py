@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import pickle
 import tempfile
@@ -9,6 +10,7 @@ import warnings
 from contextlib import nullcontext, redirect_stderr
 from io import TextIOBase
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import ray
@@ -28,6 +30,7 @@ class Keeper:
     def __init__(self, checkpoint: bytes | None) -> None:
         self.checkpoint, self.fresh = checkpoint, False
         self.lines: list[str] = []
+        self.is_stopped = False
         self.error: bytes | None = None
 
     def keep(self, checkpoint: bytes) -> None:
@@ -44,7 +47,15 @@ class Keeper:
 
     def refuse(self, error: bytes) -> None:
         """Takes a pickled error with which every further try would end, too."""
-        self.error = error
+        self.error, self.is_stopped = error, True
+
+    def stop(self) -> None:
+        """Asks for the end of the training."""
+        self.is_stopped = True
+
+    def stopped(self) -> bool:
+        """Whether the training should end."""
+        return self.is_stopped
 
     def take(self) -> tuple[list[str], bytes | None, bytes | None]:
         """Lines and checkpoint that have come since it was last called, and the error."""
@@ -91,10 +102,17 @@ def _choose_interface() -> None:
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
 
 
-def trainer(order: dict[str, Any], processes: int, failures: int, notes: str) -> TorchTrainer:
-    """Ray Train's trainer of `train_here` in 1 to `processes` processes of `cpus` CPUs each."""
+def run(order: dict[str, Any], processes: int, failures: int, notes: str, settings: dict[str, str]) -> None:
+    """Has Ray Train run `train_here` to its end, in 1 to `processes` processes of `cpus` CPUs each.
+
+    Raises:
+        TrainingFailedError: a process failed more than `failures` times.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
+    done = Event()
+    Thread(target=_interrupt_when_stopped, args=(order["keeper"], done), daemon=True).start()
     gpu = not order["on_cpu"]
-    return TorchTrainer(
+    trainer = TorchTrainer(
         train_here,
         train_loop_config=order,
         torch_config=LinkedTorchConfig(),
@@ -108,10 +126,24 @@ def trainer(order: dict[str, Any], processes: int, failures: int, notes: str) ->
             failure_config=FailureConfig(max_failures=failures),
         ),
     )
+    try:
+        trainer.fit()
+    finally:
+        done.set()
+
+
+def _interrupt_when_stopped(keeper: Any, done: Event) -> None:
+    """Has Ray Train end its processes and give back what it reserved, as Ctrl-C in its own process would."""
+    while not done.wait(0.5):
+        if get(keeper.stopped.remote()):
+            _thread.interrupt_main()
+            return
 
 
 def train_here(order: dict[str, Any]) -> None:
     """One process: goes on from the newest checkpoint, to the end."""
+    if get(order["keeper"].stopped.remote()):
+        return  # so that the training ends, and Ray Train gives back what it reserved
     facts = look(order["site"], list(order["versions"]))
     enter(order["site"], None if facts["sees"] else order["sent"])
     from pipeline.runtime.errors import UserError

@@ -7,9 +7,7 @@ epoch at hand, and the others go on with the processes that there is room for.
 
 from __future__ import annotations
 
-import os
 import tempfile
-import threading
 import time
 from dataclasses import replace
 
@@ -35,6 +33,8 @@ SETTINGS = {
 FAILURES = 3  # of processes or nodes, until the training ends
 LOOK_SECONDS = 0.5  # between looks at the cluster
 PATIENCE = 300.0  # seconds until the first process must have begun; other work may have to end first
+WAITING = 30.0  # seconds until it is said that none has
+ABORT_SECONDS = 30.0  # that Ray Train has to end its processes
 
 
 def launch(training: SharedTraining, machine: Machine) -> None:
@@ -44,7 +44,6 @@ def launch(training: SharedTraining, machine: Machine) -> None:
         UserError: Ray is not installed, or the cluster cannot be reached, has no room, or is gone. A process
             failed again and again, or a node has other packages.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     cluster = connect(machine)
     site = Site(cluster.ray, actor.__name__, ())
     with tempfile.TemporaryDirectory(prefix="cleanplate-train-") as notes:
@@ -83,9 +82,10 @@ class Attempt:
         self.processes = max(1, min(training.train.processes, int(room)))  # others run at once, too
         order["cpus"] = self.cpus()
         say(f"ray: up to {self.processes} processes of {order['cpus']} CPUs each")
-        self.trainer = _ray_process.trainer(order, self.processes, FAILURES, notes)
-        self.error: BaseException | None = None
-        self.begun = False
+        # in a process of its own: Ray may not be shut down while a thread of this one waits for it
+        run = self.ray.remote(_ray_process.run).options(num_cpus=0, max_retries=0, label_selector=here)
+        self.end = run.remote(order, self.processes, FAILURES, notes, SETTINGS)
+        self.begun = self.is_waiting = False
 
     def cpus(self) -> int:
         """CPUs of each process, so that all have the same and the smallest node has room for one."""
@@ -99,28 +99,23 @@ class Attempt:
         Raises:
             UserError: see `launch`.
         """
-        thread = threading.Thread(target=self._fit, daemon=True, name="ray-train")
-        thread.start()
         since = time.monotonic()
         try:
-            while thread.is_alive():
-                thread.join(LOOK_SECONDS)
+            while not self.ray.wait([self.end], timeout=LOOK_SECONDS)[0]:
                 if self.cluster.is_there():
                     self._take()
-                if not self.begun and time.monotonic() - since > PATIENCE:
-                    raise self._no_room()
+                if not self.begun:
+                    self._wait_for_room(time.monotonic() - since)
             self._take()
         except BaseException:
-            self.ray.shutdown()  # ends all processes of this driver
+            self._abort()
             raise
-        if self.error is not None:
-            raise explained(self.error)
-
-    def _fit(self) -> None:
         try:
-            self.trainer.fit()
-        except BaseException as e:
-            self.error = e
+            self.ray.get(self.end)
+        except self.ray.exceptions.RayError as e:
+            while not self.cluster.is_there():  # which raises when it is gone
+                time.sleep(LOOK_SECONDS)
+            raise explained(e) from e
 
     def _take(self) -> None:
         """Takes what the first process has said and kept since.
@@ -141,8 +136,21 @@ class Attempt:
         if error is not None:
             raise Loader({}).load(error)
 
-    def _no_room(self) -> UserError:
-        return UserError(
+    def _abort(self) -> None:
+        """Ends all processes of this driver; Ray Train first, or what it reserved stays so for 3 minutes."""
+        if not self.cluster.is_own and self.cluster.answers():
+            self.keeper.stop.remote()
+            self.ray.wait([self.end], timeout=ABORT_SECONDS)
+        self.ray.shutdown()
+
+    def _wait_for_room(self, seconds: float) -> None:
+        """Says that no process has begun; raises UserError when none will."""
+        if seconds > WAITING and not self.is_waiting:
+            self.is_waiting = True
+            say("ray: no process has begun yet; what a killed training reserved is free after 3 minutes")
+        if seconds < PATIENCE:
+            return
+        raise UserError(
             f"no training process began within {PATIENCE:.0f} s",
             where=f"the Ray cluster at {self.cluster.address}",
             got=f"{self.ray.available_resources().get('CPU', 0):g} free CPUs",
@@ -173,10 +181,10 @@ def in_memory(pictures: Pictures) -> Pictures:
     return replace(pictures, arrays=tuple(np.asarray(array) for array in pictures.arrays))
 
 
-def explained(error: BaseException) -> BaseException:
+def explained(error: BaseException) -> UserError:
     """What went wrong in a process again and again, as its user should see it."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        text = str(getattr(failure, "cause", failure)).strip().splitlines()[-1]
-        fix = "set train.processes: 1 to see it more clearly"
-        return UserError("a training process failed", where="train.processes", got=text, fix=fix)
-    return error
+    error = getattr(error, "cause", None) or error
+    failure = next(iter(getattr(error, "worker_failures", {}).values()), error)
+    text = str(getattr(failure, "cause", failure)).strip().splitlines()[-1]
+    fix = "set train.processes: 1 to see it more clearly"
+    return UserError("a training process failed", where="train.processes", got=text, fix=fix)

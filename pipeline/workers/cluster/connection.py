@@ -74,18 +74,30 @@ class Cluster:
         Raises:
             UserError: it has not answered for `GONE_SECONDS`.
         """
+        if self.answers():
+            self.answered = time.monotonic()
+            return True
+        if time.monotonic() - self.answered > GONE_SECONDS:
+            raise UserError(
+                "the Ray cluster is gone; no output was changed, and finished results are in the cache",
+                where=self.address,
+                fix="run again when it is back, or set machine.engine: local",
+            )
+        return False
+
+    def answers(self) -> bool:
+        """Whether somebody listens at the head's address."""
         try:
             _knock(self.address, 2)
-            self.answered = time.monotonic()
-        except OSError as e:
-            if time.monotonic() - self.answered > GONE_SECONDS:
-                raise UserError(
-                    "the Ray cluster is gone; no output was changed, and finished results are in the cache",
-                    where=self.address,
-                    fix="run again when it is back, or set machine.engine: local",
-                ) from e
+        except OSError:
             return False
         return True
+
+
+def has_token() -> bool:
+    """Whether Ray finds a token; another one than the cluster's is found out by joining it."""
+    held = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return bool(held) or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 _current: Cluster | None = None
@@ -203,6 +215,10 @@ def _join(ray: Any, address: str) -> str:
             got=str(e),
             fix="start it (docs/scale.md), correct the address, or set machine.engine: local",
         ) from e
+    if not has_token():  # Ray would abort, with a stack trace
+        raise UserError(
+            "there is no token for the Ray cluster", where=f"machine.address: {address}", fix=FIX_TOKEN
+        )
     from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 
     try:
