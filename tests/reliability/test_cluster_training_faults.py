@@ -47,11 +47,7 @@ def test_a_killed_training_resumes_where_it_was(nodes: Nodes, project: Path) -> 
     read_to(process, "epoch 3/40")
     process.kill()
     process.communicate(timeout=60)
-    again = train_on(nodes, project)
-    _, said = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert "resumes after epoch" in said
-    assert "epoch 1/40" not in said
+    assert_resumes(nodes, project)
     assert_same_scores(alone)
 
 
@@ -64,10 +60,7 @@ def test_an_interrupted_training_leaves_its_cpus_to_the_next(nodes: Nodes, proje
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    again = train_on(nodes, project)
-    _, said = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert "resumes after epoch" in said
+    said = assert_resumes(nodes, project)
     assert "reserved" not in said
     assert_same_scores(alone)
 
@@ -86,8 +79,14 @@ def test_the_cluster_is_gone_in_the_middle(nodes: Nodes, project: Path) -> None:
     assert process.returncode == 1, said
     assert "the Ray cluster is gone" in said
     assert "Traceback" not in said
-    again = train_on(nodes, project, engine="local")
+    assert_resumes(nodes, project, engine="local")
+
+
+def assert_resumes(nodes: Nodes, project: Path, engine: str = "ray") -> str:
+    """Runs it again, to its end; returns what it said."""
+    again = train_on(nodes, project, engine=engine)
     _, said = again.communicate(timeout=300)
     assert again.returncode == 0, said
     assert "resumes after epoch" in said
     assert "epoch 1/40" not in said
+    return said

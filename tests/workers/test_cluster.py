@@ -84,11 +84,19 @@ def test_experiments_at_once_share_the_cluster(nodes: Nodes, project: Path) -> N
     assert "the first of 1 workers is ready" in said, "of two CPUs"
 
 
-@pytest.mark.parametrize(("token", "words"), [("0" * 64, "wants another token"), ("", "there is no token")])
+@pytest.mark.parametrize(
+    ("token", "file", "words"),
+    [
+        ("0" * 64, "", "wants another token"),
+        ("", "", "there is no token"),
+        ("", "not-there", "there is no token"),
+    ],
+)
 def test_another_token_is_refused_in_a_sentence(
-    nodes: Nodes, project: Path, tmp_path: Path, token: str, words: str
+    nodes: Nodes, project: Path, tmp_path: Path, token: str, file: str, words: str
 ) -> None:
-    variables = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "RAY_AUTH_TOKEN": token}
+    variables = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    variables |= {"RAY_AUTH_TOKEN": token, "RAY_AUTH_TOKEN_PATH": file and str(tmp_path / file)}
     process = nodes.run([*WORK, nodes.address, "3"], project, **variables)
     assert process.returncode == 1
     assert words in process.stderr

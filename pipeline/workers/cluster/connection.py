@@ -96,8 +96,8 @@ class Cluster:
 
 def has_token() -> bool:
     """Whether Ray finds a token; another one than the cluster's is found out by joining it."""
-    held = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(held) or (Path.home() / ".ray" / "auth_token").is_file()
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or file.is_file()
 
 
 _current: Cluster | None = None
