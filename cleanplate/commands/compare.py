@@ -2,7 +2,8 @@
 
 Every score has a 95 % interval (bootstrap over people). Every difference is paired (same people), with an
 interval and the p-value of a permutation test, Holm-corrected for the number of variants. The verdict says
-better, worse, or cannot tell and how many people would be needed. It holds for these trained models: another
+better, worse, or cannot tell and how many people would be needed; with --same-within also same, where the
+difference is shown to be smaller than what matters to you. It holds for these trained models: another
 train.seed gives other models. With --seeds each name stands for its recipe: itself and the experiments that
 differ from it in train.seed alone are pooled, and intervals and p-values are over people and seeds.
 
@@ -10,6 +11,7 @@ differ from it in train.seed alone are pooled, and intervals and p-values are ov
     cleanplate compare main black --people
     cleanplate compare main black --answers truth.csv
     cleanplate compare main black --seeds
+    cleanplate compare main black --same-within 0.02
 """
 
 from __future__ import annotations
@@ -50,6 +52,14 @@ def main(
     seeds: Annotated[
         bool, typer.Option("--seeds", help="Pool each with the experiments that differ in train.seed alone.")
     ] = False,
+    same_within: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=0.5,
+            help="The difference in macro-F1 that matters: below it, the same.",
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Bootstrap resamples of people.")] = 2000,
     swaps: Annotated[int, typer.Option(min=100, help="Permutations behind a p-value.")] = 5000,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
@@ -65,7 +75,7 @@ def main(
             fix="e.g. `cleanplate compare workspace my-experiment`; `dvc exp list` lists experiments",
         )
     pairs = [(names[0], variant) for variant in names[1:]]
-    found = compare_revisions(pairs, Options(labels, answers, seeds, draws, swaps, seed))
+    found = compare_revisions(pairs, Options(labels, answers, seeds, draws, swaps, seed, same_within))
     print_comparison(found, people, json, None if no_plot else plot)
 
 

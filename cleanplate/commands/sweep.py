@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from cleanplate.comparison.compare import Options
     from cleanplate.experiments.runs import ExperimentRunner
     from cleanplate.experiments.sweep import Sweep
     from pipeline.params.overrides import Overrides
@@ -49,6 +50,7 @@ def main(
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     plot: Annotated[Path, typer.Option(help="Where to draw the comparison.")] = PLOT,
 ) -> None:
+    from cleanplate.comparison.compare import Options
     from cleanplate.experiments.runs import ExperimentRunner
     from pipeline.runtime.progress import say
 
@@ -75,7 +77,7 @@ def main(
         done |= {name: name for name in todo if name not in failed}
     pairs, runs = _finished(sweep, done)
     if pairs:
-        _compare(pairs, runs, runner, answers, json, plot)
+        _compare(pairs, runs, runner, Options(answers=answers, same_within=sweep.same_within), json, plot)
     _end(sweep, failed, bool(pairs), compare)
 
 
@@ -217,12 +219,12 @@ def _compare(
     pairs: list[tuple[str, str]],
     runs: dict[str, list[str]],
     runner: ExperimentRunner,
-    answers: Path | None,
+    options: Options,
     json: bool,
     plot: Path,
 ) -> None:
     from cleanplate.commands.compare import print_comparison
-    from cleanplate.comparison.compare import Options, compare_revisions
+    from cleanplate.comparison.compare import compare_revisions
 
-    found = compare_revisions(pairs, Options(answers=answers), runner.commits(), runs)
+    found = compare_revisions(pairs, options, runner.commits(), runs)
     print_comparison(found, people=False, json=json, plot=plot)

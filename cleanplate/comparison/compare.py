@@ -33,6 +33,7 @@ class Options:
     draws: int = 2000
     swaps: int = 5000
     seed: int = 0
+    same_within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def compare_revisions(
     return ComparedRevisions(
         {name: runs[0] for name, runs in groups.items()},
         data,
-        compare(data, pairs, options.draws, options.swaps, options.seed),
+        compare(data, pairs, options.draws, options.swaps, options.seed, options.same_within),
     )
 
 
@@ -185,6 +186,8 @@ def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[
         "changed_photos": int(pair.changed) if pair.seeds == (1, 1) else pair.changed,
         "people_needed": pair.needed,
         "smallest_seen": pair.smallest,
+        "same_within": pair.same_within,
+        "p_same": pair.p_same,
         "params": {name: list(values) for name, values in params.items()},
         "code": changed_code(a, b),
         "cost": measure_cost(a, b),

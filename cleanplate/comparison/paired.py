@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy import special
 
 from pipeline import seeds
 from pipeline.evaluate import bootstrap, metrics
@@ -33,6 +34,7 @@ class Difference:
             several seeds that of pooled.py, over people and seeds.
         error: standard error, from the standard deviation over the same draws.
         p: two-sided, of the permutation test; 1.0 where no person differs.
+        freedom: degrees of freedom of `error`: people − 1, fewer where seeds add to it.
         seed_error: what seeds alone add to `error`, as a standard error; 0 with one seed each.
     """
 
@@ -41,6 +43,7 @@ class Difference:
     high: float
     error: float
     p: float
+    freedom: float
     seed_error: float = 0.0
 
 
@@ -63,9 +66,8 @@ def differences(
     for i, name in enumerate(NAMES):
         deltas = after[i] - before[i]
         low, high = difference_interval(deltas, len(reference))
-        result[name] = Difference(
-            float(value[i]), low, high, standard_error(deltas, len(reference)), float(p[i])
-        )
+        error = standard_error(deltas, len(reference))
+        result[name] = Difference(float(value[i]), low, high, error, float(p[i]), len(reference) - 1.0)
     return result
 
 
@@ -118,6 +120,21 @@ def people_needed(difference: Difference, people: int) -> int | None:
     if allowed <= 0:
         return None
     return max(2, math.ceil(people * (difference.error**2 - difference.seed_error**2) / allowed))
+
+
+def equivalence_p(difference: Difference, margin: float) -> float:
+    """The p-value of "the true difference is `margin` or more, either way" (both > 0).
+
+    Two one-sided t tests, of which the larger p counts (Schuirmann, A comparison of the two one-sided tests
+    procedure and the power approach, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Where nobody
+    of n people is answered otherwise, (1 − margin)ⁿ: the chance of that if a share `margin` of all were.
+    """
+    if difference.freedom < 1:
+        return 1.0
+    room = margin - abs(difference.value)
+    if difference.error == 0:
+        return (1 - margin) ** (difference.freedom + 1) if room > 0 else 1.0
+    return float(special.stdtr(difference.freedom, -room / difference.error))
 
 
 def detectable_difference(difference: Difference) -> float:

@@ -10,6 +10,7 @@ from pipeline.io.atomic import atomic_file
 COLOURS = {
     "better": "#1b7837",
     "worse": "#b2182b",
+    "same": "#2166ac",
     "cannot tell": "#5e5e5e",
 }  # distinguishable for the colour-blind
 PANELS = {
@@ -34,7 +35,7 @@ def draw(comparison: Comparison, path: Path) -> None:
         axis.axvline(0, color="black", linewidth=0.8)
         for row, pair in enumerate(pairs):
             d = pair.differences[score]
-            colour = COLOURS[pair.verdict] if score == "macro_f1" else COLOURS["cannot tell"]
+            colour = COLOURS[pair.verdict if score == "macro_f1" else "cannot tell"]
             axis.plot([d.low, d.high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
             axis.plot(d.value, row, "o", color=colour, markersize=5)
         axis.set_title(title, fontsize=10)
@@ -48,11 +49,16 @@ def draw(comparison: Comparison, path: Path) -> None:
     seeds = " and their models' seeds" if any(n > 1 for n in comparison.seeds.values()) else ""
     figure.suptitle(
         f"{title}: 95 % intervals, paired over {comparison.people} people{seeds} "
-        "(green better, red worse, gray cannot tell)",
+        f"(green better, red worse, gray cannot tell{_same(pairs)})",
         fontsize=10,
     )
     with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+def _same(pairs: list[Pair]) -> str:
+    margin = pairs[0].same_within
+    return f", blue same within {margin:g}" if margin else ""
 
 
 def _label(pair: Pair, pairs: list[Pair]) -> str:

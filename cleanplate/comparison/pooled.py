@@ -100,7 +100,9 @@ def _differences(
     """From values [K], their draws over people [K, B], and the seeds' variances [K] with their degrees of
     freedom."""
     if people < 2:  # one person gives no information
-        return {name: Difference(float(v), -1.0, 1.0, 0.0, 1.0) for name, v in zip(NAMES, value, strict=True)}
+        return {
+            name: Difference(float(v), -1.0, 1.0, 0.0, 1.0, 0.0) for name, v in zip(NAMES, value, strict=True)
+        }
     by_people = np.nanvar(draws, axis=1) * _unbias(people)
     by_seeds = np.sum([part for part, _ in seed_parts], axis=0)
     error = np.sqrt(by_people + by_seeds)
@@ -117,6 +119,7 @@ def _differences(
             float(value[i] + half[i]),
             float(error[i]),
             float(p[i]),
+            float(freedom[i]),
             float(np.sqrt(by_seeds[i])),
         )
         for i, name in enumerate(NAMES)

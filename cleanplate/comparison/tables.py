@@ -11,7 +11,7 @@ TITLES = {
     "gender.macro_f1": "gender F1",
     "age.macro_f1": "age F1",
 }
-COLOURS = {"better": "green", "worse": "red", "cannot tell": "yellow"}
+COLOURS = {"better": "green", "worse": "red", "same": "blue", "cannot tell": "yellow"}
 MAX_FLIPS = 20
 
 

@@ -28,7 +28,11 @@ class Pair:
     Args:
         differences: by name of the score (`paired.NAMES`), variant minus reference.
         p_corrected: Holm-corrected over all pairs of the comparison, by name of the score.
-        verdict: `better`, `worse` or `cannot tell`, from the corrected p-value of macro-F1.
+        verdict: `better`, `worse` or `cannot tell`, from the corrected p-value of macro-F1; `same` where
+            that says nothing and the difference is shown to be smaller than `same_within`.
+        same_within: the margin of `same`; None: not asked for.
+        p_same: Holm-corrected p-value of a difference as large as that margin (`paired.equivalence_p`);
+            1.0 without one.
         changed: number of photos with another predicted class; with several seeds, the mean over their pairs.
         needed: people needed for 80 % power; None if no number would do.
         smallest: the true difference in macro-F1 that this many people detect with 80 % power.
@@ -44,6 +48,8 @@ class Pair:
     needed: int | None
     smallest: float
     seeds: tuple[int, int] = (1, 1)
+    same_within: float | None = None
+    p_same: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def compare(
     draws: int = 2000,
     swaps: int = 5000,
     seed: int = 0,
+    same_within: float | None = None,
 ) -> Comparison:
     """Scores every recipe of `data` and tests every (reference, variant) of `pairs`.
 
@@ -75,6 +82,8 @@ def compare(
         draws: bootstrap resamples of people behind the intervals.
         swaps: permutations behind the p-values.
         seed: of both; equal input and seed give an equal result.
+        same_within: the difference in macro-F1 that would matter, > 0; recipes that are shown to differ by
+            less are `same`. None: nothing is.
     """
     by_person = {
         name: [
@@ -93,9 +102,11 @@ def compare(
     ]
     p = np.array([[d[name].p for name in NAMES] for d in found]).reshape(len(found), len(NAMES))
     corrected = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
+    margin = same_within or 0.0
+    p_same = holm(np.array([paired.equivalence_p(d[HEADLINE], margin) if margin else 1.0 for d in found]))
     results = [
-        _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)))
-        for (a, b), d, row in zip(pairs, found, corrected, strict=True)
+        _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, float(same))
+        for (a, b), d, row, same in zip(pairs, found, corrected, p_same, strict=True)
     ]
     seeds = {name: len(c) for name, c in by_person.items()}
     return Comparison(data.people, len(data.image), scores, results, data.notes, seeds)
@@ -116,9 +127,11 @@ def _pair(
     variant: str,
     differences: dict[str, Difference],
     p_corrected: dict[str, float],
+    same_within: float | None,
+    p_same: float,
 ) -> Pair:
     headline = differences[HEADLINE]
-    verdict = "cannot tell"
+    verdict = "same" if p_same < ALPHA else "cannot tell"
     if p_corrected[HEADLINE] < ALPHA:
         verdict = "better" if headline.value > 0 else "worse"
     before, after = data.answers(reference), data.answers(variant)
@@ -132,6 +145,8 @@ def _pair(
         paired.people_needed(headline, data.people),
         paired.detectable_difference(headline),
         (len(before), len(after)),
+        same_within,
+        p_same,
     )
 
 
@@ -140,9 +155,11 @@ def format_verdict(pair: Pair, people: int) -> str:
     d = pair.differences[HEADLINE]
     at = f"{people} people{_seeds(pair.seeds)}"
     scores = f"macro-F1 {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}) against {pair.reference}"
+    verdict = f"same within {pair.same_within:g}" if pair.verdict == "same" else pair.verdict
     if pair.changed == 0:
-        same = f"every answer is the same as that of {pair.reference}"
-        return f"{pair.variant}: cannot tell at {at}: {same}"
+        return f"{pair.variant}: {verdict} at {at}: every answer is the same as that of {pair.reference}"
+    if pair.verdict == "same":
+        return f"{pair.variant}: {verdict} at {at}: {scores}, p {_p(pair.p_same)}"
     if pair.verdict != "cannot tell":
         return f"{pair.variant}: {pair.verdict} at {at}: {scores}, p {_p(pair.p_corrected[HEADLINE])}"
     why = ""

@@ -2,6 +2,7 @@
 
 stages: [evaluate]       # run up to these; omitted: the whole pipeline
 seeds: 3                 # of every experiment, compared over people and seeds; omitted: 1
+same_within: 0.02        # the difference in macro-F1 that matters; omitted: no verdict "same"
 base:                    # set in all experiments; the baseline is the experiment `<file>-base`
   train.epochs: 8
 grids:                   # every combination
@@ -17,6 +18,7 @@ pairs:                   # with against without, instead of against base ...
     with: {synthesize.copies: 1}
     over:                # ... once for every combination of these (optional)
       compose.fill: [keep, black]
+    seeds: 5             # ... of these experiments (optional)
 """
 
 from __future__ import annotations
@@ -24,7 +26,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanplate.experiments.sweep_file import FIX, SEED, Setting, read_seeds, read_settings, read_stages
+from cleanplate.experiments.sweep_file import (
+    FIX,
+    SEED,
+    Setting,
+    read_same_within,
+    read_settings,
+    read_stages,
+)
 from pipeline.params.combinations import combination_problems
 from pipeline.params.loading import read_params
 from pipeline.params.overrides import Overrides, apply_overrides
@@ -40,6 +49,7 @@ class Sweep:
         pairs: (reference, variant), to compare.
         stages: the last stages to run; empty: the whole pipeline.
         runs: of each setting the experiments that are its runs, one for each seed, itself first.
+        same_within: the difference in macro-F1 that matters, or None.
         skipped: sentences about combinations that are not allowed, and duplicates.
     """
 
@@ -47,6 +57,7 @@ class Sweep:
     pairs: list[tuple[str, str]] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     runs: dict[str, list[str]] = field(default_factory=dict)
+    same_within: float | None = None
     skipped: list[str] = field(default_factory=list)
 
 
@@ -68,34 +79,38 @@ def plan(document: Any, name: str, params: dict[str, Any]) -> Sweep:
     wrong += _unusable_values(settings, impossible)
     if wrong:
         raise Problems(f"the sweep {name} has combinations that are not allowed", wrong, fix=FIX)
-    sweep = _deduplicate(settings, impossible, params)
+    sweep, seeds = _deduplicate(settings, impossible, params)
     sweep.stages = read_stages(document, name)
-    _repeat(sweep, read_seeds(document, name), params)
+    sweep.same_within = read_same_within(document, name)
+    _repeat(sweep, seeds, params)
     return sweep
 
 
-def _repeat(sweep: Sweep, seeds: int, params: dict[str, Any]) -> None:
+def _repeat(sweep: Sweep, seeds: dict[str, int], params: dict[str, Any]) -> None:
     """Adds the experiments of further seeds: `<name>-seed<train.seed>`, after all of the first seed.
 
+    Args:
+        seeds: of each experiment.
+
     Raises:
-        UserError: a variant sets the seed itself.
+        UserError: a variant that is run with several seeds sets the seed itself.
     """
     own = {name: overrides.get(SEED) for name, overrides in sweep.experiments.items()}
     base = next(iter(own.values()))
-    other = [name for name, seed in own.items() if seed != base]
-    if seeds > 1 and other:
+    if other := [name for name, seed in own.items() if seed != base and seeds[name] > 1]:
         raise UserError(
-            f"seeds: {seeds} runs every experiment with {seeds} seeds, but one sets {SEED} itself",
+            f"an experiment is run with several seeds, but sets {SEED} itself",
             got=", ".join(other),
             fix=f"remove {SEED} there, or `seeds`",
         )
     first = base if base is not None else params.get("train", {}).get("seed", 0)
     settings = dict(sweep.experiments)
     sweep.runs = {name: [name] for name in settings}
-    for seed in range(first + 1, first + seeds):
+    for seed in range(first + 1, first + max(seeds.values())):
         for name, overrides in settings.items():
-            sweep.experiments[f"{name}-seed{seed}"] = overrides | {SEED: seed}
-            sweep.runs[name].append(f"{name}-seed{seed}")
+            if seed < first + seeds[name]:
+                sweep.experiments[f"{name}-seed{seed}"] = overrides | {SEED: seed}
+                sweep.runs[name].append(f"{name}-seed{seed}")
 
 
 def canonical_params(params: dict[str, Any], where: str) -> str:
@@ -126,8 +141,11 @@ def _unusable_values(settings: list[Setting], impossible: dict[str, list[str]]) 
     return list(dict.fromkeys(unusable))
 
 
-def _deduplicate(settings: list[Setting], impossible: dict[str, list[str]], params: dict[str, Any]) -> Sweep:
-    sweep = Sweep()
+def _deduplicate(
+    settings: list[Setting], impossible: dict[str, list[str]], params: dict[str, Any]
+) -> tuple[Sweep, dict[str, int]]:
+    """The sweep, and with how many seeds each experiment is run: the most that a setting of it asks."""
+    sweep, seeds = Sweep(), dict[str, int]()
     named: dict[str, str] = {}  # effect -> the experiment that has it
     same: dict[str, str] = {}  # setting -> the experiment that it is
     for s in settings:
@@ -136,6 +154,7 @@ def _deduplicate(settings: list[Setting], impossible: dict[str, list[str]], para
             continue
         key = canonical_params(apply_overrides(params, s.overrides), s.name)
         same[s.name] = named.setdefault(key, s.name)
+        seeds[same[s.name]] = max(s.seeds, seeds.get(same[s.name], 1))
         if same[s.name] == s.name:
             sweep.experiments[s.name] = s.overrides
         else:
@@ -145,4 +164,4 @@ def _deduplicate(settings: list[Setting], impossible: dict[str, list[str]], para
             pair = (same[s.reference], same[s.name])
             if pair[0] != pair[1] and pair not in sweep.pairs:
                 sweep.pairs.append(pair)
-    return sweep
+    return sweep, seeds

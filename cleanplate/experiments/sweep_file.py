@@ -11,8 +11,8 @@ from typing import Any
 from pipeline.params.overrides import Overrides, to_hydra
 from pipeline.runtime.errors import UserError, nearest
 
-SECTIONS = ("stages", "seeds", "base", "grids", "variants", "pairs")
-PAIR_KEYS = ("without", "with", "over")
+SECTIONS = ("stages", "seeds", "same_within", "base", "grids", "variants", "pairs")
+PAIR_KEYS = ("without", "with", "over", "seeds")
 FIX = "correct the sweep file"
 SEED = "train.seed"
 MAX_SEEDS = 100
@@ -28,12 +28,14 @@ class Setting:
         overrides: dotted name of a param → value, including those of `base`.
         reference: name of the setting to compare it with; None for a reference.
         grid: the grid that contains it, or None.
+        seeds: how many seeds it is run with.
     """
 
     name: str
     overrides: Overrides
     reference: str | None
     grid: str | None = None
+    seeds: int = 1
 
 
 def read_settings(document: Any, name: str) -> list[Setting]:
@@ -44,16 +46,16 @@ def read_settings(document: Any, name: str) -> list[Setting]:
     """
     sections = _mapping(document, name, SECTIONS)
     base = _overrides(sections.get("base"), "base")
-    root = f"{name}-base"
-    settings = [Setting(root, base, None)]
+    root, seeds = f"{name}-base", _seeds(sections.get("seeds", 1), "seeds")
+    settings = [Setting(root, base, None, None, seeds)]
     for grid, axes in _mapping(sections.get("grids"), "grids").items():
         for words, point in _combinations(axes, f"grids.{grid}"):
-            settings.append(Setting(_name(name, grid, *words), base | point, root, grid))
+            settings.append(Setting(_name(name, grid, *words), base | point, root, grid, seeds))
     for variant, overrides in _mapping(sections.get("variants"), "variants").items():
         own = _overrides(overrides, f"variants.{variant}")
-        settings.append(Setting(_name(name, variant), base | own, root))
+        settings.append(Setting(_name(name, variant), base | own, root, None, seeds))
     for pair, value in _mapping(sections.get("pairs"), "pairs").items():
-        settings += _pair(name, pair, value, base)
+        settings += _pair(name, pair, value, base, seeds)
     twice = sorted({a.name for a in settings if [b.name for b in settings].count(a.name) > 1})
     if twice:
         raise UserError("two settings of the sweep have one name", got=", ".join(twice), fix=FIX)
@@ -72,33 +74,47 @@ def read_stages(document: Any, name: str) -> list[str]:
     return stages
 
 
-def read_seeds(document: Any, name: str) -> int:
-    """How many seeds every experiment is run with; 1 where the file does not say.
+def read_same_within(document: Any, name: str) -> float | None:
+    """The difference in macro-F1 that matters (`cleanplate compare --same-within`); None where none is given.
 
     Raises:
         UserError: it is not such a number.
     """
-    seeds = _mapping(document, name, SECTIONS).get("seeds", 1)
+    margin = _mapping(document, name, SECTIONS).get("same_within")
+    if margin is None:
+        return None
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0.001 <= margin <= 0.5:
+        raise UserError(
+            "expected a difference in macro-F1",
+            where="same_within",
+            got=margin,
+            allowed="0.001 to 0.5",
+            fix=FIX,
+        )
+    return float(margin)
+
+
+def _seeds(seeds: Any, where: str) -> int:
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
         raise UserError(
-            "expected a number of seeds", where="seeds", got=seeds, allowed=f"1 to {MAX_SEEDS}", fix=FIX
+            "expected a number of seeds", where=where, got=seeds, allowed=f"1 to {MAX_SEEDS}", fix=FIX
         )
     return seeds
 
 
-def _pair(name: str, pair: str, value: Any, base: Overrides) -> Iterator[Setting]:
+def _pair(name: str, pair: str, value: Any, base: Overrides, seeds: int) -> Iterator[Setting]:
     where = f"pairs.{pair}"
     sides = _mapping(value, where, PAIR_KEYS)
     if not {"without", "with"} <= sides.keys():
         raise UserError("a pair has two sides", where=where, got=", ".join(sides), allowed=PAIR_KEYS, fix=FIX)
+    seeds = _seeds(sides.get("seeds", seeds), f"{where}.seeds")
     before, after = (_overrides(sides[side], f"{where}.{side}") for side in ("without", "with"))
     for words, point in _combinations(sides.get("over") or {}, f"{where}.over"):
         reference = _name(name, pair, *words, "without")
         grid = f"{pair}-without" if words else None
-        yield Setting(reference, base | point | before, None, grid)
-        yield Setting(
-            _name(name, pair, *words, "with"), base | point | after, reference, grid and f"{pair}-with"
-        )
+        yield Setting(reference, base | point | before, None, grid, seeds)
+        variant = _name(name, pair, *words, "with")
+        yield Setting(variant, base | point | after, reference, grid and f"{pair}-with", seeds)
 
 
 def _combinations(axes: Any, where: str) -> Iterator[tuple[list[str], Overrides]]:

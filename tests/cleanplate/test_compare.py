@@ -46,6 +46,13 @@ def test_experiments_tags_commits_and_the_workspace_are_compared(folder: Path) -
     assert (folder / "reports" / "compare.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_differs_by_less_than_matters_is_the_same(folder: Path) -> None:
+    done = cleanplate(folder, "compare", "workspace", "good", "like", "--same-within", "0.4", "--no-plot")
+    assert done.exit_code == 0, done.stderr
+    assert "like: same within 0.4 at 40 people: macro-F1" in done.stdout
+    assert "good: better at 40 people" in done.stdout
+
+
 def test_submissions_are_compared_by_true_answers(folder: Path, tmp_path: Path) -> None:
     """The photos to predict are other photos than those of validation: the first 20 people's here."""
     predicted = pd.read_parquet(folder / "reports/predictions.parquet")

@@ -67,6 +67,30 @@ def test_equal_answers_differ_by_exactly_nothing() -> None:
     assert "cannot tell at 30 people: every answer is the same" in format_verdict(pair, 30)
 
 
+def test_sameness_is_shown_for_a_small_difference_and_rarely_claimed_for_one_as_large_as_the_margin() -> None:
+    skills = (0.7, 0.76)
+    big = [metrics.scores(c.sum(axis=0))["macro_f1"] for c in pair_of_models(20_000, skills, 999)]
+    margin = float(big[1] - big[0])
+    wrong, shown = 0, 0
+    for seed in range(200):
+        found = paired.differences(*pair_of_models(100, skills, seed), draws=250, swaps=20, seed=seed)
+        wrong += paired.equivalence_p(found["macro_f1"], margin) < 0.05
+        shown += paired.equivalence_p(found["macro_f1"], 3 * margin) < 0.05
+    assert wrong <= 0.09 * 200
+    assert shown >= 0.8 * 200
+
+
+def test_same_is_a_verdict_where_a_margin_is_given() -> None:
+    data = align(tables(400, base=0.7, like=0.702, good=0.9) | {"equal": tables(400, base=0.7)["base"]})
+    pairs = [("base", v) for v in ("like", "good", "equal")]
+    result = compare(data, pairs, draws=300, swaps=300, same_within=0.1)
+    assert [pair.verdict for pair in result.pairs] == ["same", "better", "same"]
+    assert "like: same within 0.1 at 400 people: macro-F1" in format_verdict(result.pairs[0], 400)
+    assert "every answer is the same" in format_verdict(result.pairs[2], 400)
+    few = compare(align(tables(20, a=0.7) | {"b": tables(20, a=0.7)["a"]}), [("a", "b")], same_within=0.1)
+    assert few.pairs[0].verdict == "cannot tell"  # twenty people of whom nobody differs say little of others
+
+
 def test_a_planted_gain_and_a_planted_loss_are_found_and_a_tie_is_not() -> None:
     data = align(tables(150, base=0.6, good=0.8, bad=0.4, like=0.6))
     result = compare(data, [("base", v) for v in ("good", "bad", "like")], draws=500, swaps=1000)

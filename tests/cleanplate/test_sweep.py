@@ -129,7 +129,7 @@ def test_experiments_of_older_params_are_told_apart_from_those_that_never_ran(sw
 
 def test_every_variant_runs_with_every_seed_and_they_are_pooled(folder: Path) -> None:
     (folder / "m.yaml").write_text(
-        "seeds: 3\nstages: [evaluate]\nvariants: {best: {train.weight_decay: 0.97}}\n"
+        "seeds: 3\nsame_within: 0.4\nstages: [evaluate]\nvariants: {best: {train.weight_decay: 0.97}}\n"
     )
     planned = cleanplate(folder, "sweep", "m.yaml", "--run", "--dry-run").stdout.splitlines()
     assert [line.split(" -n ")[1] for line in planned[-3:]] == [
@@ -141,7 +141,7 @@ def test_every_variant_runs_with_every_seed_and_they_are_pooled(folder: Path) ->
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     (pair,) = told["pairs"]
-    assert (pair["seeds"], pair["verdict"]) == ([3, 3], "better")
+    assert (pair["seeds"], pair["verdict"], pair["same_within"]) == ([3, 3], "better", 0.4)
     assert pair["params"] == {"train.weight_decay": [0.6, 0.97]}
     base = pair["reference"]  # an experiment of the first test has its params
     again = cleanplate(folder, "compare", base, "m-best", "--seeds", "--json", "--no-plot")

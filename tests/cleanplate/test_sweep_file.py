@@ -96,6 +96,21 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
     assert sweep.experiments["s-copies-black-with"] == {"compose.fill": "black", "synthesize.copies": 2}
 
 
+def test_seeds_of_a_pair_are_those_of_both_its_sides_alone() -> None:
+    pair = {"without": {"train.mix": "none"}, "with": {"train.mix": "mixup"}, "seeds": 3}
+    alike = {"without": {}, "with": {"train.mix": "mixup"}}  # shares one side
+    sweep = plan({"variants": {"a": {"train.epochs": 3}}, "pairs": {"m": pair, "n": alike}}, "s", PARAMS)
+    assert {name: len(runs) for name, runs in sweep.runs.items()} == {
+        "s-base": 1,
+        "s-a": 1,
+        "s-m-without": 3,
+        "s-m-with": 3,
+    }
+    assert sweep.runs["s-m-with"] == ["s-m-with", "s-m-with-seed1", "s-m-with-seed2"]
+    assert list(sweep.experiments)[-1] == "s-m-with-seed2"
+    assert ("s-base", "s-m-with") in sweep.pairs
+
+
 @pytest.mark.parametrize(
     ("document", "says"),
     [
@@ -112,7 +127,9 @@ def test_pair_is_compared_with_its_own_other_side_for_each_combination() -> None
         ({"stages": "evaluate"}, "expected a list of stages"),
         ({"seeds": 0}, "expected a number of seeds"),
         ({"seeds": True}, "expected a number of seeds"),
-        ({"seeds": 2, "variants": {"a": {"train.seed": 7}}}, "one sets train.seed itself"),
+        ({"seeds": 2, "variants": {"a": {"train.seed": 7}}}, "but sets train.seed itself"),
+        ({"pairs": {"p": {"without": {}, "with": {}, "seeds": 0}}}, "expected a number of seeds"),
+        ({"same_within": 2}, "expected a difference in macro-F1"),
         ({"variants": {"a-b": {}}, "grids": {"a": {"train.loss": ["b"]}}}, "have one name"),
     ],
 )
