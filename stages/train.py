@@ -128,7 +128,7 @@ def train_round(
     from pipeline.train.loop import fit
     from pipeline.train.sampling import epoch_length
 
-    if stage.params.train.processes > 1:  # `fit` then finds the last checkpoint and has nothing left to do
+    if is_handed_over(stage.params):  # `fit` then finds the last checkpoint and has nothing left to do
         train_in_processes(stage, fold, checkpoint, pseudo_labels)
     train, (learn, valid) = stage.params.train, data.sides(fold, pseudo_labels)
     fresh, started = not checkpoint.exists(), time.monotonic()
@@ -137,6 +137,15 @@ def train_round(
         shown = epoch_length(learn.alike, learn.weights, train.sampler)
         stage.measured(time.monotonic() - started, shown * len(progress.history))
     return Fold(progress, training_prior(learn.counts(train.sampler), train))
+
+
+def is_handed_over(params: Params) -> bool:
+    """Whether other processes than this one train: several, or one on a node of a cluster.
+
+    With `train.background_swap` a single one stays here, where the plates are.
+    """
+    train = params.train
+    return train.processes > 1 or (params.machine.engine != "local" and train.background_swap == 0)
 
 
 def train_in_processes(stage: Stage, fold: int, checkpoint: Path, pseudo_labels: PseudoLabels | None) -> None:

@@ -74,6 +74,19 @@ def decoded(
     return array, digest
 
 
+def decode_picture(pictures: ImageStore, file: str, size: int) -> np.ndarray:
+    """One picture of a store: uint8 [size, size, 3], RGB; scaled as `decoded` says.
+
+    Raises:
+        UserError: it is missing or cannot be read.
+    """
+    image = pictures.photo(file)
+    if image.shape[:2] == (size, size):
+        return image
+    method = cv2.INTER_AREA if size < max(image.shape[:2]) else cv2.INTER_CUBIC
+    return cv2.resize(image, (size, size), interpolation=method)
+
+
 def _digest(pictures: ImageStore, files: Sequence[str], size: int, workers: int) -> str:
     def one(file: str) -> bytes:
         return hashlib.blake2b(pictures.read(file), digest_size=16).digest()
@@ -87,13 +100,7 @@ def _digest(pictures: ImageStore, files: Sequence[str], size: int, workers: int)
 
 def _write(path: Path, pictures: ImageStore, files: Sequence[str], size: int, workers: int) -> None:
     def one(file: str) -> np.ndarray:
-        image = pictures.photo(file)
-        if image.shape[:2] != (size, size):
-            shrinks = size < max(image.shape[:2])
-            image = cv2.resize(
-                image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-            )
-        return image
+        return decode_picture(pictures, file, size)
 
     with atomic_file(path) as part:
         with part.open("wb") as f, ThreadPoolExecutor(workers) as pool:

@@ -70,27 +70,13 @@ def predict_each(
     Args:
         images: keys of photos; their pictures are below build/images.
     """
-    from pipeline.train.config import resolve_config
-    from pipeline.train.data import Pictures
-    from pipeline.train.inference import load_model, predict_probabilities
-
     if config.train.model == FEATURES:
         return _predict_from_features(folds, images)
-    array, _ = stage.decoded(COMPOSED, [composed_name(image) for image in images], config.train.size)
-    resolved = resolve_config(config.train)
-    pictures = Pictures((array,), faces_to_append(config.train, images))
-    each = [
-        predict_probabilities(
-            load_model(MODEL, resolved, fold),
-            pictures,
-            resolved,
-            batch_size=how.batch_size,
-            flip=how.tta_flip,
-            scales=how.tta_scales,
-        )
-        for fold in folds
-    ]
-    return np.stack(each)
+    from pipeline.train.model_worker import ask_models
+
+    names, faces = [composed_name(image) for image in images], faces_to_append(config.train, images)
+    machine, model = stage.params.machine, (MODEL, folds)
+    return ask_models(config.train, how, COMPOSED.open(), names, faces, model, machine, stage.name)
 
 
 def _predict_from_features(folds: list[int], images: list[str]) -> np.ndarray:

@@ -42,5 +42,5 @@ def test_trainings_at_once_share_the_cluster(project: Path, tmp_path: Path) -> N
         process = train_on(nodes, project, CLEANPLATE_JOBS="2")
         _, said = process.communicate(timeout=250)
     assert process.returncode == 0, said
-    assert "up to 1 processes of 1 CPUs each" in said
+    assert "one process of 1 CPUs" in said
     assert "on cpu, 1 threads" in said

@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.io.atomic import atomic_file
 from pipeline.params.machine import Machine
+from pipeline.runtime.cpus import experiments_at_once
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from pipeline.train.config import resolve_config
@@ -33,6 +34,7 @@ SETTINGS = {
 FAILURES = 3  # of processes or nodes, until the training ends
 LOOK_SECONDS = 0.5  # between looks at the cluster
 PATIENCE = 300.0  # seconds until the first process must have begun; other work may have to end first
+PATIENCE_BESIDE_OTHERS = 6 * 3600.0  # the same among experiments at once, whose passes end some time
 WAITING = 30.0  # seconds until it is said that none has
 ABORT_SECONDS = 30.0  # that Ray Train has to end its processes
 
@@ -81,7 +83,8 @@ class Attempt:
         room = cluster.share("CPU" if order["on_cpu"] else "GPU")
         self.processes = max(1, min(training.train.processes, int(room)))  # others run at once, too
         order["cpus"] = self.cpus()
-        say(f"ray: up to {self.processes} processes of {order['cpus']} CPUs each")
+        several = f"up to {self.processes} processes" if self.processes > 1 else "one process"
+        say(f"ray: {several} of {order['cpus']} CPUs{' each' if self.processes > 1 else ''}")
         # in a process of its own: Ray may not be shut down while a thread of this one waits for it
         run = self.ray.remote(_ray_process.run).options(num_cpus=0, max_retries=0, label_selector=here)
         self.end = run.remote(order, self.processes, FAILURES, notes, SETTINGS)
@@ -148,10 +151,11 @@ class Attempt:
         if seconds > WAITING and not self.is_waiting:
             self.is_waiting = True
             say("ray: no process has begun yet; what a killed training reserved is free after 3 minutes")
-        if seconds < PATIENCE:
+        patience = PATIENCE if experiments_at_once() == 1 else PATIENCE_BESIDE_OTHERS
+        if seconds < patience:
             return
         raise UserError(
-            f"no training process began within {PATIENCE:.0f} s",
+            f"no training process began within {patience:.0f} s",
             where=f"the Ray cluster at {self.cluster.address}",
             got=f"{self.ray.available_resources().get('CPU', 0):g} free CPUs",
             fix="wait for other work on the cluster, run fewer experiments at once (--jobs), add nodes, "

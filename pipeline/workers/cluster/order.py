@@ -27,7 +27,7 @@ class Order:
 
     Attributes:
         site: the project, for workers elsewhere.
-        pickled: the factory and what it is compared by.
+        pickled: a reference to the factory and what it is compared by, pickled.
         loader: of workers' answers.
     """
 
@@ -37,7 +37,7 @@ class Order:
         files = [Path(s.key).absolute() for s in sources if Path(s.key).is_file()]
         self.site = Site(ray, getattr(work.factory, "func", work.factory).__module__, files)
         self.facts = work.same()
-        self.pickled = dump_order((work.factory, work.same), main_root())
+        self.pickled = ray.put(dump_order((work.factory, work.same), main_root()))
         module = main_module()
         self.loader = Loader({module: "__main__"} if module else {})
         self.readers = ThreadPoolExecutor(READERS)

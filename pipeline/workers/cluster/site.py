@@ -96,7 +96,7 @@ def require_same_packages(address: str, there: dict[str, str], here: dict[str, s
 def require_same_facts(address: str, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raises UserError if a node would compute in another way than the head, e.g. in another precision."""
     problem = "a node of the cluster would compute in another way, and give other results"
-    fix = "set backend and precision in params.yaml to what every node has, instead of auto"
+    fix = "set device, backend and precision in params.yaml to what every node has, instead of auto"
     _require_equal(problem, address, there, here, fix)
 
 
