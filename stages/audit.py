@@ -18,6 +18,7 @@ from pipeline.dataset.corrections_table import ReviewedLabel, read_entries
 from pipeline.dataset.listing import Listing
 from pipeline.io.atomic import write_report
 from pipeline.io.tables import write_csv
+from pipeline.io.url_folder import folder_of
 from pipeline.params.schema import Audit
 from pipeline.runtime.errors import Problems
 from pipeline.runtime.progress import say
@@ -106,7 +107,7 @@ def find_suspects(evidence: Evidence, stage: Stage) -> tuple[list[Any], dict[str
         audit.min_cosine,
     )
     listing = Listing()
-    rows = read_optional_table(Path(stage.params.data.root).resolve(), TABLE, COLUMNS, (), listing) or []
+    rows = read_optional_table(folder_of(stage.params.data.root).resolve(), TABLE, COLUMNS, (), listing) or []
     if listing.problems:
         raise Problems(f"{TABLE} cannot be read", listing.problems, fix="correct the table")
     rules = {

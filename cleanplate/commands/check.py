@@ -43,6 +43,7 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     from cleanplate.preflight import networks as _networks
     from cleanplate.preflight.cluster import cluster_problems
     from pipeline.dataset.data_root import refuse_overlap
+    from pipeline.io.url_folder import folder_of
     from pipeline.runtime.disk import main_root
     from pipeline.runtime.progress import say
 
@@ -53,9 +54,10 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     notes += _checks.segmenter_notes(params)
     for found, told in zip((problems, notes), cluster_problems(params.machine), strict=True):
         found += told
-    if overlap := _checks.collect_problems(lambda: refuse_overlap(Path(params.data.root))):
+    place = folder_of(params.data.root)
+    if isinstance(place, Path) and (overlap := _checks.collect_problems(lambda: refuse_overlap(place))):
         return problems + overlap, notes, 0
-    if not Path(params.data.root).exists() and _checks.is_stage_output(root, params.data.root):
+    if _checks.is_to_be_made(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
     listing, wrong = _checks.list_photos(params)

@@ -14,16 +14,20 @@ import typer
 
 def main(
     preset: Annotated[str, typer.Argument(help="A preset: photos, or the path of a file like it.")],
-    data: Annotated[Path | None, typer.Option(help="The folder with your photos, for data.root.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="The folder with your photos, or the s3:// or ssh:// URL of one, for data.root."),
+    ] = None,
     params: Annotated[Path, typer.Option(help="The params file.")] = Path("params.yaml"),
 ) -> None:
     from cleanplate.experiments.preset import read_preset, write_params
+    from pipeline.io.url_folder import is_url
     from pipeline.params.overrides import to_hydra
     from pipeline.runtime.progress import say
 
     overrides = read_preset(preset)
     if data is not None:
-        overrides["data.root"] = _checked(data)
+        overrides |= {"data.root": data, "data.layout": "shards"} if is_url(data) else _checked(data)
     changes = write_params(params, overrides)
     for name, before, after in changes:
         print(f"{name}: {to_hydra(before)} -> {to_hydra(after)}")
@@ -31,15 +35,13 @@ def main(
     say(f"init: {len(changes)} values of {params} changed, {kept} were so already; `dvc repro` can start")
 
 
-def _checked(data: Path) -> str:
+def _checked(data: str) -> dict[str, str]:
     """The folder as data.root takes it."""
     from pipeline.dataset.data_root import refuse_overlap
     from pipeline.runtime.errors import UserError
 
-    place = data.expanduser()
+    place = Path(data).expanduser()
     if not place.is_dir():
-        raise UserError(
-            "there is no such folder", got=str(data), fix="set --data to the folder with your photos"
-        )
+        raise UserError("there is no such folder", got=data, fix="set --data to the folder with your photos")
     refuse_overlap(place)
-    return place.as_posix()
+    return {"data.root": place.as_posix()}

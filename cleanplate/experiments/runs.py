@@ -18,6 +18,7 @@ from cleanplate.experiments.dvc_internals import waiting_experiments
 from cleanplate.experiments.git import changed_files, experiments, git
 from cleanplate.experiments.revisions import INPUTS
 from cleanplate.experiments.sweep import canonical_params
+from pipeline.io.url_folder import is_url
 from pipeline.params.loading import parse_yaml
 from pipeline.params.overrides import Overrides, apply_overrides, set_options
 from pipeline.runtime.errors import Problems, UserError
@@ -130,7 +131,7 @@ def _canonical_params_of(commit: str) -> str:
 
 def _require_tracked_data(root: str) -> None:
     """Refuses a data folder that neither git nor DVC tracks: temporary workspaces would lack it."""
-    if not root or Path(root).is_absolute() or git("ls-files", "--", root).strip():
+    if not root or is_url(root) or Path(root).is_absolute() or git("ls-files", "--", root).strip():
         return
     from dvc.exceptions import OutputNotFoundError
     from dvc.repo import Repo

@@ -11,6 +11,7 @@ from cleanplate.integrity.dvc_records import require_repository
 from cleanplate.integrity.outputs import Damage, Findings, check_cache_and_outputs, hash_files
 from pipeline.io.cache_usage import ROWS
 from pipeline.io.photo_store import PhotoFile
+from pipeline.io.url_folder import is_url
 from pipeline.networks.weights import read_lock, weights_folder
 from pipeline.params import load_params
 from pipeline.runtime.process import worker_count
@@ -36,7 +37,7 @@ def check_weights(root: Path, lock: Path) -> Findings:
     return findings
 
 
-def check_photos(root: Path, data: Path) -> Findings:
+def check_photos(root: Path, data: str) -> Findings:
     """Every photo of build/photos.parquet against its sha256 at ingest."""
     import pyarrow.parquet as pq
     from pyarrow import ArrowException
@@ -54,9 +55,10 @@ def check_photos(root: Path, data: Path) -> Findings:
         columns = pq.read_table(table, columns=names)
     except (ArrowException, OSError):
         return findings  # check_cache_and_outputs reports the damaged table
+    place = data if is_url(data) else root / data
     rows = zip(*(columns[name].to_pylist() for name in names), strict=True)
     expected = {
-        PhotoFile(f"{root / data / (shard or image)}", image if shard else "", offset, size): sha256
+        PhotoFile(f"{place}/{shard or image}", image if shard else "", offset, size): sha256
         for image, sha256, shard, offset, size in rows
     }
     files = sorted(expected)
@@ -119,7 +121,7 @@ def check_everything(root: Path, params: Path) -> Findings:
     """
     require_repository(root)
     main = Path(os.environ.get("DVC_ROOT", root))
-    data = Path(load_params(params).data.root)
+    data = load_params(params).data.root
     parts = [
         check_cache_and_outputs(root),
         check_weights(main, root / "weights.lock"),

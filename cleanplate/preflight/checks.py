@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.io.url_folder import is_url
 from pipeline.params import Params
 from pipeline.runtime.errors import Problems, UserError, nearest
 
@@ -95,6 +96,11 @@ def is_stage_output(root: Path, place: str) -> bool:
         return False
     wanted = Path(os.path.realpath(root / place))  # unlike `resolve`, it accepts circular links
     return any(wanted == output or output in wanted.parents for output in stage_output_paths(root))
+
+
+def is_to_be_made(root: Path, data: str) -> bool:
+    """Whether the data folder is not there yet, and a stage makes it."""
+    return not is_url(data) and not Path(data).exists() and is_stage_output(root, data)
 
 
 def correction_problems(params: Params, listing: Listing) -> list[str]:

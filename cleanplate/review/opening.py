@@ -12,6 +12,7 @@ from cleanplate.review.photos import SmallPhotos
 from cleanplate.review.security import SessionTokens
 from cleanplate.review.server import Review
 from cleanplate.review.suspects import Suspect, read_suspects
+from pipeline.io.url_folder import is_url
 from pipeline.params import load_params
 from pipeline.runtime.errors import UserError
 from stages.shared.artefacts import INDEX
@@ -29,9 +30,9 @@ def open_review(params_file: Path, suspects_file: Path, source: str, tokens: Ses
     params = load_params(params_file)
     index = INDEX.read(*NEEDED)
     labels = index[index["split"] == "train"].reset_index(drop=True)
-    root = Path(params.data.root)
-    if not root.is_dir():
-        raise UserError("the data folder is missing", where=f"data.root in {params_file}", got=str(root))
+    root = params.data.root
+    if not is_url(root) and not Path(root).is_dir():
+        raise UserError("the data folder is missing", where=f"data.root in {params_file}", got=root)
     people = People(labels, tokens.csrf.encode())
     decisions = Decisions(Path(params.relabel.corrections), labels, source)
     decisions.tables()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.dataset.data_folder import Root, is_there, read_below
 from pipeline.dataset.listing import Listing
 from pipeline.dataset.person import read_person
-from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
+from pipeline.dataset.safe_files import Unusable
 from pipeline.dataset.user_csv import Row, read_rows
 from pipeline.io.spelling import nfc
 from pipeline.labels import read_age, read_gender
@@ -64,13 +65,13 @@ def note_if_empty(rows: Sequence[Row], table: str, listing: Listing) -> bool:
 
 
 def read_optional_table(
-    root: Path, table: str, columns: Sequence[str], optional: Sequence[str], listing: Listing
+    root: Root, table: str, columns: Sequence[str], optional: Sequence[str], listing: Listing
 ) -> list[Row] | None:
     """The rows of a table below `root`; None if it is missing, or unusable (then `listing` has a problem)."""
-    if not (root / table).exists() and not (root / table).is_symlink():
+    if not is_there(root, table):
         return None
     try:
-        return read_rows(read_regular(checked_path(root, table), MAX_BYTES), table, columns, optional)
+        return read_rows(read_below(root, table, MAX_BYTES), table, columns, optional)
     except Unusable as e:
         listing.problems.append(f"{table}: {e.reason}; {e.advice}")
     except Problems as e:

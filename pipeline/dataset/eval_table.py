@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
+from pipeline.dataset.data_folder import Root
 from pipeline.dataset.listing import Candidate, Listing, with_position
 from pipeline.dataset.safe_files import name_problem
 from pipeline.dataset.user_csv import Row
@@ -17,7 +18,7 @@ TABLE = "eval/info.csv"
 
 
 def arrange_eval(
-    root: Path,
+    root: Root,
     photos: Sequence[Candidate],
     folder: str,
     deep: bool,
@@ -30,7 +31,7 @@ def arrange_eval(
     stays. A photo without a row is quarantined.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         photos: to predict; their file names are unique.
         folder: where a missing photo would be, below `root`.
         deep: whether a photo may also be in a folder of it.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.dataset.data_folder import Root
 from pipeline.dataset.data_root import refuse_overlap
 from pipeline.dataset.ingest_tables import make_eval, make_index, make_photos, make_quarantine
 from pipeline.dataset.leakage import drop_known_people
@@ -15,6 +16,7 @@ from pipeline.dataset.listing import Candidate, Listing, Rejected
 from pipeline.dataset.photo_opening import Listed, PhotoInfo, identity_of, make_opener
 from pipeline.io.parcel import Source
 from pipeline.io.result_cache import ResultCache, Row
+from pipeline.io.url_folder import UrlFolder, folder_of
 from pipeline.params.machine import Machine
 from pipeline.params.preparation import Data, Ingest
 from pipeline.runtime.errors import Problems, UserError
@@ -39,21 +41,14 @@ class IngestResult:
     hits: int  # photos whose bytes were known
 
 
-def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
-    """The resolved data folder and its listing.
+def list_data(data: Data, limit: int | None) -> tuple[Root, Listing]:
+    """The data folder and its listing.
 
     Raises:
         UserError: the folder is missing, overlaps the outputs, or does not follow `data.layout`.
         Problems: every unreadable label.
     """
-    root = Path(data.root)
-    refuse_overlap(root)
-    if not root.is_dir():
-        what = "the data folder is not a folder" if root.exists() else "the data folder is missing"
-        raise UserError(what, where=root, fix="set data.root in params.yaml; `dvc repro` draws demo/data")
-    if not any(root.iterdir()):
-        raise UserError("the data folder is empty", where=root, fix="put photos there, or set data.root")
-    root = root.resolve()
+    root = _checked_root(folder_of(data.root))
     listing: Listing = load_plugin("dataset.layouts", data.layout).read(root, data, limit)
     if listing.problems:
         raise Problems(
@@ -62,13 +57,30 @@ def list_data(data: Data, limit: int | None) -> tuple[Path, Listing]:
     return root, listing
 
 
+def _checked_root(root: Root) -> Root:
+    if isinstance(root, UrlFolder):
+        try:
+            root.entries()
+        except FileNotFoundError as e:
+            fix = "correct data.root in params.yaml, or copy the shards there"
+            raise UserError("the data folder is missing", where=root, fix=fix) from e
+        return root
+    refuse_overlap(root)
+    if not root.is_dir():
+        what = "the data folder is not a folder" if root.exists() else "the data folder is missing"
+        raise UserError(what, where=root, fix="set data.root in params.yaml; `dvc repro` draws demo/data")
+    if not any(root.iterdir()):
+        raise UserError("the data folder is empty", where=root, fix="put photos there, or set data.root")
+    return root.resolve()
+
+
 def ingest_photos(
-    root: Path, listing: Listing, ingest: Ingest, cache_folder: Path, machine: Machine
+    root: Root, listing: Listing, ingest: Ingest, cache_folder: Path, machine: Machine
 ) -> IngestResult:
     """Opens every listed photo, in worker processes; decodes those whose bytes it has not seen before.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         listing: its contents.
         ingest: the params section.
         cache_folder: of the result cache.
@@ -93,7 +105,7 @@ def ingest_photos(
 
 
 def _open_all(
-    root: Path, photos: list[Candidate], ingest: Ingest, cache: ResultCache, machine: Machine
+    root: Root, photos: list[Candidate], ingest: Ingest, cache: ResultCache, machine: Machine
 ) -> tuple[list[tuple[Candidate, PhotoInfo]], list[Rejected], int]:
     """Usable photos with their facts, rejected ones, and how many of the usable ones the cache knew."""
     known, fresh = set(cache.rows()), dict[str, Row]()
@@ -124,7 +136,7 @@ def _open_all(
     return usable, rejected, hits
 
 
-def _sources(root: Path, photo: Listed) -> list[Source]:
+def _sources(root: Root, photo: Listed) -> list[Source]:
     return [photo.source(root)]
 
 

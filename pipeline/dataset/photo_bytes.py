@@ -5,25 +5,44 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline.dataset.safe_files import checked_path, read_regular
+from pipeline.dataset.data_folder import Root
+from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES
 from pipeline.io.tar_shards import Place
+from pipeline.io.url_folder import UrlFolder, read_url
 
 
-def read_listed(root: Path, image: str, place: Place | None) -> bytes:
+def read_listed(root: Root, image: str, place: Place | None) -> bytes:
     """The bytes of a photo.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         image: its key.
         place: of the photo in a shard; None = a file of its own.
 
     Raises:
         Unusable: it must not or cannot be read.
+        UserError: the server cannot be asked.
     """
+    if isinstance(root, UrlFolder):
+        return _read_served(root, place)
     if place is None:
         return read_regular(checked_path(root, image), MAX_BYTES)
     return read_regular(_checked_shard(root, place.shard), MAX_BYTES, (place.offset, place.size))
+
+
+def _read_served(root: UrlFolder, place: Place | None) -> bytes:
+    if place is None:
+        raise Unusable("it is in no shard", "pack it into a shard")
+    if place.size > MAX_BYTES:
+        raise Unusable(f"it has {place.size} bytes, more than {MAX_BYTES}", "save it smaller")
+    try:
+        data = read_url(f"{root}/{place.shard}", place.offset, place.size)
+    except FileNotFoundError as e:
+        raise Unusable("its shard is gone", "copy the shard again") from e
+    if len(data) != place.size:
+        raise Unusable("its shard is cut off", "copy the shard again")
+    return data
 
 
 @lru_cache(maxsize=64)  # photos come shard by shard

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import pipeline.dataset.usable as usable_photos
 import pipeline.io
+from pipeline.dataset.data_folder import Root
 from pipeline.dataset.listing import Rejected
 from pipeline.dataset.photo_bytes import read_listed
 from pipeline.dataset.safe_files import Unusable
@@ -27,7 +27,7 @@ class Listed(NamedTuple):
     image: str
     place: Place | None = None
 
-    def source(self, root: Path) -> Source:
+    def source(self, root: Root) -> Source:
         """Its bytes, for a worker that does not see the data folder."""
         return Source(f"{root}/{self.image}", partial(read_listed, root, *self))
 
@@ -47,11 +47,11 @@ def identity_of(ingest: Ingest) -> Row:
     return params | code_identity([pipeline.io, usable_photos], ["simplejpeg", "pillow"])
 
 
-def make_opener(root: Path, ingest: Ingest, cache: ResultCache) -> Callable[[Listed], PhotoInfo | Rejected]:
+def make_opener(root: Root, ingest: Ingest, cache: ResultCache) -> Callable[[Listed], PhotoInfo | Rejected]:
     """Makes a worker's function: a photo -> its facts, or why it is rejected.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         ingest: the params section.
         cache: the sizes of photos that were decoded before, by sha256.
     """

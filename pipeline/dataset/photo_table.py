@@ -11,10 +11,11 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from pipeline.dataset.competition_tables import note_if_empty, read_optional_table
+from pipeline.dataset.data_folder import Root
 from pipeline.dataset.label_rows import LABELS, contradictions, first_people, read_candidate
 from pipeline.dataset.listing import (
     Candidate,
@@ -45,11 +46,11 @@ class Names(Protocol):
         ...
 
 
-def list_table(root: Path, table: str, names: Names, limit: int | None) -> Listing:
+def list_table(root: Root, table: str, names: Names, limit: int | None) -> Listing:
     """Lists the photos of a table; whether they exist is not known yet.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         table: its path below `root`.
         names: how photos are spelled.
         limit: take only the first `limit` people, as many extra ones, and `limit` photos to predict.
@@ -64,7 +65,7 @@ def list_table(root: Path, table: str, names: Names, limit: int | None) -> Listi
         if listing.problems:
             raise Problems("the table of photos cannot be used", listing.problems)
         fix = "set data.table to a table below data.root, or data.layout to folders"
-        raise UserError("the table of photos is missing", where=root / table, fix=fix)
+        raise UserError("the table of photos is missing", where=f"{root}/{table}", fix=fix)
     note_if_empty(rows, table, listing)
     photos = _candidates(rows, table, listing)
     photos, written = _resolve_spelling(names, photos, table, listing)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import posixpath
 
+from pipeline.dataset.data_folder import Root, files_below, is_folder, names_in
 from pipeline.dataset.eval_table import TABLE as EVAL_TABLE
 from pipeline.dataset.listing import Listing, is_picture, system_file_reason
-from pipeline.dataset.safe_files import checked_folder, name_problem
+from pipeline.dataset.safe_files import name_problem
 from pipeline.io.system_files import is_system
 from pipeline.runtime.errors import UserError, printable
 
@@ -17,11 +17,11 @@ COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 OF_IMG2DATASET = (".parquet", "_stats.json")  # beside its shards
 
 
-def find_shards(root: Path, table: str, by_table: bool, listing: Listing) -> list[str]:
+def find_shards(root: Root, table: str, by_table: bool, listing: Listing) -> list[str]:
     """Paths of the shards below `root`; whatever else lies beside them goes into `listing`.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         table: `data.table`, which may lie beside them.
         by_table: whether it does.
         listing: what is added to.
@@ -31,10 +31,10 @@ def find_shards(root: Path, table: str, by_table: bool, listing: Listing) -> lis
     """
     shards: list[str] = []
     for folder in ("", *SPLIT_FOLDERS):
-        if folder and not (root / folder).is_dir():
+        if folder and not is_folder(root, folder):
             continue
         try:
-            entries = sorted(p.name for p in checked_folder(root, folder).iterdir())
+            entries = names_in(root, folder)
         except OSError as e:
             listing.problems.append(
                 f"{folder or root}: it cannot be read ({e.strerror}): make it readable, or copy it here"
@@ -65,36 +65,31 @@ def find_shards(root: Path, table: str, by_table: bool, listing: Listing) -> lis
                 reason = "neither a shard (*.tar) nor in one"
                 listing.quarantine(path, reason, "pack it into a shard", is_picture(name))
     if not shards and not listing.problems:
-        holds = ", ".join(map(printable, sorted(p.name for p in root.iterdir())[:10]))
+        holds = ", ".join(map(printable, names_in(root, "")[:10]))
         fix = "put shards there (*.tar), or set data.layout to folders or csv"
         raise UserError("the data folder has no shards", where=root, got=f"it holds {holds}", fix=fix)
     return shards
 
 
-def _tar_problem(root: Path, path: str) -> str:
+def _tar_problem(root: Root, path: str) -> str:
     """Why a path that is named like a shard cannot be one; "" if it may be."""
     if problem := name_problem(path):
         return f"{printable(path)}: {problem}; rename it"
-    if (root / path).is_dir():
+    if is_folder(root, path):
         return f"{path}: a folder that is named like a shard; pack it to a tar, or rename it"
     return ""
 
 
-def _shards_below(root: Path, path: str) -> list[str]:
+def _shards_below(root: Root, path: str) -> list[str]:
     """The shards in a folder that is none of the set's, as paths below `root`; no link is followed."""
-    if path in SPLIT_FOLDERS or (root / path).is_symlink():
+    if path in SPLIT_FOLDERS:
         return []
-    found: list[str] = []
-    for folder, folders, names in os.walk(root / path):
-        folders[:] = [name for name in folders if not is_system(name)]
-        tars = (name for name in names if name.lower().endswith(TAR) and not is_system(name))
-        found += [os.path.relpath(f"{folder}/{name}", root) for name in tars]
-    return sorted(found)
+    tars = (file for file in files_below(root, path) if file.lower().endswith(TAR))
+    return [file for file in tars if not is_system(posixpath.basename(file))]
 
 
-def _is_known(root: Path, path: str, table: str) -> bool:
+def _is_known(root: Root, path: str, table: str) -> bool:
     """Whether the set may have this beside its shards."""
-    place = root / path
-    if place.is_dir():
+    if is_folder(root, path):
         return path in SPLIT_FOLDERS or table.startswith(f"{path}/")
     return path in (table, EVAL_TABLE) or path.endswith(OF_IMG2DATASET)

@@ -6,23 +6,22 @@ unpacked, and no link in it is followed.
 
 from __future__ import annotations
 
-import io
 import json
 import posixpath
 import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from pipeline.dataset.data_folder import MAX_HEADER, Root, open_shard
 from pipeline.dataset.listing import Rejected, is_picture, stray_reason
-from pipeline.dataset.safe_files import Unusable, checked_path, name_problem
+from pipeline.dataset.safe_files import Unusable, name_problem
 from pipeline.io.formula import formula_problem
 from pipeline.io.system_files import is_system, system_folder
 from pipeline.io.tar_shards import Place
 
 LABELS_SUFFIX = ".json"
-MAX_BYTES = 1 << 20  # of labels, and of what a header may have tarfile read
+MAX_BYTES = MAX_HEADER  # of labels
 COPY = "copy or download the shard again, or take it out of the data folder"
 KEEP_ONE = "keep one of them"
 
@@ -67,27 +66,18 @@ class Members:
         self.labels[stem] = Refusal(f"{shard} holds its labels twice", KEEP_ONE) if twice else labels
 
 
-class _ShardFile(io.FileIO):
-    """A shard whose headers cannot have more read into memory than `MAX_BYTES`."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_BYTES:
-            raise tarfile.ReadError(f"a header says that it has {size} bytes")
-        return super().read(size)
-
-
-def read_members(root: Path, shard: str, with_labels: bool) -> Members:
+def read_members(root: Root, shard: str, with_labels: bool) -> Members:
     """Reads the headers of a shard, and its labels.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         shard: its path below `root`; the image keys begin with the shard's folder.
         with_labels: whether to read the bytes of `<key>.json`.
     """
     members, known = Members(), set[str]()
     try:
         with (
-            _ShardFile(checked_path(root, shard)) as file,
+            open_shard(root, shard) as file,
             tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar,
         ):
             begin = -1
@@ -104,7 +94,7 @@ def read_members(root: Path, shard: str, with_labels: bool) -> Members:
     return members
 
 
-def _require_end(file: io.FileIO, offset: int) -> None:
+def _require_end(file: BinaryIO, offset: int) -> None:
     """Refuses a tar without an end mark, or with more after it, as `cat a.tar b.tar` writes: photos would be
     missing, and nothing else would tell.
     """

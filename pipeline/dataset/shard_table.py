@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
+from pipeline.dataset.data_folder import Root
 from pipeline.dataset.listing import Listing
 from pipeline.dataset.photo_table import list_table
 from pipeline.io.spelling import clash_message, nfc
@@ -13,7 +13,7 @@ from pipeline.io.tar_shards import Place
 
 
 def list_shard_table(
-    root: Path,
+    root: Root,
     table: str,
     places: Iterable[tuple[str, Place]],
     spoiled: Mapping[str, str],
@@ -26,7 +26,7 @@ def list_shard_table(
     unusable.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         table: its path below `root`.
         places: of all photos in the shards, by key.
         spoiled: keys of photos that cannot be used, each with a shard that holds it.

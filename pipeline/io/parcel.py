@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.io.url_folder import is_url
+
 Held = bytes | Exception  # a file's bytes, or why it could not be read
 
 
@@ -21,6 +23,11 @@ class Source(NamedTuple):
 
     key: str
     fetch: Callable[[], bytes]
+
+    @property
+    def travels(self) -> bool:
+        """Whether it comes with the work; a file on a server every node reads there."""
+        return not is_url(self.key)
 
     def read(self) -> bytes:
         """The bytes, from the parcel where it holds them; raises as reading the file does."""

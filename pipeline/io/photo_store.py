@@ -16,6 +16,7 @@ from pipeline.io.parcel import Source
 from pipeline.io.photo import WHITE, decode_photo
 from pipeline.io.places import Places
 from pipeline.io.tar_shards import read_part
+from pipeline.io.url_folder import UrlFolder, is_url, read_url
 from pipeline.runtime.errors import UserError
 
 FIX = "run `dvc repro ingest`: it indexes the photos anew and sets unusable ones aside"
@@ -49,7 +50,13 @@ class PhotoFile(NamedTuple):
 
         Raises:
             OSError: it is missing, unreadable or cut off.
+            UserError: the server of its shard cannot be asked.
         """
+        if is_url(self.path):
+            data = read_url(self.path, self.offset, self.size)
+            if len(data) != self.size:
+                raise OSError(0, "the shard is cut off", self.path)
+            return data
         if self.member:
             return read_part(Path(self.path), self.offset, self.size)
         return Path(self.path).read_bytes()
@@ -86,7 +93,7 @@ class PhotoStore:
         places: of the photos in its shards; None = each is a file of its own.
     """
 
-    root: Path
+    root: Path | UrlFolder
     places: Places | None = None
 
     def file(self, image: str) -> PhotoFile:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.io.url_folder import SCHEMES, is_url
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, OLDEST
 from pipeline.params.section import Backend, Level, Section, Seed
 
@@ -21,14 +22,14 @@ class Data(Section):
     table: str = "photos.csv"
     shards: Shards = "auto"
 
-    @field_validator("root")
-    @classmethod
-    def _root_is_a_folder(cls, root: str) -> str:
-        if "://" in root:
-            raise ValueError(
-                f"{root} is a URL; photos are read from a local folder: copy or mount them first"
-            )
-        return root
+    @model_validator(mode="after")
+    def _shards_are_what_a_server_offers(self) -> Data:
+        if is_url(self.root) and self.root.partition("://")[0] not in SCHEMES:
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise ValueError(f"root: {self.root} is a URL that is not read ({known} are): mount or copy it")
+        if is_url(self.root) and self.layout != "shards":
+            raise ValueError(f"root: {self.root} is a URL, of which layout: shards alone is read")
+        return self
 
 
 class Ingest(Section):

@@ -88,8 +88,13 @@ def ask_models(
     train = train.model_copy(update={"device": resolve_config(train).device.type})
     asked = Question(train, how, pictures, folder, {fold: read_weights(folder, fold) for fold in folds})
     starts = range(0, len(names), how.batch_size)
-    rows = [np.arange(start, min(start + how.batch_size, len(names))) for start in starts]
-    batches = [Batch(tuple(names[i] for i in r), faces and faces.of(r)) for r in rows]
+    batches = [
+        Batch(
+            tuple(names[start : start + how.batch_size]),
+            faces and faces.of(np.arange(start, min(start + how.batch_size, len(names)))),
+        )
+        for start in starts
+    ]
     answers = run_parallel(
         partial(make_worker, asked),
         batches,
@@ -164,8 +169,8 @@ def _rows(answers: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _batch_name(batch: Batch) -> str:
-    others = f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else ""
-    return f"{batch.names[0]}{others}"
+    first, *others = batch.names
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _sources_of(pictures: ImageStore, batch: Batch) -> list[Source]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from pipeline.io.photo_store import PhotoStore
 from pipeline.io.places import Places
+from pipeline.io.url_folder import folder_of
 from stages.shared.artefacts import PHOTOS
 
 
@@ -19,8 +18,8 @@ def open_photo_store(root: str) -> PhotoStore:
     """
     table = PHOTOS.read("image", "sha256", "shard", "offset", "bytes")
     if not table["shard"].any():
-        return PhotoStore(Path(root))
+        return PhotoStore(folder_of(root))
     numbers, shards = pd.factorize(table["shard"])
     offsets, sizes = table["offset"].to_numpy(), table["bytes"].to_numpy()
     places = Places.of(table["image"], list(shards), numbers, offsets, sizes, table["sha256"])
-    return PhotoStore(Path(root), places)
+    return PhotoStore(folder_of(root), places)

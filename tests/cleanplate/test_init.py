@@ -37,7 +37,7 @@ def lines_changed(before: str) -> list[str]:
 
 def test_only_the_values_change_and_are_shown(own: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = PARAMS.read_text(encoding="utf-8")
-    init.main(own, Path("photos"))
+    init.main(own, "photos")
     loaded = load_params(PARAMS)
     assert (loaded.segment.method, loaded.train.size, loaded.data.root) == ("selfie", 128, "photos")
     changed = lines_changed(before)
@@ -79,7 +79,7 @@ def test_what_cannot_be_is_refused_and_nothing_written(
     Path("bare.yaml").write_text("segment:\n  method: none\n", encoding="utf-8")
     before = PARAMS.read_bytes()
     with pytest.raises((UserError, Problems)) as refused:
-        init.main(preset, Path(data) if data else None)
+        init.main(preset, data)
     assert said in str(refused.value)
     assert PARAMS.read_bytes() == before
 
@@ -91,7 +91,7 @@ def test_every_preset_names_params_that_there_are(preset: str) -> None:
 
 
 def test_the_preset_for_photographs_is_allowed_and_asks_for_no_demo(own: str) -> None:
-    init.main("photos", Path("photos"))
+    init.main("photos", "photos")
     loaded = load_params(PARAMS)
     for place in (loaded.fit_segmenter.photos, loaded.fit_segmenter.mattes):
         assert (ROOT / place).is_dir(), "in every clone"

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from pathlib import Path
 
+from pipeline.dataset.data_folder import Root, is_there
 from pipeline.dataset.eval_table import arrange_eval
 from pipeline.dataset.label_rows import contradictions, first_people, read_candidate
 from pipeline.dataset.listing import Candidate, Listing, reject_name_clashes
@@ -36,11 +36,11 @@ from pipeline.runtime.progress import track
 NO_LABELS = "there are no labels beside it"
 
 
-def read(root: Path, data: Data, limit: int | None) -> Listing:
+def read(root: Root, data: Data, limit: int | None) -> Listing:
     """Lists the photos in the shards.
 
     Args:
-        root: the data folder, resolved.
+        root: the data folder.
         data: the params section; `data.table` is the path of an optional table below `root`.
         limit: take only the first `limit` people, as many extra ones, and `limit` photos to predict.
 
@@ -48,7 +48,7 @@ def read(root: Path, data: Data, limit: int | None) -> Listing:
         UserError: there is no shard, or data.table is unusable.
     """
     listing = Listing()
-    by_table = (root / data.table).exists() or (root / data.table).is_symlink()
+    by_table = is_there(root, data.table)
     shards = find_shards(root, data.table, by_table, listing)
     found = _Found(by_table)
     for shard in track(shards, len(shards), "ingest: shards", "shards"):
@@ -174,7 +174,7 @@ def _cells(shard: str, stem: str, members: Members, default: str) -> dict[str, s
         raise _Unlabelled(str(e), "write its labels anew") from e
 
 
-def _arrange_eval(root: Path, photos: list[Candidate], listing: Listing, limit: int | None) -> None:
+def _arrange_eval(root: Root, photos: list[Candidate], listing: Listing, limit: int | None) -> None:
     """Adds the photos to predict; an ImageID is a file name, so those that share one are refused."""
     named: dict[str, list[Candidate]] = {}
     for photo in photos:

@@ -68,7 +68,8 @@ class Order:
 
     def parcel(self, start: int, stop: int) -> Any:
         """A reference to the files that these items read."""
-        sources = {s.key: s for item in self.work.items[start:stop] for s in self.work.reads(item)}
+        every = (source for item in self.work.items[start:stop] for source in self.work.reads(item))
+        sources = {source.key: source for source in every if source.travels}
         held: dict[str, Held] = dict(
             zip(sources, self.readers.map(Source.hold, sources.values()), strict=True)
         )
