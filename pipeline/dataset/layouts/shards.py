@@ -7,6 +7,7 @@ ROOT/*.tar, ROOT/train/*.tar, ROOT/eval/*.tar, ROOT/extra/*.tar hold `<key>.jpg`
 An image's key is its shard's folder below ROOT and its name in the shard, whichever shard holds it. `split`
 is the shard's folder where it is missing. Photos to predict need no labels; ROOT/eval/info.csv gives their
 order. With a table at `data.table` below ROOT the labels come from it, as with `csv`, and no JSON is read.
+ROOT may be a URL (`pipeline.io.url_folder`).
 """
 
 from __future__ import annotations

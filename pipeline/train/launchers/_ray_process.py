@@ -22,6 +22,7 @@ from ray.train.torch.config import _TorchBackend
 from pipeline.workers.cluster.actor import enter, look
 
 get: Any = ray.get  # of references to anything
+node_address: Any = ray.util.get_node_ip_address
 
 
 class Keeper:
@@ -96,7 +97,7 @@ class LinkedTorchConfig(TorchConfig):
 def _choose_interface() -> None:
     import psutil
 
-    address = ray.util.get_node_ip_address()
+    address = node_address()
     for name, facts in psutil.net_if_addrs().items():
         if address in {fact.address for fact in facts}:
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
@@ -166,6 +167,7 @@ def _train(order: dict[str, Any]) -> None:
 
     (learn, valid), train = get(order["examples"][0]), get(order["train"][0])
     keeper, first = order["keeper"], get_context().get_world_rank() == 0
+    keeper.say.remote(f"ray: process {get_context().get_world_rank()} trains on {node_address()}")
     warnings.filterwarnings("ignore", "torch.distributed.nn.functional", FutureWarning)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "fold.pt"
