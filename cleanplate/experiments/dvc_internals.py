@@ -1,4 +1,4 @@
-"""The two private APIs of DVC that this project uses, tested with DVC 3.67.1.
+"""The three private APIs of DVC that this project uses, tested with DVC 3.67.1; the third: `BESIDE_OTHERS`.
 
 If another DVC version lacks one, the command fails with a message: otherwise a truncated `dvc.lock` would
 pass as intact, and a queued experiment would be queued twice.
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pipeline.runtime.errors import UserError
 
 CHECKED = "3.67.1"
+BESIDE_OTHERS = Path(__file__).with_name("dvc_beside_others.py")  # the script that experiments at once run
 
 
 def lock_problem(raw: dict[str, Any]) -> str:

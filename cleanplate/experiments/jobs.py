@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanplate.experiments.cost import record_seconds
+from cleanplate.experiments.dvc_internals import BESIDE_OTHERS
 from cleanplate.experiments.runs import ExperimentRunner, dvc_environment
 from cleanplate.experiments.working_copy import WorkingCopy
 from pipeline.params.overrides import Overrides
@@ -108,7 +109,7 @@ def _start(runner: ExperimentRunner, name: str, overrides: Overrides, jobs: int,
     try:
         with nullcontext(2) if in_sight else _log(name).open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dvc", *runner.command(name, overrides)],
+                [sys.executable, "-P", str(BESIDE_OTHERS), *runner.command(name, overrides)],
                 cwd=copy.folder,
                 env=dvc_environment() | copy.environment() | share,
                 stdin=subprocess.DEVNULL,

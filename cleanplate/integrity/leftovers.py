@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from cleanplate.experiments.dvc_internals import BESIDE_OTHERS
 from cleanplate.experiments.git import git
 from cleanplate.integrity.dvc_records import is_in_project
 from stages.shared.dvc_cache import cache_folder, dvc_settings, object_folders
@@ -48,7 +49,7 @@ def running_commands(root: Path) -> list[str]:
             continue
         names = {Path(part).name for part in command[:3]}
         is_stage = place.is_relative_to(project) and any(part.startswith("stages.") for part in command)
-        if "dvc" in names or is_stage:
+        if names & {"dvc", BESIDE_OTHERS.name} or is_stage:
             commands.append(f"{process.pid}: {' '.join(command)[:100]}")
     return commands
 

@@ -65,7 +65,7 @@ def make_composer(config: Config) -> Callable[[list[Task]], Result]:
             if content is None:
                 missing.append((task, key))
             else:
-                config.writer.write(composed_name(task.image), content, known[key])
+                config.writer.write(composed_name(task.image), content)
         if not missing:
             return Result((time.perf_counter() - start, 0.0, 0.0), [], len(tasks))
         cutouts = [config.cutter.photo(o.image, o.square, (o.width, o.height), o.sha256) for o, _ in missing]
@@ -78,8 +78,9 @@ def make_composer(config: Config) -> Callable[[list[Task]], Result]:
         for (task, key), picture, matte in zip(missing, pictures, mattes, strict=True):
             content, person = encode_jpeg(picture), shows_person(matte)
             # a picture without a person is not kept: what is found in the cache needs no warning
-            entry = config.cache.add_file(key, content, ".jpg") if person and config.keeps else None
-            config.writer.write(composed_name(task.image), content, entry)
+            if person and config.keeps:
+                config.cache.add_file(key, content, ".jpg")
+            config.writer.write(composed_name(task.image), content)
             without_person += [] if person else [task.image]
         seconds = (read - start, computed - read, time.perf_counter() - computed)
         return Result(seconds, without_person, len(tasks) - len(missing))

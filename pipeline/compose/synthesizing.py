@@ -82,7 +82,7 @@ def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
         """Writes a copy from the cache, or says that it is not there."""
         content = config.cache.read(known[copy.key]) if copy.key in known else None
         if content is not None:
-            config.writer.write(copy.file, content, known[copy.key])
+            config.writer.write(copy.file, content)
         return content is not None
 
     def synthesize(tasks: list[Task]) -> Result:
@@ -103,8 +103,8 @@ def make_synthesizer(config: Config) -> Callable[[list[Task]], Result]:
             drawn = time.perf_counter()
             for (copy, _), picture in zip(batch, pictures, strict=True):
                 content = encode_jpeg(picture)
-                entry = config.cache.add_file(copy.key, content, ".jpg")
-                config.writer.write(copy.file, content, entry)
+                config.cache.add_file(copy.key, content, ".jpg")
+                config.writer.write(copy.file, content)
             writing += time.perf_counter() - drawn
         seconds = (read - start, time.perf_counter() - read - writing, writing)
         return Result(seconds, without_person, len(copies) - len(missing))

@@ -51,7 +51,7 @@ def prune(cache_folder: Path, gigabytes: float) -> int:
     """Removes entries until at most `gigabytes` (10^9) are left; returns the bytes.
 
     Pictures that are soon drawn again go first, then what networks said, each by its last use. The rows of
-    one identity go together. Outputs that are links to removed files stay what they are.
+    one identity go together.
     """
     folders = [p for p in cache_folder.iterdir() if p.is_dir()] if cache_folder.is_dir() else []
     entries = [entry for folder in folders for entry in _entries(folder)]

@@ -7,7 +7,6 @@ by itself from 5,001 photos on. A picture's bytes are the same either way.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -139,25 +138,20 @@ class ImageWriter:
     shards: int | None = None
     stem: str = "pictures"
 
-    def write(self, name: str, content: bytes, source: Path | None = None) -> None:
-        """Adds a picture.
-
-        Args:
-            name: relative, with `/`; unique.
-            content: its bytes.
-            source: a read-only file with this content, to hard-link instead of writing.
-        """
-        if send_back(partial(ImageWriter.write, self, name, content, source)):
+    def write(self, name: str, content: bytes) -> None:
+        """Adds a picture of this relative name, with `/`, which is unique."""
+        if send_back(partial(ImageWriter.write, self, name, content)):
             return
         if self.shards:
             append(self.folder, name, content)
             return
         path = self.folder / name
         try:
-            _link_or_write(path, content, source)
+            path.unlink(missing_ok=True)  # never written into: a killed worker may have left something here
+            path.write_bytes(content)
         except FileNotFoundError:  # its parent folder is missing
             path.parent.mkdir(parents=True, exist_ok=True)
-            _link_or_write(path, content, source)
+            path.write_bytes(content)
 
     def pack(self) -> None:
         """Packs the pictures into shards; call once, after all writes."""
@@ -183,18 +177,3 @@ def atomic_images(path: Path, shards: int | None) -> Iterator[ImageWriter]:
         writer = ImageWriter(part, shards or None, path.name)
         yield writer
         writer.pack()
-
-
-def _link_or_write(path: Path, content: bytes, source: Path | None) -> None:
-    if source is not None:
-        path.unlink(missing_ok=True)  # never written in place: it may be a link to another entry
-        try:
-            os.link(source, path)
-            return
-        except FileNotFoundError:
-            if not path.parent.is_dir():
-                raise
-        except OSError:  # another disk, or a killed worker left something here
-            pass
-    path.unlink(missing_ok=True)  # never written into: it may be a link into the cache
-    path.write_bytes(content)

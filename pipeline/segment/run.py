@@ -109,7 +109,7 @@ def _copy_cached(
             missing.append(photo)
             continue
         name = matte_name(photo.image)
-        writer.write(name, content, entry)
+        writer.write(name, content)
         row = rows.get(photo.sha256)  # a killed run may have cached the matte but not its row
         share = row["coverage"] if row else coverage(decode_matte(content, name))
         result.coverage[photo.image] = share
@@ -174,7 +174,7 @@ class MatteWorker:
         times.append(time.perf_counter())
         for photo, alpha in zip(batch, alphas, strict=True):
             content = encode_matte(alpha)
-            entry = self.cache.add_file(photo.sha256, content, ".png")
-            self.writer.write(matte_name(photo.image), content, entry)
+            self.cache.add_file(photo.sha256, content, ".png")
+            self.writer.write(matte_name(photo.image), content)
         times.append(time.perf_counter())
         return [coverage(alpha) for alpha in alphas], tuple(b - a for a, b in pairwise(times))

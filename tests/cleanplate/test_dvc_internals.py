@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import dvc
 import dvc.schema
 import pytest
 from dvc.repo.experiments import Experiments
+from dvc_objects.fs import system
 
+from cleanplate.experiments import dvc_beside_others
 from cleanplate.experiments.dvc_internals import CHECKED, lock_problem, waiting_experiments
 from cleanplate.integrity.dvc_records import truncated_locks
 from pipeline.runtime.errors import UserError
@@ -48,3 +52,29 @@ def test_without_its_queue_no_experiment_is_taken_for_new(
     monkeypatch.delattr(Experiments, "celery_queue")
     with pytest.raises(UserError, match="celery_queue"):
         waiting_experiments()
+
+
+@pytest.mark.parametrize("clones", [True, False])
+def test_an_object_that_another_process_has_added_keeps_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clones: bool
+) -> None:
+    """Also on file systems that clone, here by a copy in place of their call."""
+    if clones:
+        monkeypatch.setattr(dvc_beside_others, "_clone", shutil.copyfile)
+    goal, kept = tmp_path / "object", tmp_path / "kept"
+    kept.write_bytes(b"a matte")
+    goal.hardlink_to(kept)
+    with pytest.raises(OSError, match=r"File exists|not supported|ioctl|Invalid"):
+        dvc_beside_others.clone_beside(str(kept), str(goal))
+    assert kept.read_bytes() == goal.read_bytes() == b"a matte"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kept", "object"]
+
+
+def test_dvc_itself_would_empty_it(tmp_path: Path) -> None:
+    """If this fails, a newer DVC needs no dvc_beside_others.py any more."""
+    goal, kept = tmp_path / "object", tmp_path / "kept"
+    kept.write_bytes(b"a matte")
+    goal.hardlink_to(kept)
+    with contextlib.suppress(OSError):
+        system.reflink(str(kept), str(goal))
+    assert kept.read_bytes() == b""
