@@ -192,9 +192,17 @@ def read_cells(data: bytes) -> dict[str, str]:
         ValueError: it is no JSON object; one phrase.
     """
     try:
-        values = json.loads(data)
+        values = json.loads(data, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as e:
         raise ValueError(f"its labels are no JSON ({e})") from e
-    if not isinstance(values, dict):
+    if not isinstance(values, _Pairs):
         raise ValueError(f"its labels are no JSON object but {str(values)[:40]!r}")
-    return {str(k): "" if v is None else str(v).strip() for k, v in values.items()}
+    cells = {key: "" if value is None else str(value).strip() for key, value in values}
+    if len(cells) < len(values):
+        twice = next(key for key, count in Counter(key for key, _ in values).items() if count > 1)
+        raise ValueError(f"its labels name {twice!r} twice")
+    return cells
+
+
+class _Pairs(list[tuple[str, object]]):
+    """The members of a JSON object; a dict would keep the last of two that have one name."""

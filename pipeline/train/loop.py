@@ -123,10 +123,14 @@ def network_on(
     params, device = run.config.train, run.accelerator.device
     for where, pixels in prefetch(learn, parts, epoch, pin=device.type == "cuda"):
         images, eyes = to_images(pixels, device), learn.eyes[where]
-        images = run.recipe(images, learn.keys[where], epoch, eyes)
         target = target_of(learn.classes[where], learn.years[where], device, params.age_classes)
         faces = learn.pictures.gather_faces(learn.rows[where], device)
-        images, target, faces = run.mixer(images, target, learn.keys[where], eyes, epoch, faces)
+        keys = learn.keys[where]
+        if not run.mixer.pastes_eyes:
+            images = run.recipe(images, keys, epoch, eyes)
+        images, target, faces = run.mixer(images, target, keys, eyes, epoch, faces)
+        if run.mixer.pastes_eyes:  # once pixels have moved, the boxes say no longer where the eyes are
+            images = run.recipe(images, keys, epoch, eyes)
         yield run.model(images, faces).float(), target
 
 

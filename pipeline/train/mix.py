@@ -18,6 +18,7 @@ class Mixer:
 
     def __init__(self, params: Train) -> None:
         self.params = params
+        self.pastes_eyes = params.mix in ("cutmix", "both") and params.cutmix_boxes == "eyes"
 
     def __call__(
         self,

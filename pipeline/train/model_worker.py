@@ -28,7 +28,7 @@ from pipeline.train.face_features import Features
 from pipeline.train.inference import build_model, predict_probabilities, read_weights, weights_path
 from pipeline.workers.run import run_parallel
 
-CHUNK = 1024  # pictures for which it is worth while to start one more worker, which imports torch
+WORTH = 1024 * 128**2  # pixels for which it is worth while to start one more worker, which imports torch
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def ask_models(
         partial(make_worker, asked),
         batches,
         machine=_machine_for(train, machine),
-        chunk=max(1, CHUNK // how.batch_size),
+        chunk=max(1, WORTH // (train.size**2 * how.batch_size)),
         name=_batch_name,
         reads=partial(_sources_of, pictures),
         same=partial(device_facts, train),

@@ -43,6 +43,7 @@ def link(shard: Path) -> None:
         ({"b.json": labels()}, "b.json", "labels of a photo that 0.tar does not hold"),
         ({"b.jpg": picture(), "b.json": b"[1]"}, "b.jpg", "no JSON object"),
         ({"b.jpg": picture(), "b.json": b'{"age": '}, "b.jpg", "no JSON"),
+        ({"b.jpg": picture(), "b.json": b'{"age": 20, "age": 70}'}, "b.jpg", "name 'age' twice"),
         ({"b.jpg": picture(), "b.json": b'"' + b"x" * (2 << 20) + b'"'}, "b.jpg", "bytes, more than"),
         ({"../b.jpg": picture(), "../b.json": labels()}, "../b.jpg", "points outside"),
         ({"/b.jpg": picture()}, "/b.jpg", "points outside"),

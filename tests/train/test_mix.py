@@ -1,5 +1,8 @@
 """Mixup and CutMix: what is pasted where, and that answers are mixed by what is left of a picture."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,10 @@ import torch
 from pipeline.objective.objective import target_of
 from pipeline.objective.target import Target
 from pipeline.params.learning import Train
+from pipeline.train.augment.recipe import Recipe
 from pipeline.train.boxes import eyes_box, in_boxes
-from pipeline.train.data import keys_of
+from pipeline.train.data import Examples, Pictures, keys_of
+from pipeline.train.loop import network_on
 from pipeline.train.mix import Mixer, paste_boxes
 
 SIZE, COUNT = 20, 64
@@ -86,6 +91,37 @@ def test_eyes_are_pasted_where_the_other_pictures_eyes_are_and_nothing_without_e
     assert pasted[6:10, 4:16].all()
     assert int(pasted.sum()) == 4 * 12
     assert answer.classes[0].max().item() == pytest.approx(1 - 48 / 400)
+
+
+def test_eyes_are_pasted_before_pictures_are_flipped() -> None:
+    """Afterwards the box of a flipped picture would show something else than its eyes."""
+    boxes = np.zeros((COUNT, 4), np.float32)
+    boxes[:, 2], boxes[:, 1] = 0.25, np.where(np.arange(COUNT) < COUNT // 2, 0, 0.5)
+    boxes[:, 3] = boxes[:, 1] + 0.25
+    white = in_boxes(torch.from_numpy(boxes), SIZE).numpy()[..., None].repeat(3, axis=-1)
+    nothing, keys = np.zeros(COUNT), KEYS
+    learn = Examples(
+        Pictures((white.astype(np.uint8) * 255,)), np.arange(COUNT), nothing.astype(np.int64),
+        nothing.astype(np.float32), keys, boxes, np.arange(COUNT), np.ones(COUNT),
+    )  # fmt: skip
+    train = Train.model_validate({"mix": "cutmix", "cutmix_boxes": "eyes", "mix_probability": 1.0})
+    seen: list[torch.Tensor] = []
+
+    def model(images: torch.Tensor, faces: None) -> torch.Tensor:
+        seen.append(images)
+        return torch.zeros(len(images), 18)
+
+    run: Any = SimpleNamespace(
+        config=SimpleNamespace(train=train),
+        accelerator=SimpleNamespace(device=torch.device("cpu")),
+        recipe=Recipe("flip"),
+        mixer=Mixer(train),
+        model=model,
+    )
+    list(network_on(run, learn, [np.arange(COUNT)], 0))
+    area = (seen[0][:, 0] > 0.5).sum(dim=(1, 2))
+    assert (area == 2 * (SIZE // 4) ** 2).all(), "its own eyes and the other's"
+    assert 0 < int((seen[0][:, 0, 0, -1] > 0.5).sum()) < COUNT // 2, "some are flipped"
 
 
 def test_random_boxes_have_the_area_that_the_share_asks_for_unless_the_edge_cuts_them() -> None:
