@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cleanplate.preflight.checks import collect_problems
+from pipeline.networks.backends import Engine, engine_of, precision_of
 from pipeline.params import Params
 from pipeline.runtime.errors import first_line, nearest
 
@@ -32,7 +34,21 @@ def network_problems(params: Params) -> list[str]:
     if auditor := params.audit.model:
         problems += collect_problems(lambda: timm_name(auditor, "audit.model"))
     scaled = train.model_copy(update={"normalize": "imagenet"})  # the model's name was checked above
-    return problems + encoder_problems(params) + collect_problems(lambda: resolve_config(scaled))
+    problems += precision_problems(params) + encoder_problems(params)
+    return problems + collect_problems(lambda: resolve_config(scaled))
+
+
+def precision_problems(params: Params) -> list[str]:
+    """A precision of the networks of detect and segment that this machine does not have."""
+    detect, segment = params.detect, params.segment
+    asked: list[tuple[str, Engine, str]] = []
+    if detect.method == "yolov8":
+        asked.append((detect.yolov8.precision, engine_of(detect.backend), "detect.yolov8.precision"))
+    if segment.method == "unet":
+        asked.append((segment.unet.precision, engine_of(segment.backend), "segment.unet.precision"))
+    if segment.method == "selfie":
+        asked.append((segment.selfie.precision, "openvino", "segment.selfie.precision"))
+    return [problem for one in asked for problem in collect_problems(partial(precision_of, *one))]
 
 
 def encoder_problems(params: Params) -> list[str]:

@@ -148,6 +148,11 @@ def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
     assert "audit.model" in text
 
 
+def test_a_precision_that_this_machine_lacks_is_told_of(ready: Path) -> None:
+    change(detect={"method": "yolov8", "backend": "torch", "yolov8": {"precision": "bf16"}})
+    assert "bf16 is not supported on this machine; where: detect.yolov8.precision" in problems()
+
+
 @pytest.mark.parametrize(
     ("encoder", "said"),
     [
