@@ -22,7 +22,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import say
 from stages.shared.artefacts import FOLDS, LABELS, PREDICTIONS
 from stages.shared.command import Stage, stage_command
-from stages.shared.model import predict, read_config
+from stages.shared.model import predict_groups, read_config
 
 METRICS, REPORT = "reports/metrics.json", "reports/evaluate.json"
 CONFUSION = "reports/confusion"
@@ -65,11 +65,14 @@ def predict_unseen(stage: Stage) -> pd.DataFrame:
     folds = FOLDS.read("person", "fold")
     photos = labels.merge(folds, on="person", validate="many_to_one").sort_values("image")
     config = read_config()
-    parts = []
+    groups: list[tuple[int, pd.DataFrame]] = []
     for fold in config.folds:
         own = photos.loc[photos["fold"] == fold, ["image", "person", "fold", "true_class"]]
-        own = own[own["person"].isin(list(own["person"].drop_duplicates())[: stage.limit])]
-        p = predict(config, [fold], list(own["image"]), stage, stage.params.evaluate)
+        groups.append((fold, own[own["person"].isin(list(own["person"].drop_duplicates())[: stage.limit])]))
+    asked = [(fold, list(own["image"])) for fold, own in groups]
+    parts = []
+    probabilities = predict_groups(config, asked, stage, stage.params.evaluate)
+    for (_, own), p in zip(groups, probabilities, strict=True):
         answers = pd.DataFrame({f"p{c}": p[:, c] for c in range(CLASSES)}, index=own.index)
         parts.append(
             pd.concat([own.assign(predicted=decide(p, stage.params.evaluate.decision)), answers], axis=1)

@@ -142,10 +142,15 @@ def train_round(
 def is_handed_over(params: Params) -> bool:
     """Whether other processes than this one train: several, or one on a node of a cluster.
 
-    With `train.background_swap` a single one stays here, where the plates are.
+    A single one stays here where nodes may lack what it reads: plates of `train.background_swap`, a user's
+    checkpoint, and weights that timm has fetched to this machine.
     """
+    from pipeline.train.pretrained import PACKAGED
+
     train = params.train
-    return train.processes > 1 or (params.machine.engine != "local" and train.background_swap == 0)
+    own = train.pretrained if isinstance(train.pretrained, str) else train.pretrained and train.model
+    is_elsewhere = train.background_swap == 0 and (not own or own in PACKAGED)
+    return train.processes > 1 or (params.machine.engine != "local" and is_elsewhere)
 
 
 def train_in_processes(stage: Stage, fold: int, checkpoint: Path, pseudo_labels: PseudoLabels | None) -> None:

@@ -122,19 +122,23 @@ def people_needed(difference: Difference, people: int) -> int | None:
     return max(2, math.ceil(people * (difference.error**2 - difference.seed_error**2) / allowed))
 
 
-def equivalence_p(difference: Difference, margin: float) -> float:
+def equivalence_p(difference: Difference, margin: float, people: int) -> float:
     """The p-value of "the true difference is `margin` or more, either way" (both > 0).
 
     Two one-sided t tests, of which the larger p counts (Schuirmann, A comparison of the two one-sided tests
-    procedure and the power approach, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Where nobody
-    of n people is answered otherwise, (1 − margin)ⁿ: the chance of that if a share `margin` of all were.
+    procedure and the power approach, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Never below
+    (1 − margin)ⁿ, the chance that of n people nobody is of a kind that a share `margin` of all are: whether
+    such people are answered otherwise, n of others do not tell.
     """
     if difference.freedom < 1:
         return 1.0
     room = margin - abs(difference.value)
+    if room <= 0:
+        return 1.0
+    unseen = (1 - margin) ** people
     if difference.error == 0:
-        return (1 - margin) ** (difference.freedom + 1) if room > 0 else 1.0
-    return float(special.stdtr(difference.freedom, -room / difference.error))
+        return unseen
+    return max(unseen, float(special.stdtr(difference.freedom, -room / difference.error)))
 
 
 def detectable_difference(difference: Difference) -> float:

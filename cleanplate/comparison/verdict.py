@@ -103,7 +103,9 @@ def compare(
     p = np.array([[d[name].p for name in NAMES] for d in found]).reshape(len(found), len(NAMES))
     corrected = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
     margin = same_within or 0.0
-    p_same = holm(np.array([paired.equivalence_p(d[HEADLINE], margin) if margin else 1.0 for d in found]))
+    p_same = holm(
+        np.array([paired.equivalence_p(d[HEADLINE], margin, data.people) if margin else 1.0 for d in found])
+    )
     results = [
         _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, float(same))
         for (a, b), d, row, same in zip(pairs, found, corrected, p_same, strict=True)

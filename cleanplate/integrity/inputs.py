@@ -14,6 +14,7 @@ from pipeline.io.photo_store import PhotoFile
 from pipeline.io.url_folder import is_url
 from pipeline.networks.weights import read_lock, weights_folder
 from pipeline.params import load_params
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
 
@@ -67,8 +68,8 @@ def check_photos(root: Path, data: str) -> Findings:
         for file, (sha256, size) in zip(files, contents, strict=True):
             findings.files, findings.bytes = findings.files + 1, findings.bytes + size
             if sha256 != expected[file]:
-                what = "a photo changed since ingest" if sha256 else "a photo is missing since ingest"
-                fix = "if intended, `dvc repro`; else restore it from your own copy"
+                what = "a photo changed since ingest" if sha256 else "a photo is missing or cannot be read"
+                fix = "if intended, `dvc repro`; else restore it from your own copy, or look at its server"
                 findings.damage.append(Damage(what, Path(str(file)), fix))
     return findings
 
@@ -77,7 +78,7 @@ def _hash_photo(file: PhotoFile) -> tuple[str, int]:
     """sha256 and size of a photo; "" and 0 if it cannot be read."""
     try:
         data = file.fetch()
-    except OSError:
+    except (OSError, UserError):
         return "", 0
     return hashlib.sha256(data).hexdigest(), len(data)
 

@@ -84,7 +84,7 @@ def open_shard(root: Root, shard: str) -> AbstractContextManager[BinaryIO]:
     """
     if isinstance(root, UrlFolder):
         file = root.open(shard)
-        return cast("AbstractContextManager[BinaryIO]", _ServedShard(file.url, file.file))
+        return cast("AbstractContextManager[BinaryIO]", _ServedShard(file.url, file.size))
     return cast("AbstractContextManager[BinaryIO]", _ShardFile(checked_path(root, shard)))
 
 

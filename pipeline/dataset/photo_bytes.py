@@ -10,6 +10,7 @@ from pipeline.dataset.safe_files import Unusable, checked_path, read_regular
 from pipeline.io.photo import MAX_BYTES
 from pipeline.io.tar_shards import Place
 from pipeline.io.url_folder import UrlFolder, read_url
+from pipeline.runtime.errors import UserError
 
 
 def read_listed(root: Root, image: str, place: Place | None) -> bytes:
@@ -36,10 +37,12 @@ def _read_served(root: UrlFolder, place: Place | None) -> bytes:
         raise Unusable("it is in no shard", "pack it into a shard")
     if place.size > MAX_BYTES:
         raise Unusable(f"it has {place.size} bytes, more than {MAX_BYTES}", "save it smaller")
+    url = f"{root}/{place.shard}"
     try:
-        data = read_url(f"{root}/{place.shard}", place.offset, place.size)
-    except FileNotFoundError as e:
-        raise Unusable("its shard is gone", "copy the shard again") from e
+        data = read_url(url, place.offset, place.size)
+    except FileNotFoundError as e:  # it was there when it was listed, so this is no fault of the photo
+        fix = "run again when it is back, and on every node with the same server and credentials"
+        raise UserError("a shard is not on the server any more", where=url, fix=fix) from e
     if len(data) != place.size:
         raise Unusable("its shard is cut off", "copy the shard again")
     return data

@@ -9,6 +9,7 @@ from pipeline.dataset.eval_table import TABLE as EVAL_TABLE
 from pipeline.dataset.listing import Listing, is_picture, system_file_reason
 from pipeline.dataset.safe_files import name_problem
 from pipeline.io.system_files import is_system
+from pipeline.io.url_folder import UrlFolder
 from pipeline.runtime.errors import UserError, printable
 
 SPLIT_FOLDERS = ("train", "eval", "extra")
@@ -75,6 +76,8 @@ def _tar_problem(root: Root, path: str) -> str:
     """Why a path that is named like a shard cannot be one; "" if it may be."""
     if problem := name_problem(path):
         return f"{printable(path)}: {problem}; rename it"
+    if isinstance(root, UrlFolder) and ("::" in path or any(c in path for c in "?#")):
+        return f"{path}: its name means something else in a URL (::, ?, #); rename it"
     if is_folder(root, path):
         return f"{path}: a folder that is named like a shard; pack it to a tar, or rename it"
     return ""

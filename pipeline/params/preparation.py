@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,6 +30,8 @@ class Data(Section):
             raise ValueError(f"root: {self.root} is a URL that is not read ({known} are): mount or copy it")
         if is_url(self.root) and self.layout != "shards":
             raise ValueError(f"root: {self.root} is a URL, of which layout: shards alone is read")
+        if is_url(self.root) and urlsplit(self.root).password is not None:
+            raise ValueError("root: a password in a URL would stand in git: use ~/.ssh/config, or a key")
         return self
 
 

@@ -7,9 +7,10 @@ networks answer otherwise by 1e-5 in float32 (measured: MobileNetV2, 64 px, 1 an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,92 +21,92 @@ from pipeline.io.image_store import ImageStore
 from pipeline.io.parcel import Source
 from pipeline.params.learning import Inference, Train
 from pipeline.params.machine import Machine
+from pipeline.runtime.process import worker_count
 from pipeline.runtime.progress import track
-from pipeline.train.config import resolve_config
+from pipeline.train.config import TrainConfig, resolve_config
 from pipeline.train.data import Pictures
 from pipeline.train.decoded import decode_picture
 from pipeline.train.face_features import Features
 from pipeline.train.inference import build_model, predict_probabilities, read_weights, weights_path
+from pipeline.train.network import Classifier
 from pipeline.workers.run import run_parallel
 
 WORTH = 1024 * 128**2  # pixels for which it is worth while to start one more worker, which imports torch
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Pictures that go through the networks together; `faces`: what face networks say of each, or None."""
+class Asked:
+    """Pictures that one model is asked about.
 
-    names: tuple[str, ...]
-    faces: Features | None
+    Args:
+        fold: of the model.
+        names: of the pictures.
+        faces: what face networks say of each picture's photo, or None.
+    """
+
+    fold: int
+    names: Sequence[str]
+    faces: Features | None = None
+
+    def batches(self, size: int) -> list[Asked]:
+        """The same in parts of `size` pictures, the last with what is left."""
+        starts = range(0, len(self.names), size)
+        rows = [np.arange(start, min(start + size, len(self.names))) for start in starts]
+        return [
+            Asked(self.fold, tuple(self.names[r[0] : r[-1] + 1]), self.faces and self.faces.of(r))
+            for r in rows
+        ]
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which models are asked, and how. Picklable.
+class Models:
+    """The models and how they are asked. Picklable.
 
     Args:
         train: the params section that they were trained with.
         how: batch size and test-time augmentation.
-        pictures: where the pictures are.
         folder: of the models.
-        weights: of each, a file of safetensors, by fold.
+        pictures: where the pictures are, JPEGs.
     """
 
     train: Train
     how: Inference
-    pictures: ImageStore
     folder: Path
-    weights: dict[int, bytes]
+    pictures: ImageStore
 
 
-def ask_models(
-    train: Train,
-    how: Inference,
-    pictures: ImageStore,
-    names: Sequence[str],
-    faces: Features | None,
-    model: tuple[Path, Sequence[int]],
-    machine: Machine,
-    label: str,
-) -> np.ndarray:
-    """float64 [F, N, 18]: probabilities of the classes, rows sum to 1, from the model of each fold.
+def ask_models(models: Models, asked: Sequence[Asked], machine: Machine, label: str) -> list[np.ndarray]:
+    """float64 [n, 18] for each of `asked`: probabilities of the classes, rows sum to 1.
 
     Args:
-        train: the params section that the models were trained with.
-        how: batch size and test-time augmentation.
-        pictures: where the pictures are, JPEGs.
-        names: of the pictures.
-        faces: what face networks say of each picture's photo, or None.
-        model: folder of the models, and which folds'.
+        models: which, and how.
+        asked: pictures, each group of one model.
         machine: the params section: engine and workers.
         label: for the progress.
 
     Raises:
         UserError: a model or a picture is missing or damaged.
     """
-    folder, folds = model
+    config = resolve_config(models.train)
     # a cluster's workers with GPUs still answer on the CPU where this machine would
-    train = train.model_copy(update={"device": resolve_config(train).device.type})
-    asked = Question(train, how, pictures, folder, {fold: read_weights(folder, fold) for fold in folds})
-    starts = range(0, len(names), how.batch_size)
-    batches = [
-        Batch(
-            tuple(names[start : start + how.batch_size]),
-            faces and faces.of(np.arange(start, min(start + how.batch_size, len(names)))),
-        )
-        for start in starts
-    ]
+    train = models.train.model_copy(update={"device": config.device.type})
+    models = Models(train, models.how, models.folder, models.pictures)
+    size, pixels = models.how.batch_size, _pixels(models.train, models.how)
+    items = [batch for one in asked for batch in one.batches(size)]
+    machine = _machine_for(config, pixels * sum(len(one.names) for one in asked), machine)
     answers = run_parallel(
-        partial(make_worker, asked),
-        batches,
-        machine=_machine_for(train, machine),
-        chunk=max(1, WORTH // (train.size**2 * how.batch_size)),
+        partial(make_worker, models),
+        items,
+        machine=machine,
+        chunk=1 if machine.engine == "local" else max(1, WORTH // (pixels * size)),
         name=_batch_name,
-        reads=partial(_sources_of, pictures),
+        reads=partial(_sources_of, models.pictures),
+        needs=(models.folder.as_posix(),),
         same=partial(device_facts, train),
     )
-    by_picture = list(track(_rows(answers), len(names), label, "pictures"))
-    return np.stack(by_picture, axis=1) if by_picture else np.empty((len(folds), 0, 18))
+    count = sum(len(one.names) for one in asked)
+    rows = track((row for answer in answers for row in answer), count, label, "pictures")
+    return [np.array([next(rows) for _ in one.names]).reshape(-1, 18) for one in asked]
 
 
 def device_facts(train: Train) -> dict[str, Any]:
@@ -114,42 +115,47 @@ def device_facts(train: Train) -> dict[str, Any]:
     return {"device": config.device.type, "precision": config.precision}
 
 
-def make_worker(asked: Question) -> Callable[[Batch], np.ndarray]:
-    """The function from a batch of n pictures to its probabilities, float64 [F, n, 18]."""
-    config = resolve_config(asked.train)
-    models = [
-        build_model(weights, config, weights_path(asked.folder, fold))
-        for fold, weights in asked.weights.items()
-    ]
-    how = asked.how
+def make_worker(models: Models) -> Callable[[Asked], np.ndarray]:
+    """The function from a batch of n pictures to its probabilities, float64 [n, 18]."""
+    config, how = resolve_config(models.train), models.how
+    on_gpu = config.device.type != "cpu"
 
-    def ask(batch: Batch) -> np.ndarray:
-        pixels = np.stack([decode_picture(asked.pictures, n, asked.train.size) for n in batch.names])
-        pictures = Pictures((pixels,), batch.faces)
+    @lru_cache(maxsize=1)  # batches come model by model
+    def model_of(fold: int) -> Classifier:
+        path = weights_path(models.folder, fold)
+        return build_model(read_weights(models.folder, fold), config, path)
+
+    def decode(name: str) -> np.ndarray:
+        return decode_picture(models.pictures, name, models.train.size)
+
+    def ask(batch: Asked) -> np.ndarray:
+        with ThreadPoolExecutor(worker_count(None) if on_gpu else 1) as pool:  # a GPU waits for one thread
+            pixels = np.stack(list((pool.map if on_gpu else map)(decode, batch.names)))
+        pictures, model = Pictures((pixels,), batch.faces), model_of(batch.fold)
         with _one_thread():
-            return np.stack(
-                [
-                    predict_probabilities(
-                        model,
-                        pictures,
-                        config,
-                        batch_size=how.batch_size,
-                        flip=how.tta_flip,
-                        scales=how.tta_scales,
-                    )
-                    for model in models
-                ]
+            return predict_probabilities(
+                model, pictures, config, batch_size=how.batch_size, flip=how.tta_flip, scales=how.tta_scales
             )
 
     return ask
 
 
-def _machine_for(train: Train, machine: Machine) -> Machine:
-    """On a GPU one worker here, unless the cluster's workers have GPUs: several would share this one's."""
-    on_gpu = resolve_config(train).device.type != "cpu"
-    if on_gpu and not (machine.engine != "local" and machine.gpus_per_worker):
+def _pixels(train: Train, how: Inference) -> int:
+    """That the network sees of one picture, in all its views."""
+    return train.size**2 * len(how.tta_scales) * (1 + how.tta_flip)
+
+
+def _machine_for(config: TrainConfig, pixels: int, machine: Machine) -> Machine:
+    """With no more workers than are worth their start for so many pixels.
+
+    On a GPU one worker here, unless the cluster's workers have GPUs: several would share this one's.
+    """
+    if config.device.type != "cpu" and not (machine.engine != "local" and machine.gpus_per_worker):
         return machine.model_copy(update={"engine": "local", "workers": 1})
-    return machine
+    if machine.engine != "local":
+        return machine
+    worth = max(1, pixels // WORTH)
+    return machine.model_copy(update={"workers": min(worth, worker_count(machine.workers))})
 
 
 @contextmanager
@@ -162,16 +168,10 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _rows(answers: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """float64 [F, 18] of each picture."""
-    for answer in answers:
-        yield from answer.swapaxes(0, 1)
-
-
-def _batch_name(batch: Batch) -> str:
+def _batch_name(batch: Asked) -> str:
     first, *others = batch.names
     return f"{first} and {len(others)} more" if others else first
 
 
-def _sources_of(pictures: ImageStore, batch: Batch) -> list[Source]:
+def _sources_of(pictures: ImageStore, batch: Asked) -> list[Source]:
     return [pictures.source(name) for name in batch.names]

@@ -31,6 +31,7 @@ class Work:
         name: how to call an item in an error.
         reads: the files that the function reads for an item, for workers that do not see them.
         same: picklable; JSON values that must be equal on every machine for equal results.
+        needs: folders of the project that every worker reads; who does not see them gets them once.
     """
 
     factory: Callable[[], Callable[[Any], Any]]
@@ -39,3 +40,4 @@ class Work:
     name: Callable[[Any], str]
     reads: Callable[[Any], Iterable[Source]] = nothing_read
     same: Callable[[], dict[str, Any]] = nothing_compared
+    needs: Sequence[str] = ()

@@ -23,6 +23,7 @@ def run_parallel(
     name: Callable[[Item], str] = str,
     reads: Callable[[Item], Iterable[Source]] = nothing_read,
     same: Callable[[], dict[str, Any]] = nothing_compared,
+    needs: Sequence[str] = (),
 ) -> Iterator[Result]:
     """Yields `factory()(item)` for each item, in order, the same whatever `machine` says.
 
@@ -35,10 +36,11 @@ def run_parallel(
         reads: the files that an item needs, for workers on machines that do not see them.
         same: picklable; returns JSON values on which a result depends and that a machine decides, e.g. the
             precision that its processor has. A machine that answers otherwise is refused.
+        needs: folders of the project that every worker reads, by their paths in it.
 
     Raises:
         UserError: there is no such engine, it cannot start, or a worker was killed; names its items.
         Exception: whatever `factory()(item)` raises.
     """
     engine = load_plugin("workers.engines", machine.engine)
-    yield from engine.run(Work(factory, items, chunk, name, reads, same), machine)
+    yield from engine.run(Work(factory, items, chunk, name, reads, same, needs), machine)

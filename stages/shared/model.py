@@ -55,13 +55,6 @@ def read_config(model: Path = MODEL) -> ModelConfig:
         ) from e
 
 
-def predict(
-    config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
-) -> np.ndarray:
-    """float64 [N, 18]: probabilities for composed photos, averaged over the models of `folds`."""
-    return predict_each(config, folds, images, stage, how).mean(axis=0)
-
-
 def predict_each(
     config: ModelConfig, folds: list[int], images: list[str], stage: Stage, how: Inference
 ) -> np.ndarray:
@@ -70,27 +63,33 @@ def predict_each(
     Args:
         images: keys of photos; their pictures are below build/images.
     """
+    return np.stack(predict_groups(config, [(fold, images) for fold in folds], stage, how))
+
+
+def predict_groups(
+    config: ModelConfig, groups: list[tuple[int, list[str]]], stage: Stage, how: Inference
+) -> list[np.ndarray]:
+    """float64 [n, 18] for each (fold, keys of photos): probabilities from the model of that fold."""
     if config.train.model == FEATURES:
-        return _predict_from_features(folds, images)
-    from pipeline.train.model_worker import ask_models
+        return [_predict_from_features(fold, images) for fold, images in groups]
+    from pipeline.train.model_worker import Asked, Models, ask_models
 
-    names, faces = [composed_name(image) for image in images], faces_to_append(config.train, images)
-    machine, model = stage.params.machine, (MODEL, folds)
-    return ask_models(config.train, how, COMPOSED.open(), names, faces, model, machine, stage.name)
+    asked = [
+        Asked(fold, [composed_name(image) for image in images], faces_to_append(config.train, images))
+        for fold, images in groups
+    ]
+    models = Models(config.train, how, MODEL, COMPOSED.open())
+    return ask_models(models, asked, stage.params.machine, stage.name)
 
 
-def _predict_from_features(folds: list[int], images: list[str]) -> np.ndarray:
-    """As `predict_each`, by the linear models on the numbers of face networks."""
+def _predict_from_features(fold: int, images: list[str]) -> np.ndarray:
+    """As `predict_groups`, by the linear model on the numbers of face networks."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    features = read_features(FACES.read(), images)
-    each: list[np.ndarray] = []
-    for fold in folds:
-        path = MODEL / f"fold{fold}" / "model.safetensors"
-        try:
-            each.append(predict_features(load_file(path), features))
-        except (OSError, SafetensorError, KeyError) as e:
-            fix = "run `dvc repro train`"
-            raise UserError("a trained model cannot be loaded", where=path, got=str(e), fix=fix) from e
-    return np.stack(each)
+    features, path = read_features(FACES.read(), images), MODEL / f"fold{fold}" / "model.safetensors"
+    try:
+        return predict_features(load_file(path), features)
+    except (OSError, SafetensorError, KeyError) as e:
+        fix = "run `dvc repro train`"
+        raise UserError("a trained model cannot be loaded", where=path, got=str(e), fix=fix) from e

@@ -74,10 +74,18 @@ def test_sameness_is_shown_for_a_small_difference_and_rarely_claimed_for_one_as_
     wrong, shown = 0, 0
     for seed in range(200):
         found = paired.differences(*pair_of_models(100, skills, seed), draws=250, swaps=20, seed=seed)
-        wrong += paired.equivalence_p(found["macro_f1"], margin) < 0.05
-        shown += paired.equivalence_p(found["macro_f1"], 3 * margin) < 0.05
+        wrong += paired.equivalence_p(found["macro_f1"], margin, 100) < 0.05
+        shown += paired.equivalence_p(found["macro_f1"], 3 * margin, 100) < 0.05
     assert wrong <= 0.09 * 200
     assert shown >= 0.8 * 200
+
+
+def test_one_person_who_differs_does_not_show_more_than_nobody() -> None:
+    nobody = paired.Difference(0.0, 0.0, 0.0, 0.0, 1.0, 39.0)
+    one = paired.Difference(0.003, 0.0, 0.01, 0.003, 1.0, 39.0)
+    assert paired.equivalence_p(nobody, 0.02, 40) == pytest.approx(0.98**40)
+    assert paired.equivalence_p(one, 0.02, 40) >= paired.equivalence_p(nobody, 0.02, 40)
+    assert paired.equivalence_p(one, 0.002, 40) == 1.0
 
 
 def test_same_is_a_verdict_where_a_margin_is_given() -> None:

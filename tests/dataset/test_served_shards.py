@@ -90,11 +90,16 @@ def test_outputs_are_those_of_shards_on_a_disk(server: Server, tmp_path: Path) -
     assert "Running stage" not in said
 
     shard = tmp_path / "new/extra/00000.tar"
-    pack(shard, {"x.jpg": next(v for k, v in wanted.items() if k.endswith(".jpg")), "x.json": labels()})
+    photo = next(content for name, content in wanted.items() if name.endswith(".jpg"))
+    pack(shard, {"x.jpg": photo, "x.json": labels(), "empty.jpg": b"", "empty.json": labels(person="Bo")})
+    (tmp_path / "new/extra/empty").mkdir()
+    (tmp_path / "new/extra/empty/photos.txt").write_bytes(b"")
     upload(server, tmp_path / "new", "outputs")
+    write_params(project, data__root=url, ingest__max_quarantine=0.5, **packed)
     code, said = run(project, "dvc", "repro", "ingest", **server.at(server.port))
     assert code == 0, said
     assert "(1 of them extra)" in said
+    assert "extra/empty.jpg,the file is empty" in (project / "build/quarantine.csv").read_text()
 
 
 def test_a_server_that_breaks_ends_in_a_sentence_and_loses_nobody(server: Server, tmp_path: Path) -> None:
@@ -120,10 +125,24 @@ def test_a_server_that_breaks_ends_in_a_sentence_and_loses_nobody(server: Server
         assert built(project) == whole
 
 
+def test_another_host_is_not_taken_for_the_server(server: Server, tmp_path: Path) -> None:
+    if not server.url.startswith("ssh"):
+        pytest.skip("S3 is asked by HTTPS, or as its endpoint says")
+    project = make_repository(tmp_path / "project", git=False)
+    home = tmp_path / "home"
+    shutil.copytree(server.variables["HOME"], home)
+    (home / ".ssh/known_hosts").write_text("")
+    write_params(project, data__root=server.url.format(port=server.port), data__layout="shards")
+    code, said = run(project, "python3", "-m", "stages.ingest", HOME=str(home))
+    assert code == 1
+    assert "Host key is not trusted" in said
+
+
 def test_what_is_no_place_of_shards_is_refused(project: Path) -> None:
     for changes, says in (
         ({"data__root": "https://example.org/photos", "data__layout": "shards"}, "s3://, ssh:// are"),
         ({"data__root": "s3://team/photos", "data__layout": "folders"}, "layout: shards alone is read"),
+        ({"data__root": "ssh://me:secret@host/photos", "data__layout": "shards"}, "a password in a URL"),
     ):
         write_params(project, **changes)
         with pytest.raises(Problems, match=says):

@@ -48,7 +48,7 @@ def test_all_folds_are_averaged() -> None:
     from pipeline.train.config import resolve_config
     from pipeline.train.data import Pictures
     from pipeline.train.inference import load_model, predict_probabilities
-    from stages.shared.model import predict, read_config
+    from stages.shared.model import read_config
 
     write_build(12)
     params = small_params(folds="all", epochs=1)
@@ -56,9 +56,9 @@ def test_all_folds_are_averaged() -> None:
     train.run(stage)
     images = ["eval/images/e0.jpg", "eval/images/e1.jpg"]
     config = read_config()
-    both = predict(config, [0, 1], images, stage, params.predict)
-    single = [predict(config, [fold], images, stage, params.predict) for fold in (0, 1)]
-    np.testing.assert_allclose(both, (single[0] + single[1]) / 2)
+    each = predict_each(config, [0, 1], images, stage, params.predict)
+    single = [predict_each(config, [fold], images, stage, params.predict)[0] for fold in (0, 1)]
+    np.testing.assert_array_equal(each, single)
     assert (single[0] != single[1]).any()
     resolved = resolve_config(config.train)
     model = load_model(Path("build/model"), resolved, 0)

@@ -81,6 +81,9 @@ class Attempt:
             "keeper": self.keeper,
         }
         room = cluster.share("CPU" if order["on_cpu"] else "GPU")
+        if room == 0 and not order["on_cpu"]:
+            fix = "start its nodes with their GPUs, or set machine.engine: local, or train.device: cpu"
+            raise UserError("the cluster has no GPU, and this machine has", where=cluster.address, fix=fix)
         self.processes = max(1, min(training.train.processes, int(room)))  # others run at once, too
         order["cpus"] = self.cpus()
         several = f"up to {self.processes} processes" if self.processes > 1 else "one process"
@@ -91,10 +94,10 @@ class Attempt:
         self.begun = self.is_waiting = False
 
     def cpus(self) -> int:
-        """CPUs of each process, so that all have the same and the smallest node has room for one."""
+        """CPUs of each process: a single one fits on the largest node, each of several on the smallest."""
         room = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
-        share = self.cluster.share("CPU") // self.processes
-        return int(max(1, min(share, *(n for n in room if n))))
+        fits = max(room) if self.processes == 1 else min(n for n in room if n)
+        return int(max(1, min(self.cluster.share("CPU") // self.processes, fits)))
 
     def watch(self) -> None:
         """Waits until it has ended; says what its first process says, and keeps its checkpoints.
@@ -190,5 +193,5 @@ def explained(error: BaseException) -> UserError:
     error = getattr(error, "cause", None) or error
     failure = next(iter(getattr(error, "worker_failures", {}).values()), error)
     text = str(getattr(failure, "cause", failure)).strip().splitlines()[-1]
-    fix = "set train.processes: 1 to see it more clearly"
-    return UserError("a training process failed", where="train.processes", got=text, fix=fix)
+    fix = "set machine.engine: local to see it more clearly"
+    return UserError("a training process failed", where="machine.engine: ray", got=text, fix=fix)

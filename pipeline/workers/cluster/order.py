@@ -35,11 +35,12 @@ class Order:
         self.ray, self.work = ray, work
         sources = list(work.reads(work.items[0]))
         files = [Path(s.key).absolute() for s in sources if Path(s.key).is_file()]
-        self.site = Site(ray, getattr(work.factory, "func", work.factory).__module__, files)
+        module = getattr(work.factory, "func", work.factory).__module__
+        self.site = Site(ray, module, files, work.needs)
         self.facts = work.same()
         self.pickled = ray.put(dump_order((work.factory, work.same), main_root()))
-        module = main_module()
-        self.loader = Loader({module: "__main__"} if module else {})
+        script = main_module()
+        self.loader = Loader({script: "__main__"} if script else {})
         self.readers = ThreadPoolExecutor(READERS)
         self._parcels: dict[int, int] = {}
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import secrets
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,17 @@ from pipeline.workers.cluster.pickles import main_module
 CODE = Path(__file__).resolve().parents[3]
 PARTS = ("pipeline", "stages", "cleanplate")  # of the code, and the one that holds the function
 SENT = (".cache/weights", ".cache/compiled", "build/segmenter")
-DECIDE = ("numpy", "opencv-python-headless", "pillow", "simplejpeg", "openvino", "torch", "dlib-bin", "scipy")
+DECIDE = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "simplejpeg",
+    "openvino",
+    "torch",
+    "timm",
+    "accelerate",
+)
+DECIDE += ("dlib-bin", "scipy")
 
 
 class Site:
@@ -32,13 +42,15 @@ class Site:
         ray: the module.
         module: of the function that workers run, whose part of the code they need.
         files: that a worker sees, if it sees the project.
+        needs: folders that go along with the networks.
 
     Attributes:
         facts: where project and code are, for `PhotoWorker`.
         versions: of the packages that decide results.
     """
 
-    def __init__(self, ray: Any, module: str, files: Iterable[Path]) -> None:
+    def __init__(self, ray: Any, module: str, files: Iterable[Path], needs: Sequence[str] = ()) -> None:
+        self.needs = (*SENT, *needs)
         self.ray, self.module, self.versions = ray, module, versions_of(DECIDE)
         self.probe = Path(".cache") / f"seen-{secrets.token_hex(8)}"
         self.probe.parent.mkdir(exist_ok=True)
@@ -61,7 +73,7 @@ class Site:
         """Code and networks for a worker that does not see the project, by reference."""
         if self._sent is None:
             code, files = self._code(), {}
-            for root in SENT:
+            for root in self.needs:
                 base = main_root() if root.startswith(".cache") else Path()
                 for path in sorted(p for p in (base / root).rglob("*") if p.is_file()):
                     content = path.read_bytes()
