@@ -97,7 +97,10 @@ def test_outputs_are_those_of_shards_on_a_disk(server: Server, tmp_path: Path) -
     code, said = run(project, "dvc", "repro", "ingest", **server.at(server.port))
     assert code == 0, said
     assert "(1 of them extra)" in said
-    assert "extra/empty.jpg,its content is not JPEG or PNG: empty file" in (project / "build/quarantine.csv").read_text()
+    assert (
+        "extra/empty.jpg,its content is not JPEG or PNG: empty file"
+        in (project / "build/quarantine.csv").read_text()
+    )
 
 
 def test_a_server_that_breaks_ends_in_a_sentence_and_loses_nobody(server: Server, tmp_path: Path) -> None:

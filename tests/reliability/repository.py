@@ -111,11 +111,11 @@ def start(folder: Path, *command: str, **env: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_heed_ctrl_c,
+        preexec_fn=heed_ctrl_c,
     )
 
 
-def _heed_ctrl_c() -> None:
+def heed_ctrl_c() -> None:
     """What a shell starts in the background ignores Ctrl-C, and so would everything started below it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
