@@ -19,6 +19,7 @@ import torch
 
 from pipeline.io.image_store import ImageStore
 from pipeline.io.parcel import Source
+from pipeline.labels import CLASSES
 from pipeline.params.learning import Inference, Train
 from pipeline.params.machine import Machine
 from pipeline.runtime.process import worker_count
@@ -104,9 +105,9 @@ def ask_models(models: Models, asked: Sequence[Asked], machine: Machine, label: 
         needs=(models.folder.as_posix(),),
         same=partial(device_facts, train),
     )
-    count = sum(len(one.names) for one in asked)
-    rows = track((row for answer in answers for row in answer), count, label, "pictures")
-    return [np.array([next(rows) for _ in one.names]).reshape(-1, 18) for one in asked]
+    ends = np.cumsum([len(one.names) for one in asked])
+    rows = list(track((row for answer in answers for row in answer), int(ends[-1]), label, "pictures"))
+    return np.split(np.array(rows).reshape(-1, CLASSES), ends[:-1])
 
 
 def device_facts(train: Train) -> dict[str, Any]:
@@ -118,7 +119,8 @@ def device_facts(train: Train) -> dict[str, Any]:
 def make_worker(models: Models) -> Callable[[Asked], np.ndarray]:
     """The function from a batch of n pictures to its probabilities, float64 [n, 18]."""
     config, how = resolve_config(models.train), models.how
-    on_gpu = config.device.type != "cpu"
+    # a GPU would wait for one thread
+    pool = ThreadPoolExecutor(worker_count(None)) if config.device.type != "cpu" else None
 
     @lru_cache(maxsize=1)  # batches come model by model
     def model_of(fold: int) -> Classifier:
@@ -129,9 +131,8 @@ def make_worker(models: Models) -> Callable[[Asked], np.ndarray]:
         return decode_picture(models.pictures, name, models.train.size)
 
     def ask(batch: Asked) -> np.ndarray:
-        with ThreadPoolExecutor(worker_count(None) if on_gpu else 1) as pool:  # a GPU waits for one thread
-            pixels = np.stack(list((pool.map if on_gpu else map)(decode, batch.names)))
-        pictures, model = Pictures((pixels,), batch.faces), model_of(batch.fold)
+        pixels = pool.map(decode, batch.names) if pool else map(decode, batch.names)
+        pictures, model = Pictures((np.stack(list(pixels)),), batch.faces), model_of(batch.fold)
         with _one_thread():
             return predict_probabilities(
                 model, pictures, config, batch_size=how.batch_size, flip=how.tta_flip, scales=how.tta_scales
