@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from pipeline.runtime.errors import UserError
@@ -30,41 +30,19 @@ def load_model(folder: Path, config: TrainConfig, fold: int) -> Classifier:
     Raises:
         UserError: its weights are missing or do not fit the network that `config` describes.
     """
-    return build_model(read_weights(folder, fold), config, weights_path(folder, fold))
-
-
-def weights_path(folder: Path, fold: int) -> Path:
-    """The weights of one fold's network in the model's folder."""
-    return folder / f"fold{fold}" / "model.safetensors"
-
-
-def read_weights(folder: Path, fold: int) -> bytes:
-    """The file of weights of one fold's network.
-
-    Raises:
-        UserError: it is missing.
-    """
-    path = weights_path(folder, fold)
+    path = folder / f"fold{fold}" / "model.safetensors"
     try:
-        return path.read_bytes()
-    except OSError as e:
-        raise _unloadable(path, e) from e
-
-
-def build_model(weights: bytes, config: TrainConfig, path: Path) -> Classifier:
-    """The network with `weights`, a file of safetensors, which lies at `path`; else as `load_model`."""
-    try:
-        state = load(weights)
+        state = load_file(path)
         model = make_classifier(config, weights=False, face_numbers=face_numbers_in(state))
         model.net.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as e:
-        raise _unloadable(path, e) from e
+    except (OSError, SafetensorError, RuntimeError) as e:
+        raise UserError(
+            "a trained model cannot be loaded",
+            where=path,
+            got=str(e).splitlines()[0],
+            fix="run `dvc repro train`",
+        ) from e
     return model.to(config.device).eval()
-
-
-def _unloadable(path: Path, error: Exception) -> UserError:
-    fix, why = "run `dvc repro train`", str(error).splitlines()[0]
-    return UserError("a trained model cannot be loaded", where=path, got=why, fix=fix)
 
 
 def predict_probabilities(

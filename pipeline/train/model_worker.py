@@ -28,7 +28,7 @@ from pipeline.train.config import TrainConfig, resolve_config
 from pipeline.train.data import Pictures
 from pipeline.train.decoded import decode_picture
 from pipeline.train.face_features import Features
-from pipeline.train.inference import build_model, predict_probabilities, read_weights, weights_path
+from pipeline.train.inference import load_model, predict_probabilities
 from pipeline.train.network import Classifier
 from pipeline.workers.run import run_parallel
 
@@ -124,8 +124,7 @@ def make_worker(models: Models) -> Callable[[Asked], np.ndarray]:
 
     @lru_cache(maxsize=1)  # batches come model by model
     def model_of(fold: int) -> Classifier:
-        path = weights_path(models.folder, fold)
-        return build_model(read_weights(models.folder, fold), config, path)
+        return load_model(models.folder, config, fold)
 
     def decode(name: str) -> np.ndarray:
         return decode_picture(models.pictures, name, models.train.size)

@@ -15,6 +15,7 @@ from pipeline.runtime.errors import UserError
 from stages import evaluate
 from stages.shared import training_set
 from stages.shared.command import Stage
+from stages.train import is_handed_over
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, environment, trained
 
@@ -119,3 +120,23 @@ def test_cuda_asked_for_and_absent_is_an_error_not_a_slow_run() -> None:
 def test_help_does_not_import_torch() -> None:
     code = "import sys, stages.train, stages.evaluate, stages.predict; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("train", "engine", "handed_over"),
+    [
+        ({}, "local", False),
+        ({"processes": 2}, "local", True),
+        ({}, "ray", True),
+        ({"model": "mobilenetv2_100", "pretrained": True}, "ray", True),  # a package of every node has these
+        ({"model": "resnet18", "pretrained": True}, "ray", False),  # this machine alone may have fetched them
+        ({"pretrained": "own.safetensors"}, "ray", False),
+        ({"background_swap": 0.5}, "ray", False),
+    ],
+)
+def test_a_training_goes_to_a_node_where_a_node_has_all_it_reads(
+    train: dict[str, object], engine: str, handed_over: bool
+) -> None:
+    params = small_params(**train)
+    machine = params.machine.model_copy(update={"engine": engine})
+    assert is_handed_over(params.model_copy(update={"machine": machine})) is handed_over
