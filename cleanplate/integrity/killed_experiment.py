@@ -39,6 +39,8 @@ def killed_experiment(root: Path) -> list[Problem]:
     problems = _detached(root, refs.get("EXEC_HEAD", ""))
     head = refs.get("EXEC_HEAD", "")
     problems += _options(Path(top), head, refs.get("EXEC_MERGE") or _failed_experiment_stash(root, head))
+    if not problems and list(refs) == ["EXEC_HEAD"]:  # DVC leaves it behind one that ended well, too
+        return []
     notes = "refs of a killed or failed `dvc exp run`: refs/exps/exec/" + ", ".join(refs)
     return [*problems, Problem(notes, "removes them", lambda: _remove_notes(root, list(refs)))]
 

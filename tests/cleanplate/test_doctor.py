@@ -112,6 +112,8 @@ def test_a_failed_experiment_is_undone_and_one_that_ended_well_stays(repository:
     assert code == 0, said
     meant = params.read_bytes()
     assert meant != mine
+    code, said = doctor(repository)
+    assert code == 0, said
     doctor(repository, "--mend")
     assert params.read_bytes() == meant
 
