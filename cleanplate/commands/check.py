@@ -60,6 +60,8 @@ def _data_problems(params: Params) -> tuple[list[str], list[str], int]:
     if _checks.is_to_be_made(root, params.data.root):
         notes.append(f"{params.data.root} is not there yet: `dvc repro` makes it")
         return problems, notes, DEFAULT_PHOTOS
+    if params.data.root.startswith("ssh:"):
+        notes.append(f"{params.data.root}: DVC reads every photo at each `dvc repro`; not so on S3 or a disk")
     listing, wrong = _checks.list_photos(params)
     problems += wrong
     if listing is None:

@@ -70,7 +70,7 @@ def check_photos(root: Path, data: str) -> Findings:
             if sha256 != expected[file]:
                 what = "a photo changed since ingest" if sha256 else "a photo is missing or cannot be read"
                 fix = "if intended, `dvc repro`; else restore it from your own copy, or look at its server"
-                findings.damage.append(Damage(what, Path(str(file)), fix))
+                findings.damage.append(Damage(what, str(file), fix))
     return findings
 
 

@@ -26,11 +26,12 @@ REPAIR_FIX = "`cleanplate doctor --mend`, then `dvc repro`"
 class Damage:
     """One damaged or missing file.
 
-    `remove`: files to remove so that `dvc repro` makes them again; empty if only a person can help.
+    `path`: text for a photo on a server, its URL. `remove`: files to remove so that `dvc repro` makes them
+    again; empty if only a person can help.
     """
 
     what: str
-    path: Path
+    path: Path | str
     fix: str
     remove: tuple[Path, ...] = ()
 

@@ -16,7 +16,7 @@ from pipeline.runtime.errors import Problems
 from tests.conftest import ROOT
 from tests.fixtures.remotes import SECRET, breaking_way, install_s3rver, s3_remote, ssh_remote
 from tests.fixtures.shards import labels, pack, pack_folders
-from tests.reliability.repository import BIN, make_repository, run, write_params
+from tests.reliability.repository import BIN, cleanplate, make_repository, run, write_params
 
 QUIET = {"AWS_MAX_ATTEMPTS": "1"}  # else S3 is asked again for most of a minute
 
@@ -124,6 +124,23 @@ def test_a_server_that_breaks_ends_in_a_sentence_and_loses_nobody(server: Server
         assert "photos on a server cannot be read" in said
         assert "Traceback" not in said
         assert built(project) == whole
+
+
+def test_verify_and_check_name_the_server(server: Server, tmp_path: Path) -> None:
+    project = make_repository(tmp_path / "project")
+    pack_folders(project / "data", tmp_path / "packed")
+    url = upload(server, tmp_path / "packed", "verified")
+    write_params(project, data__root=url, data__layout="shards")
+    code, said = run(project, "python3", "-m", "stages.ingest", **server.at(server.port))
+    assert code == 0, said
+    _, said = run(project, *cleanplate("check"), **server.at(server.port))
+    assert ("DVC reads every photo at each `dvc repro`" in said) == url.startswith("ssh")
+    shard = next((tmp_path / "packed").rglob("*.tar"))
+    shard.write_bytes(shard.read_bytes().replace(b"\xff\xda", b"\xff\xd9"))
+    upload(server, tmp_path / "packed", "verified")
+    code, said = run(project, *cleanplate("verify"), **server.at(server.port))
+    assert code == 1, said
+    assert f"a photo changed since ingest: {url}/{shard.relative_to(tmp_path / 'packed')}: " in said
 
 
 def test_another_host_is_not_taken_for_the_server(server: Server, tmp_path: Path) -> None:
