@@ -135,6 +135,14 @@ class Train(Section):
         return self
 
     @model_validator(mode="after")
+    def _pasted_eyes_are_seen(self) -> Train:
+        if {"train.augment: occlude_eyes", "train.cutmix_boxes: eyes"} <= set(self.eyes_for):
+            raise ValueError(
+                "augment occlude_eyes hides the eyes that cutmix_boxes eyes pastes; take one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_freezing_with_processes(self) -> Train:
         if self.processes > 1 and self.freeze_epochs:
             raise ValueError("freeze_epochs is for one process; set processes: 1")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.runtime.errors import UserError, first_line
+
 OnEpoch = Callable[[list[dict[str, float]]], None]
 
 
@@ -16,17 +18,25 @@ def curves(folder: Path, multiple: bool) -> Iterator[Callable[[int], OnEpoch]]:
 
     Args:
         folder: of the curves; what an earlier run left there goes, since it may be linked into DVC's cache.
-        several: more than one fold is trained; each then has its own folder below plots/metrics.
+        multiple: more than one fold is trained; each then has its own folder below plots/metrics.
 
     Yields:
         A function from a fold to what is called after each of its epochs, with all its rows so far; rows that
         are written already are not written again.
+
+    Raises:
+        UserError: the repository has no commit yet.
     """
     from dvclive.live import Live
+    from scmrepo.exceptions import SCMError
 
     shutil.rmtree(folder, ignore_errors=True)
-    # the defaults would rewrite dvc.yaml in the middle of a run and save an experiment
-    with Live(dir=str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False) as live:
+    try:  # the defaults would rewrite dvc.yaml in the middle of a run and save an experiment
+        logger = Live(dir=str(folder), dvcyaml=None, save_dvc_exp=False, report=None, monitor_system=False)
+    except SCMError as e:
+        problem = "DVCLive, which writes the curves, cannot read the repository's last commit"
+        raise UserError(problem, got=first_line(e), fix="git add -A && git commit -m start") from e
+    with logger as live:
 
         def for_fold(fold: int) -> OnEpoch:
             prefix = f"fold{fold}/" if multiple else ""

@@ -106,6 +106,7 @@ def test_eyes_to_paste_need_a_detector_that_finds_them(project: Path) -> None:
     assert "train.cutmix_boxes" in text
     eyes = {"train.mix": "cutmix", "train.cutmix_boxes": "eyes", "detect.method": "retinaface"}
     assert load_params(edited(project, eyes)).detect.method == "retinaface"
+    assert "hides the eyes that" in refused(project, eyes | {"train.augment": ["flip", "occlude_eyes"]})
 
 
 def test_parts_of_faces_to_hide_need_a_detector_that_finds_eyes(project: Path) -> None:

@@ -109,6 +109,14 @@ def test_what_cannot_be_is_said_in_a_sentence(change: dict[str, object], words: 
         trained(small_params(**change))
 
 
+def test_a_repository_without_a_commit_is_told_how_to_make_one() -> None:
+    write_build(12)
+    Path(".dvc").mkdir()
+    subprocess.run(["git", "init", "-q"], check=True)
+    with pytest.raises(UserError, match="git commit"):
+        trained(small_params(epochs=1))
+
+
 def test_cuda_asked_for_and_absent_is_an_error_not_a_slow_run() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is CUDA here")
