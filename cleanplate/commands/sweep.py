@@ -51,6 +51,7 @@ def main(
     plot: Annotated[Path, typer.Option(help="Where to draw the comparison.")] = PLOT,
 ) -> None:
     from cleanplate.comparison.compare import Options
+    from cleanplate.comparison.submission import require_answers
     from cleanplate.experiments.runs import ExperimentRunner
     from pipeline.runtime.progress import say
 
@@ -58,7 +59,7 @@ def main(
     _refuse_useless(run, compare, dry_run, jobs, replace, answers, shown)
     sweep, params = _read(file)
     if answers:
-        _require_answers(answers, sweep)
+        require_answers(answers, sweep.stages)
     for line in sweep.skipped:
         say(line)
     runner = ExperimentRunner.for_workspace(params, sweep.experiments, sweep.stages)
@@ -75,7 +76,7 @@ def main(
         if not run:
             return
         done |= {name: name for name in todo if name not in failed}
-    pairs, runs = _finished(sweep, done)
+    pairs, runs = sweep.finished(done)
     if pairs:
         _compare(pairs, runs, runner, Options(answers=answers, same_within=sweep.same_within), json, plot)
     _end(sweep, failed, bool(pairs), compare)
@@ -106,32 +107,6 @@ def _refuse_useless(
         if given and (dry_run or not (run or compare)):
             what = f"--answers {answers}" if option == "--answers" else option
             raise UserError(f"{option} is for a comparison", got=what, fix="add --run or --compare")
-
-
-def _require_answers(answers: Path, sweep: Sweep) -> None:
-    """Refuses before hours of experiments what would end the comparison after them."""
-    from cleanplate.comparison.submission import read_true_answers
-    from cleanplate.experiments.revisions import SUBMISSION
-    from pipeline.params.loading import parse_yaml
-    from pipeline.runtime.errors import UserError
-
-    read_true_answers(answers)
-    stages = parse_yaml(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    makers = [
-        name for name, stage in stages.items() if str(SUBMISSION) in map(_path_of, stage.get("outs", []))
-    ]
-    if sweep.stages and makers and makers[0] not in sweep.stages:
-        raise UserError(
-            "--answers compares submissions, which these experiments do not make",
-            where="stages in the sweep file",
-            got=", ".join(sweep.stages),
-            fix=f"add {makers[0]} to them",
-        )
-
-
-def _path_of(output: str | dict[str, Any]) -> str:
-    """Of an output in dvc.yaml, with or without options."""
-    return output if isinstance(output, str) else next(iter(output))
 
 
 def _print_commands(runner: ExperimentRunner, sweep: Sweep, todo: list[str], how: str) -> None:
@@ -168,13 +143,6 @@ def _run_or_queue(
     runner.queue(wanted)
     say(f"{len(wanted)} queued. `dvc queue start` runs them; then `cleanplate sweep {file} --run` compares")
     return []
-
-
-def _finished(sweep: Sweep, done: dict[str, str]) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
-    """Pairs of which both have run, and the runs with other seeds of each, by the first of them."""
-    runs = {name: [done[r] for r in of_name if r in done] for name, of_name in sweep.runs.items()}
-    pairs = [(runs[a][0], runs[b][0]) for a, b in sweep.pairs if runs[a] and runs[b]]
-    return pairs, {r[0]: r for r in runs.values() if r}
 
 
 def _end(sweep: Sweep, failed: list[str], compared: bool, compare: bool) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cleanplate.experiments.revisions import SUBMISSION
 from pipeline.dataset.user_csv import read_rows
 from pipeline.labels import CLASSES
+from pipeline.params.loading import parse_yaml
 from pipeline.runtime.errors import Problems, UserError
 
 PROBABILITIES = tuple(f"p{c}" for c in range(CLASSES))
@@ -114,3 +117,31 @@ def align_rows(tables: Mapping[str, pd.DataFrame], key: str) -> dict[str, pd.Dat
             "these files have different photos", wrong, max_shown=20, fix="use answers to one set of photos"
         )
     return {name: t.set_index(key).loc[wanted].reset_index() for name, t in tables.items()}
+
+
+def require_answers(answers: Path, stages: Sequence[str]) -> None:
+    """Refuses before hours of experiments what would end the comparison of their submissions after them.
+
+    Args:
+        answers: the table of the true answers.
+        stages: the last stages that the experiments run; empty: all.
+
+    Raises:
+        Problems: not such a table.
+        UserError: there is none, or no submission would be made.
+    """
+    read_true_answers(answers)
+    every = parse_yaml(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    makers = [name for name, stage in every.items() if SUBMISSION in map(_path_of, stage.get("outs", []))]
+    if stages and makers and makers[0] not in stages:
+        raise UserError(
+            "--answers compares submissions, which these experiments do not make",
+            where="stages in the sweep file",
+            got=", ".join(stages),
+            fix=f"add {makers[0]} to them",
+        )
+
+
+def _path_of(output: str | dict[str, Any]) -> str:
+    """Of an output in dvc.yaml, with or without options."""
+    return output if isinstance(output, str) else next(iter(output))

@@ -23,6 +23,7 @@ pairs:                   # with against without, instead of against base ...
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,16 @@ class Sweep:
     runs: dict[str, list[str]] = field(default_factory=dict)
     same_within: float | None = None
     skipped: list[str] = field(default_factory=list)
+
+    def finished(self, done: Mapping[str, str]) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
+        """Pairs of which both have run, and the runs with other seeds of each, by the first of them.
+
+        Args:
+            done: of each experiment that has run, the one with its params: itself, or an equal one.
+        """
+        runs = {name: [done[r] for r in of_name if r in done] for name, of_name in self.runs.items()}
+        pairs = [(runs[a][0], runs[b][0]) for a, b in self.pairs if runs[a] and runs[b]]
+        return pairs, {r[0]: r for r in runs.values() if r}
 
 
 def plan(document: Any, name: str, params: dict[str, Any]) -> Sweep:
