@@ -148,6 +148,18 @@ def test_params_listed_exist(name: str) -> None:
             value_of(param)
 
 
+def test_dvc_tells_params_called_size_apart() -> None:
+    """DVC leaves keys of these names inside a section out of the key of its run cache (CONTRIBUTING.md)."""
+    overlooked = {k for k in keys(PARAMS) if k.split(".")[-1] in ("size", "nfiles")}
+    assert {"compose.size", "train.size"} <= overlooked
+    for name, stage in STAGES.items():
+        listed = set(stage.get("params", []))
+        inside = {k for k in overlooked if any(k.startswith(f"{p}.") for p in listed)}
+        assert not inside - listed, f"{name} must list {sorted(inside - listed)} beside their sections"
+    (demo,) = parse_yaml((ROOT / "demo/dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    assert not {"size", "nfiles"} & set(demo["params"][0]["demo/params.yaml"])
+
+
 def test_every_stage_has_script_section_and_test() -> None:
     for name in STAGES:
         assert (ROOT / "stages" / f"{name}.py").exists(), name

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.labels import MIDDLE_FROM, OLD_FROM, OLDEST
-from pipeline.params.section import Row, Scale, Section, Seed
+from pipeline.params.section import ModelArgs, Row, Scale, Section, Seed
 
 TaskName = Literal["mask", "gender", "age"]
 MAX_SHIFT = 5  # years by which a learnt bound may differ from the official one
@@ -17,7 +17,7 @@ class Train(Section):
     """Everything that decides what is learnt, so every key is a dependency of `train`."""
 
     model: str = "resnet10t"  # a timm name, or features
-    model_args: dict[str, bool | int | float | str] = Field(default={})
+    model_args: ModelArgs = Field(default={})
     pretrained: bool | str = False
     normalize: Literal["model", "imagenet", "half"] = "model"
     face_features: Literal["none", "append"] = "none"

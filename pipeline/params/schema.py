@@ -23,7 +23,7 @@ from pipeline.params.preparation import (
     Split,
     Synthesize,
 )
-from pipeline.params.section import Section, Seed
+from pipeline.params.section import ModelArgs, Section, Seed
 
 
 class Reliance(Section):
@@ -39,7 +39,7 @@ class Audit(Section):
     """Search for wrong labels."""
 
     model: str | None = None
-    model_args: dict[str, bool | int | float | str] = Field(default={})
+    model_args: ModelArgs = Field(default={})
     pretrained: bool | str = True
     normalize: Literal["model", "imagenet", "half"] = "model"
     size: int = Field(default=160, ge=32, le=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 YES_NO = {"yes", "no", "on", "off", "y", "n"}  # words in YAML 1.2, and true or false in YAML 1.1
 
@@ -14,6 +14,17 @@ Level = Annotated[int, Field(ge=0, le=255)]
 Scale = Annotated[float, Field(gt=0, le=8)]
 Row = tuple[float, float, float]
 Backend = Literal["auto", "openvino", "torch"]
+Argument = bool | int | float | str
+
+
+def _refuse_overlooked(arguments: dict[str, Argument]) -> dict[str, Argument]:
+    """DVC's run cache leaves keys of these names out of its key, and would return another network."""
+    if overlooked := {"size", "nfiles"} & set(arguments):
+        raise ValueError(f"DVC overlooks a change of {overlooked.pop()}; set it another way")
+    return arguments
+
+
+ModelArgs = Annotated[dict[str, Argument], AfterValidator(_refuse_overlooked)]
 
 
 class Section(BaseModel):

@@ -39,6 +39,7 @@ PARAMS: dict[str, tuple[str, str]] = {
     "yes for true": ("evaluate:\n  tta_flip: yes\n", "evaluate.tta_flip: Value error, write true or false"),
     "1 for true": ("evaluate:\n  tta_flip: 1\n", "evaluate.tta_flip: Value error, write true or false"),
     "no for false or a file": ("train:\n  pretrained: no\n", "write true or false"),
+    "an argument that DVC overlooks": ("train:\n  model_args: {size: 9}\n", "DVC overlooks a change of size"),
     "off in a mapping": ("train:\n  model_args: {pad: off}\n", "write true or false"),
     "time of day": ("train:\n  epochs: 1:30\n", "train.epochs: Input should be a valid integer"),
     "another YAML": ("%YAML 1.1\n---\ntrain:\n  epochs: 010\n", "`%YAML 1.1` is not supported"),
