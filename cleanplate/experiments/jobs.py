@@ -25,6 +25,7 @@ from pipeline.runtime.progress import say
 LOGS = Path(".cache/sweeps/logs")
 LINES = 20  # of a failed experiment's output that are shown
 POLL_SECONDS = 0.1
+NOISE = "WARNING: No file hash info found"  # DVC, of every output that its stage has yet to make
 GRACE_SECONDS = 5.0  # after Ctrl-C, before `kill -9`
 
 
@@ -144,7 +145,8 @@ def _collect(runner: ExperimentRunner, ended: Running, progress: Progress, seen:
     finally:
         ended.copy.remove()
     say(progress.line(f"{ended.name} failed ({why})"))
-    for line in output.splitlines()[-LINES:]:
+    lines = [line for line in output.splitlines() if not line.startswith(NOISE)]
+    for line in lines[-LINES:]:
         say(f"    {line}")
     return False
 

@@ -101,6 +101,7 @@ def test_several_at_once_give_what_they_give_one_after_another(folder: Path, tmp
     assert found["s-base"][0]["train"]["weight_decay"] == 0.7, "an uncommitted change counts"
 
     assert "s-broken" in at_once.stderr.splitlines()[-2], "the one that failed is named at the end"
+    assert "No file hash info" not in at_once.stderr, "not drowned in what DVC says of outputs"
     assert "    this variant cannot be trained" in at_once.stderr.splitlines()
     now = run(folder, "git", "status", "--short"), (folder / "params.yaml").stat().st_mtime_ns
     assert now == before, "the workspace was touched"
