@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from scipy import special
@@ -20,7 +19,6 @@ NAMES = ("macro_f1", "mask.macro_f1", "gender.macro_f1", "age.macro_f1", "accura
 MAX_EXACT_PEOPLE = 12  # for up to 12 people who differ, test all 2**n permutations instead of a sample
 ALPHA = 0.05
 POWER = 0.8
-POWER_QUANTILE = NormalDist().inv_cdf(1 - ALPHA / 2) + NormalDist().inv_cdf(POWER)
 _TOLERANCE = 1e-12  # for equal statistics with another order of addition
 
 
@@ -107,16 +105,28 @@ def permutation_p(reference: np.ndarray, variant: np.ndarray, swaps: int, seed: 
     return as_large / len(permutations) if exact else (as_large + 1) / (len(permutations) + 1)
 
 
-def people_needed(difference: Difference, people: int) -> int | None:
+def power_quantile(freedom: float, alpha: float = ALPHA) -> float:
+    """By how many standard errors a true difference must differ from 0 to have a p below `alpha` in 80 % of
+    studies: the quantiles of 1 − alpha / 2 and .8 of Student's t, with `freedom` or one degree of freedom."""
+    degrees = max(freedom, 1.0)
+    return float(special.stdtrit(degrees, 1 - alpha / 2) + special.stdtrit(degrees, POWER))
+
+
+def people_needed(difference: Difference, people: int, alpha: float = ALPHA) -> int | None:
     """Number of people for 80 % power to detect a difference of this size; None if no number would do.
 
-    n · ((z₀.₉₇₅ + z₀.₈) · error / value)²: the error of the paired difference shrinks with the square root
-    of the number of people, but for what seeds add to it. It assumes that the observed difference is the true
-    one, so it is only a guide.
+    n · (q · error / value)², q from `power_quantile`: the error of the paired difference shrinks with the
+    square root of the number of people, but for what seeds add to it. It assumes that the observed difference
+    is the true one, so it is only a guide.
+
+    Args:
+        people: behind `difference`.
+        alpha: what p has to be below, less than .05 where it is one of several comparisons.
     """
     if abs(difference.value) < _TOLERANCE:
         return None
-    allowed = (difference.value / POWER_QUANTILE) ** 2 - difference.seed_error**2
+    quantile = power_quantile(difference.freedom, alpha)
+    allowed = (difference.value / quantile) ** 2 - difference.seed_error**2
     if allowed <= 0:
         return None
     return max(2, math.ceil(people * (difference.error**2 - difference.seed_error**2) / allowed))
@@ -141,9 +151,9 @@ def equivalence_p(difference: Difference, margin: float, people: int) -> float:
     return max(unseen, float(special.stdtr(difference.freedom, -room / difference.error)))
 
 
-def detectable_difference(difference: Difference) -> float:
-    """The true difference that this many people detect with 80 % power: (z₀.₉₇₅ + z₀.₈) · error."""
-    return POWER_QUANTILE * difference.error
+def detectable_difference(difference: Difference, alpha: float = ALPHA) -> float:
+    """The true difference that this many people detect with 80 % power, as `people_needed`."""
+    return power_quantile(difference.freedom, alpha) * difference.error
 
 
 def stacked_scores(confusions: np.ndarray) -> np.ndarray:

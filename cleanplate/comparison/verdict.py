@@ -37,6 +37,8 @@ class Pair:
         needed: people needed for 80 % power; None if no number would do.
         smallest: the true difference in macro-F1 that this many people detect with 80 % power.
         seeds: number of runs of the reference and of the variant.
+        alpha: what p of macro-F1 has to be below, ALPHA over the comparisons that Holm's procedure has left;
+            `needed` and `smallest` are for the same.
     """
 
     reference: str
@@ -50,6 +52,7 @@ class Pair:
     seeds: tuple[int, int] = (1, 1)
     same_within: float | None = None
     p_same: float = 1.0
+    alpha: float = ALPHA
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,20 @@ def compare(
     p_same = holm(
         np.array([paired.equivalence_p(d[HEADLINE], margin, data.people) if margin else 1.0 for d in found])
     )
+    alphas = _thresholds(p[:, NAMES.index(HEADLINE)])
     results = [
-        _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, float(same))
-        for (a, b), d, row, same in zip(pairs, found, corrected, p_same, strict=True)
+        _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, float(same), alpha)
+        for (a, b), d, row, same, alpha in zip(pairs, found, corrected, p_same, alphas, strict=True)
     ]
     seeds = {name: len(c) for name, c in by_person.items()}
     return Comparison(data.people, len(data.image), scores, results, data.notes, seeds)
+
+
+def _thresholds(p: np.ndarray) -> list[float]:
+    """What p-values [M] have to be below in Holm's procedure: the k-th smallest, ALPHA / (M − k + 1)."""
+    found = np.empty(len(p))
+    found[np.argsort(p, kind="stable")] = ALPHA / np.arange(len(p), 0, -1)
+    return [float(alpha) for alpha in found]
 
 
 def _intervals(
@@ -131,6 +142,7 @@ def _pair(
     p_corrected: dict[str, float],
     same_within: float | None,
     p_same: float,
+    alpha: float,
 ) -> Pair:
     headline = differences[HEADLINE]
     verdict = "same" if p_same < ALPHA else "cannot tell"
@@ -144,11 +156,12 @@ def _pair(
         p_corrected,
         verdict,
         float((before[:, None] != after[None]).mean(axis=(0, 1)).sum()),
-        paired.people_needed(headline, data.people),
-        paired.detectable_difference(headline),
+        paired.people_needed(headline, data.people, alpha),
+        paired.detectable_difference(headline, alpha),
         (len(before), len(after)),
         same_within,
         p_same,
+        alpha,
     )
 
 
@@ -167,7 +180,7 @@ def format_verdict(pair: Pair, people: int) -> str:
     why = ""
     if d.p < ALPHA:
         why = f" (p {_p(d.p)} alone, {_p(pair.p_corrected[HEADLINE])} among all that was compared)"
-    limit = d.seed_error * paired.POWER_QUANTILE
+    limit = d.seed_error * paired.power_quantile(d.freedom, pair.alpha)
     if limit > abs(d.value):
         more = f"so few seeds show no difference below {limit:.3f}, by however many people; train more"
     elif pair.needed is None or pair.needed > 100 * people:
@@ -177,7 +190,8 @@ def format_verdict(pair: Pair, people: int) -> str:
     elif pair.needed <= people:
         more = f"{people} people show a difference of this size in about 4 of 5 such studies"
     else:
-        more = f"if the difference is what it looks like, about {pair.needed} people would show it"
+        among = "" if pair.alpha == ALPHA else " among so many comparisons"
+        more = f"if the difference is what it looks like, about {pair.needed} people would show it{among}"
     return f"{pair.variant}: cannot tell at {at}: {scores}{why}; {more}"
 
 

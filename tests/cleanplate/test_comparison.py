@@ -203,3 +203,19 @@ def test_one_person_shows_nothing() -> None:
     (pair,) = compare(data, [("a", "b")], draws=100, swaps=100).pairs
     assert pair.verdict == "cannot tell"
     assert (pair.differences["macro_f1"].low, pair.differences["macro_f1"].high) == (-1, 1)
+
+
+def test_people_needed_are_those_of_as_many_comparisons() -> None:
+    """150 people show the gain alone, and not as one of ten; then 150 cannot be enough."""
+    others = {f"like{i}": 0.6 for i in range(9)}
+    data = align(tables(150, base=0.6, good=0.68, **others))
+    (alone,) = compare(data, [("base", "good")], draws=300, swaps=500).pairs
+    one, *rest = compare(data, [("base", v) for v in ("good", *others)], draws=300, swaps=500).pairs
+    assert (alone.verdict, one.verdict) == ("better", "cannot tell")
+    assert alone.needed is not None
+    assert one.needed is not None
+    assert one.needed > 150
+    assert one.needed > alone.needed
+    assert one.smallest > alone.smallest
+    assert "people would show it among so many comparisons" in format_verdict(one, 150)
+    assert min(pair.alpha for pair in rest) > one.alpha
