@@ -11,17 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageOps
-from typer.testing import CliRunner
 
-from demo.dataset import Params, read_params, write_demo
+from demo.dataset import Params, write_demo
 from demo.drawing.people import choose_people, class_of
 from demo.drawing.person import PHOTOS, background_of, draw
 from pipeline.io.photo import PhotoError, read_photo
-from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import yaml_text
-from pipeline.runtime.errors import UserError
-from tests.imports import ROOT, closure
-from tests.test_wiring import is_neutral
 
 SMALL = Params(seed=7, people=18, eval_people=6, size=(384, 512))
 UNREADABLE = ["text", "truncated"]
@@ -206,43 +200,6 @@ def test_drawing_refuses_what_it_does_not_know() -> None:
         draw(1, "000001_female_Drawn_30", "mask6")
     with pytest.raises(ValueError, match="id_gender_race_age"):
         draw(1, "somebody", "normal")
-
-
-def test_wrong_params_are_refused_by_name(tmp_path: Path) -> None:
-    good = {"seed": 1, "people": 18, "eval_people": 6, "size": [384, 512]}
-    path = tmp_path / "params.yaml"
-    for change in ({"persons": 3}, {"people": 2}, {"size": 384}, {"seed": "x"}):
-        path.write_text(yaml_text(good | change))
-        with pytest.raises(UserError, match=next(iter(change))):
-            read_params(path)
-
-
-def test_a_wrong_param_ends_the_command_without_a_traceback(tmp_path: Path) -> None:
-    import typer
-
-    from demo.dataset import main
-
-    (tmp_path / "params.yaml").write_text("seed: 1\n")
-    app = typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, ["--out", str(tmp_path), "--params", str(tmp_path / "params.yaml")])
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-    assert not (tmp_path / "data").exists()
-
-
-def test_dvc_stage_lists_every_module_and_param() -> None:
-    demo = ROOT / "demo"
-    stage = parse_yaml((demo / "dvc.yaml").read_text())["stages"]["demo"]
-    ends = frozenset(
-        p for p in (ROOT / "pipeline").rglob("*.py") if is_neutral(p.relative_to(ROOT).as_posix())
-    )
-    files = {p.relative_to(ROOT) for p in closure(demo / "dataset.py", ends)[0] if p.name != "__init__.py"}
-    rooms = {"demo/drawing" if p.parts[1] == "drawing" else p.as_posix() for p in files}
-    assert {r for r in rooms if not is_neutral(r)} | {"demo/dataset.py"} == set(stage["deps"])
-    (params,) = stage["params"]
-    tracked = {name.split(".")[0] for name in params["demo/params.yaml"]}  # size.0 is of size
-    assert tracked == set(parse_yaml((demo / "params.yaml").read_text()))
 
 
 @pytest.mark.timeout(300)
