@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,7 +52,7 @@ def align(
     truth_name: str = "",
     runs: Mapping[str, tuple[str, ...]] | None = None,
 ) -> AlignedPredictions:
-    """The photos that all `tables` have in common.
+    """The photos that all `tables` have in common, on which their scores are comparable.
 
     Args:
         tables: predictions (`COLUMNS`) by the name of the model.
@@ -84,6 +84,35 @@ def align(
         notes,
         runs or {},
     )
+
+
+def align_pairs(
+    tables: Mapping[str, pd.DataFrame],
+    pairs: Sequence[tuple[str, str]],
+    data: AlignedPredictions,
+    truth: pd.DataFrame | None = None,
+    truth_name: str = "",
+) -> dict[tuple[str, str], AlignedPredictions]:
+    """Of each pair whose sides have more photos in common than all tables together: these photos.
+
+    A run that was validated on one fold then takes no people from two that were validated on all.
+
+    Args:
+        tables, truth, truth_name: as given to `align`.
+        pairs: recipes, (reference, variant).
+        data: what `align` returned.
+    """
+    if truth is None and labels_differ(tables):
+        return {}  # all are scored by the labels of one table, which need not have these photos
+    found: dict[tuple[str, str], AlignedPredictions] = {}
+    for pair in pairs:
+        runs = {name: tuple(data.runs.get(name, (name,))) for name in pair}
+        own = {run: tables[run] for of_name in runs.values() for run in of_name}
+        if min(len(table) for table in own.values()) > len(data.image):
+            aligned = align(own, truth, truth_name, runs)
+            if len(aligned.image) > len(data.image):
+                found[pair] = aligned
+    return found
 
 
 def labels_differ(tables: Mapping[str, pd.DataFrame]) -> bool:
@@ -121,9 +150,8 @@ def _left_out(indexed: Mapping[str, pd.DataFrame], common: pd.Index) -> list[str
         more = len(table) - len(common)
         if more:
             people = table["person"].nunique() - table["person"].loc[common].nunique()
-            notes.append(
-                f"{name} was validated on {more} more photos ({people} more people), not compared here"
-            )
+            also = f"{more} more photos ({people} more people)"
+            notes.append(f"{name} was validated on {also}, which its scores here leave out")
     return notes
 
 

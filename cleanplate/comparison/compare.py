@@ -38,10 +38,12 @@ class Options:
 
 @dataclass(frozen=True)
 class ComparedRevisions:
-    """Revisions and their comparison; `revisions` holds the first run of each name."""
+    """Revisions and their comparison; `revisions` holds the first run of each name, `own` the photos of pairs
+    that have more in common than all (`alignment.align_pairs`)."""
 
     revisions: dict[str, Revision]
     data: AlignedPredictions
+    own: dict[tuple[str, str], AlignedPredictions]
     result: Comparison
 
 
@@ -59,7 +61,7 @@ def compare_revisions(
         commits: commits of names, if already known.
         runs: names of a name's runs with several seeds, if already known; `options.seeds` looks for them.
     """
-    from cleanplate.comparison.alignment import align
+    from cleanplate.comparison.alignment import align, align_pairs
     from cleanplate.comparison.verdict import compare
     from cleanplate.experiments.seed_runs import seed_runs
 
@@ -81,10 +83,12 @@ def compare_revisions(
         say("warning: params.yaml has changed since the workspace's predictions were made; run `dvc repro`")
     truth, truth_name = (answers, str(source)) if answers is not None else _labels(tables, options.labels)
     data = align(tables, truth, truth_name, run_names)
+    own = align_pairs(tables, pairs, data, truth, truth_name)
     return ComparedRevisions(
         {name: runs[0] for name, runs in groups.items()},
         data,
-        compare(data, pairs, options.draws, options.swaps, options.seed, options.same_within),
+        own,
+        compare(data, pairs, options.draws, options.swaps, options.seed, options.same_within, own),
     )
 
 
@@ -159,7 +163,7 @@ def as_json(comparison: ComparedRevisions, people: bool) -> dict[str, Any]:
 
 def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[str, Any]:
     from cleanplate.comparison.alignment import flipped_people
-    from cleanplate.comparison.verdict import format_verdict
+    from cleanplate.comparison.wording import format_verdict
 
     a, b = comparison.revisions[pair.reference], comparison.revisions[pair.variant]
     params = changed_params(a, b)
@@ -169,8 +173,9 @@ def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[
         "reference": pair.reference,
         "variant": pair.variant,
         "seeds": list(pair.seeds),
+        "people": pair.people,
         "verdict": pair.verdict,
-        "sentence": format_verdict(pair, comparison.result.people),
+        "sentence": format_verdict(pair),
         "differences": {
             name: {
                 "value": d.value,
@@ -193,7 +198,7 @@ def _pair_json(comparison: ComparedRevisions, pair: Pair, people: bool) -> dict[
         "cost": measure_cost(a, b),
     }
     if people:
-        row["flipped_people"] = flipped_people(comparison.data, pair.reference, pair.variant).to_dict(
-            "records"
-        )
+        names = (pair.reference, pair.variant)
+        data = comparison.own.get(names, comparison.data)
+        row["flipped_people"] = flipped_people(data, *names).to_dict("records")
     return row

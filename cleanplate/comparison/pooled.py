@@ -7,8 +7,9 @@ chapter 4; why resampling rows and columns alone overstates it: Owen, The pigeon
 Applied Statistics 1, 2007):
 
     people  the variance of the mean's bootstrap draws over people, × P / (P − 1)
-    seeds   (s² − i) / S, not below 0: s² is the variance of the runs' scores, i the variance over people of a
-            run's deviation from the mean of the runs, which the first part holds already
+    seeds   (s² − i) / S, not below 0: s² is the variance of the runs' scores, moderated by those of other
+            recipes (seed_variance.py); i is the variance over people of a run's deviation from the mean of
+            the runs, which the first part holds already
 
 The interval is Student's t around the difference, with the degrees of freedom of Welch (The generalization of
 "Student's" problem when several different population variances are involved, Biometrika 34, 1947) and
@@ -26,6 +27,7 @@ import numpy as np
 from scipy import special
 
 from cleanplate.comparison.paired import NAMES, Difference, point_scores, stacked_scores
+from cleanplate.comparison.seed_variance import Prior, fit_prior
 from pipeline.evaluate import bootstrap
 
 
@@ -47,11 +49,22 @@ class SeedScores:
     def seeds(self) -> int:
         return len(self.point)
 
-    def seed_variance(self) -> np.ndarray:
-        """float64 [K]: of one run's score between seeds, people fixed; needs two seeds."""
+    def variance(self) -> np.ndarray:
+        """float64 [K]: s², between the scores of two or more runs."""
+        return self.point.var(axis=0, ddof=1)
+
+    def people_part(self) -> np.ndarray:
+        """float64 [K]: i, what of s² comes from the people who are asked about."""
         deviation = self.draws - self.draws.mean(axis=0)
-        noise = np.var(deviation, axis=2).mean(axis=0) * self.seeds / (self.seeds - 1) * _unbias(self.people)
-        return np.maximum(self.point.var(axis=0, ddof=1) - noise, 0)
+        return np.var(deviation, axis=2).mean(axis=0) * self.seeds / (self.seeds - 1) * _unbias(self.people)
+
+
+@dataclass(frozen=True)
+class SeedPart:
+    """What seeds add to the variance of a mean over runs, float64 [K], and its degrees of freedom, [K]."""
+
+    variance: np.ndarray
+    freedom: np.ndarray
 
 
 def score_runs(by_person: Sequence[np.ndarray], draws: int, seed: int) -> SeedScores:
@@ -69,24 +82,35 @@ def score_runs(by_person: Sequence[np.ndarray], draws: int, seed: int) -> SeedSc
     )
 
 
-def pooled_differences(reference: SeedScores, variant: SeedScores) -> dict[str, Difference]:
+def fit_priors(recipes: Sequence[SeedScores]) -> list[Prior]:
+    """Of each score of `NAMES`, from the recipes with several seeds."""
+    several = [recipe for recipe in recipes if recipe.seeds > 1]
+    freedom = np.array([recipe.seeds - 1.0 for recipe in several])
+    variances = np.array([recipe.variance() for recipe in several]).reshape(len(several), len(NAMES))
+    return [fit_prior(variances[:, i], freedom) for i in range(len(NAMES))]
+
+
+def pooled_differences(
+    reference: SeedScores, variant: SeedScores, priors: Sequence[Prior]
+) -> dict[str, Difference]:
     """Each score of `NAMES`, mean of the variant's runs minus mean of the reference's.
 
-    One of the two may have a single run: between its seeds it is taken to vary as the other one does.
+    One of the two may have a single run: between its seeds it is taken to vary as the prior says, or without
+    one as the other side does.
+
+    Args:
+        priors: of `fit_priors`.
     """
     value = variant.point.mean(axis=0) - reference.point.mean(axis=0)
     draws = variant.draws.mean(axis=0) - reference.draws.mean(axis=0)
-    several = [side for side in (reference, variant) if side.seeds > 1]
-    parts: list[tuple[np.ndarray, int]] = []
-    for side in (reference, variant):
-        known = side if side.seeds > 1 else several[0]
-        parts.append((known.seed_variance() / side.seeds, known.seeds - 1))
+    known = reference if reference.seeds > 1 else variant
+    parts = [_seed_part(side, known, priors) for side in (reference, variant)]
     return _differences(value, draws, parts, reference.people)
 
 
-def pooled_intervals(runs: SeedScores) -> dict[str, dict[str, float]]:
+def pooled_intervals(runs: SeedScores, priors: Sequence[Prior]) -> dict[str, dict[str, float]]:
     """The mean over two or more runs of each score of `NAMES`: `{"value", "low", "high"}`, within [0, 1]."""
-    parts = [(runs.seed_variance() / runs.seeds, runs.seeds - 1)]
+    parts = [_seed_part(runs, runs, priors)]
     found = _differences(runs.point.mean(axis=0), runs.draws.mean(axis=0), parts, runs.people)
     return {
         name: {"value": d.value, "low": max(d.low, 0.0), "high": min(d.high, 1.0)}
@@ -94,19 +118,30 @@ def pooled_intervals(runs: SeedScores) -> dict[str, dict[str, float]]:
     }
 
 
+def _seed_part(side: SeedScores, known: SeedScores, priors: Sequence[Prior]) -> SeedPart:
+    """Of `side`; what one run cannot tell is taken from the priors, else from `known`."""
+    variance, freedom = known.variance(), float(known.seeds - 1)
+    moderated = [
+        prior.moderate(0.0, 0.0) if side.seeds == 1 and prior.freedom else prior.moderate(float(own), freedom)
+        for prior, own in zip(priors, variance, strict=True)
+    ]
+    between, degrees = np.array(moderated).T
+    return SeedPart(np.maximum(between - known.people_part(), 0) / side.seeds, degrees)
+
+
 def _differences(
-    value: np.ndarray, draws: np.ndarray, seed_parts: list[tuple[np.ndarray, int]], people: int
+    value: np.ndarray, draws: np.ndarray, seed_parts: Sequence[SeedPart], people: int
 ) -> dict[str, Difference]:
-    """From values [K], their draws over people [K, B], and the seeds' variances [K] with their degrees of
-    freedom."""
+    """From values [K], their draws over people [K, B], and what seeds add."""
     if people < 2:  # one person gives no information
         return {
             name: Difference(float(v), -1.0, 1.0, 0.0, 1.0, 0.0) for name, v in zip(NAMES, value, strict=True)
         }
     by_people = np.nanvar(draws, axis=1) * _unbias(people)
-    by_seeds = np.sum([part for part, _ in seed_parts], axis=0)
+    by_seeds = np.sum([part.variance for part in seed_parts], axis=0)
     error = np.sqrt(by_people + by_seeds)
-    squares = by_people**2 / (people - 1) + np.sum([part**2 / df for part, df in seed_parts], axis=0)
+    by_part = [part.variance**2 / part.freedom for part in seed_parts]
+    squares = by_people**2 / (people - 1) + np.sum(by_part, axis=0)
     certain = error == 0
     freedom = np.divide(error**4, squares, out=np.full(len(error), people - 1.0), where=~certain)
     t = np.divide(np.abs(value), error, out=np.where(value == 0, 0.0, np.inf), where=~certain)

@@ -6,7 +6,7 @@ another model: that about two recipes, of several seeds each (pooled.py), holds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,7 @@ import numpy as np
 from cleanplate.comparison import paired
 from cleanplate.comparison.alignment import AlignedPredictions
 from cleanplate.comparison.paired import ALPHA, NAMES, Difference
-from cleanplate.comparison.pooled import SeedScores, pooled_differences, pooled_intervals, score_runs
-from pipeline.evaluate import bootstrap, metrics
+from cleanplate.comparison.scoring import Scoring
 from pipeline.evaluate.multiple_tests import holm
 
 HEADLINE = "macro_f1"
@@ -39,6 +38,7 @@ class Pair:
         seeds: number of runs of the reference and of the variant.
         alpha: what p of macro-F1 has to be below, ALPHA over the comparisons that Holm's procedure has left;
             `needed` and `smallest` are for the same.
+        people: about whom both have answered.
     """
 
     reference: str
@@ -53,12 +53,13 @@ class Pair:
     same_within: float | None = None
     p_same: float = 1.0
     alpha: float = ALPHA
+    people: int = 0
 
 
 @dataclass(frozen=True)
 class Comparison:
     """All scores with intervals (`{name: {score: {value, low, high}}}`), all pairs, and the number of runs of
-    each name."""
+    each name. `people` and `photos` are those of the scores."""
 
     people: int
     photos: int
@@ -75,6 +76,7 @@ def compare(
     swaps: int = 5000,
     seed: int = 0,
     same_within: float | None = None,
+    own: Mapping[tuple[str, str], AlignedPredictions] | None = None,
 ) -> Comparison:
     """Scores every recipe of `data` and tests every (reference, variant) of `pairs`.
 
@@ -87,35 +89,29 @@ def compare(
         seed: of both; equal input and seed give an equal result.
         same_within: the difference in macro-F1 that would matter, > 0; recipes that are shown to differ by
             less are `same`. None: nothing is.
+        own: the photos of pairs that have more in common than `data` (`alignment.align_pairs`).
     """
-    by_person = {
-        name: [
-            metrics.confusion_by_person(data.truth, answers, data.person) for answers in data.answers(name)
-        ]
-        for name in data.recipes
-    }
-    single = all(len(runs) == 1 for runs in by_person.values())
-    runs = {} if single else {name: score_runs(c, draws, seed) for name, c in by_person.items()}
-    scores = {name: _intervals(c, runs.get(name), draws, seed) for name, c in by_person.items()}
-    found = [
-        paired.differences(by_person[a][0], by_person[b][0], draws, swaps, seed)
-        if len(by_person[a]) == len(by_person[b]) == 1
-        else pooled_differences(runs[a], runs[b])
-        for a, b in pairs
-    ]
+    of_pair = {pair: (own or {}).get(pair, data) for pair in pairs}
+    scoring = Scoring(data, draws, swaps, seed)
+    scores = {name: scoring.intervals(name) for name in data.recipes}
+    found = [scoring.differences(of_pair[pair], *pair) for pair in pairs]
     p = np.array([[d[name].p for name in NAMES] for d in found]).reshape(len(found), len(NAMES))
     corrected = np.stack([holm(p[:, i]) for i in range(len(NAMES))], axis=1)
     margin = same_within or 0.0
-    p_same = holm(
-        np.array([paired.equivalence_p(d[HEADLINE], margin, data.people) if margin else 1.0 for d in found])
-    )
+    people = [of_pair[pair].people for pair in pairs]
+    p_other = [
+        paired.equivalence_p(d[HEADLINE], margin, n) if margin else 1.0
+        for d, n in zip(found, people, strict=True)
+    ]
     alphas = _thresholds(p[:, NAMES.index(HEADLINE)])
     results = [
-        _pair(data, a, b, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, float(same), alpha)
-        for (a, b), d, row, same, alpha in zip(pairs, found, corrected, p_same, alphas, strict=True)
+        _pair(of_pair[pair], pair, d, dict(zip(NAMES, row.tolist(), strict=True)), same_within, same, alpha)
+        for pair, d, row, same, alpha in zip(
+            pairs, found, corrected, holm(np.array(p_other)), alphas, strict=True
+        )
     ]
-    seeds = {name: len(c) for name, c in by_person.items()}
-    return Comparison(data.people, len(data.image), scores, results, data.notes, seeds)
+    seeds = {name: len(data.answers(name)) for name in data.recipes}
+    return Comparison(data.people, len(data.image), scores, results, data.notes + scoring.notes(), seeds)
 
 
 def _thresholds(p: np.ndarray) -> list[float]:
@@ -125,19 +121,9 @@ def _thresholds(p: np.ndarray) -> list[float]:
     return [float(alpha) for alpha in found]
 
 
-def _intervals(
-    by_person: Sequence[np.ndarray], runs: SeedScores | None, draws: int, seed: int
-) -> dict[str, dict[str, float]]:
-    if runs and runs.seeds > 1:
-        return pooled_intervals(runs)
-    found = bootstrap.score_intervals(by_person[0], draws, seed)
-    return {score: found[score] for score in NAMES}
-
-
 def _pair(
     data: AlignedPredictions,
-    reference: str,
-    variant: str,
+    pair: tuple[str, str],
     differences: dict[str, Difference],
     p_corrected: dict[str, float],
     same_within: float | None,
@@ -148,10 +134,9 @@ def _pair(
     verdict = "same" if p_same < ALPHA else "cannot tell"
     if p_corrected[HEADLINE] < ALPHA:
         verdict = "better" if headline.value > 0 else "worse"
-    before, after = data.answers(reference), data.answers(variant)
+    before, after = (data.answers(name) for name in pair)
     return Pair(
-        reference,
-        variant,
+        *pair,
         differences,
         p_corrected,
         verdict,
@@ -160,47 +145,7 @@ def _pair(
         paired.detectable_difference(headline, alpha),
         (len(before), len(after)),
         same_within,
-        p_same,
+        float(p_same),
         alpha,
+        data.people,
     )
-
-
-def format_verdict(pair: Pair, people: int) -> str:
-    """The verdict in words."""
-    d = pair.differences[HEADLINE]
-    at = f"{people} people{_seeds(pair.seeds)}"
-    scores = f"macro-F1 {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f}) against {pair.reference}"
-    verdict = f"same within {pair.same_within:g}" if pair.verdict == "same" else pair.verdict
-    if pair.changed == 0:
-        return f"{pair.variant}: {verdict} at {at}: every answer is the same as that of {pair.reference}"
-    if pair.verdict == "same":
-        return f"{pair.variant}: {verdict} at {at}: {scores}, p {_p(pair.p_same)}"
-    if pair.verdict != "cannot tell":
-        return f"{pair.variant}: {pair.verdict} at {at}: {scores}, p {_p(pair.p_corrected[HEADLINE])}"
-    why = ""
-    if d.p < ALPHA:
-        why = f" (p {_p(d.p)} alone, {_p(pair.p_corrected[HEADLINE])} among all that was compared)"
-    limit = d.seed_error * paired.power_quantile(d.freedom, pair.alpha)
-    if limit > abs(d.value):
-        more = f"so few seeds show no difference below {limit:.3f}, by however many people; train more"
-    elif pair.needed is None or pair.needed > 100 * people:
-        more = (
-            f"the difference, if there is one, is far below the {pair.smallest:.3f} that shows at this size"
-        )
-    elif pair.needed <= people:
-        more = f"{people} people show a difference of this size in about 4 of 5 such studies"
-    else:
-        among = "" if pair.alpha == ALPHA else " among so many comparisons"
-        more = f"if the difference is what it looks like, about {pair.needed} people would show it{among}"
-    return f"{pair.variant}: cannot tell at {at}: {scores}{why}; {more}"
-
-
-def _seeds(seeds: tuple[int, int]) -> str:
-    reference, variant = seeds
-    if reference == variant:
-        return "" if variant == 1 else f" and {variant} seeds"
-    return f" and {variant} seed{'s' if variant > 1 else ''} against {reference}"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cleanplate.comparison import paired
-from cleanplate.comparison.alignment import align, flipped_people, labels_differ
-from cleanplate.comparison.verdict import compare, format_verdict
+from cleanplate.comparison.alignment import align, align_pairs, flipped_people, labels_differ
+from cleanplate.comparison.verdict import compare
+from cleanplate.comparison.wording import format_verdict
 from pipeline.evaluate import metrics
 from pipeline.evaluate.multiple_tests import holm
 from pipeline.runtime.errors import UserError
@@ -64,7 +65,7 @@ def test_equal_answers_differ_by_exactly_nothing() -> None:
     for difference in pair.differences.values():
         assert (difference.value, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
     assert (pair.verdict, pair.changed, pair.needed) == ("cannot tell", 0, None)
-    assert "cannot tell at 30 people: every answer is the same" in format_verdict(pair, 30)
+    assert "cannot tell at 30 people: every answer is the same" in format_verdict(pair)
 
 
 def test_sameness_is_shown_for_a_small_difference_and_rarely_claimed_for_one_as_large_as_the_margin() -> None:
@@ -93,8 +94,8 @@ def test_same_is_a_verdict_where_a_margin_is_given() -> None:
     pairs = [("base", v) for v in ("like", "good", "equal")]
     result = compare(data, pairs, draws=300, swaps=300, same_within=0.1)
     assert [pair.verdict for pair in result.pairs] == ["same", "better", "same"]
-    assert "like: same within 0.1 at 400 people: macro-F1" in format_verdict(result.pairs[0], 400)
-    assert "every answer is the same" in format_verdict(result.pairs[2], 400)
+    assert "like: same within 0.1 at 400 people: macro-F1" in format_verdict(result.pairs[0])
+    assert "every answer is the same" in format_verdict(result.pairs[2])
     few = compare(align(tables(20, a=0.7) | {"b": tables(20, a=0.7)["a"]}), [("a", "b")], same_within=0.1)
     assert few.pairs[0].verdict == "cannot tell"  # twenty people of whom nobody differs say little of others
 
@@ -107,8 +108,8 @@ def test_a_planted_gain_and_a_planted_loss_are_found_and_a_tie_is_not() -> None:
     own = [result.scores[n]["macro_f1"]["value"] for n in ("good", "base")]
     assert good.value == pytest.approx(own[0] - own[1])
     assert good.low > 0
-    assert "good: better at 150 people: macro-F1 +0." in format_verdict(result.pairs[0], 150)
-    assert "people would show it" in format_verdict(result.pairs[2], 150) or "far below" in format_verdict(
+    assert "good: better at 150 people: macro-F1 +0." in format_verdict(result.pairs[0])
+    assert "people would show it" in format_verdict(result.pairs[2]) or "far below" in format_verdict(
         result.pairs[2], 150
     )
 
@@ -152,7 +153,23 @@ def test_comparison_is_on_common_photos_and_says_what_was_left_out() -> None:
     fewer = both["b"][both["b"]["person"] != "p0003"]
     data = align({"a": both["a"], "b": fewer})
     assert (data.people, len(data.image)) == (19, 19 * PHOTOS)
-    assert data.notes == ["a was validated on 7 more photos (1 more people), not compared here"]
+    assert data.notes == ["a was validated on 7 more photos (1 more people), which its scores here leave out"]
+
+
+def test_a_pair_is_judged_on_all_people_that_its_two_sides_share() -> None:
+    """Two runs that were validated on every fold, beside one that was validated on one of five."""
+    of = tables(100, a=0.6, b=0.75, few=0.6)
+    of["few"] = of["few"][of["few"]["person"] < "p0020"]
+    pairs = [("a", "b"), ("a", "few")]
+    data = align(of)
+    own = align_pairs(of, pairs, data)
+    result = compare(data, pairs, draws=200, swaps=200, own=own)
+    alone = compare(align({"a": of["a"], "b": of["b"]}), pairs[:1], draws=200, swaps=200)
+    assert [pair.people for pair in result.pairs] == [100, 20]
+    assert result.pairs[0].differences["macro_f1"] == alone.pairs[0].differences["macro_f1"]
+    assert "b: better at 100 people" in format_verdict(result.pairs[0])
+    assert result.people == 20  # scores stay comparable
+    assert "few: cannot tell at 20 people" in format_verdict(result.pairs[1])
 
 
 def test_nothing_in_common_is_refused() -> None:
@@ -217,5 +234,5 @@ def test_people_needed_are_those_of_as_many_comparisons() -> None:
     assert one.needed > 150
     assert one.needed > alone.needed
     assert one.smallest > alone.smallest
-    assert "people would show it among so many comparisons" in format_verdict(one, 150)
+    assert "people would show it among so many comparisons" in format_verdict(one)
     assert min(pair.alpha for pair in rest) > one.alpha

@@ -7,7 +7,8 @@ import pytest
 
 from cleanplate.comparison import paired, pooled
 from cleanplate.comparison.alignment import align, flipped_people
-from cleanplate.comparison.verdict import compare, format_verdict
+from cleanplate.comparison.verdict import compare
+from cleanplate.comparison.wording import format_verdict
 from pipeline.evaluate import metrics
 from tests.fixtures.predictions import PHOTOS, answers, pair_of_models, people_and_truth, tables
 
@@ -20,13 +21,17 @@ def recipe(people: int, skill: float, spread: float, seeds: int, seed: int, side
     return [metrics.confusion_by_person(truth, run, person) for run in runs]
 
 
+def difference(reference: pooled.SeedScores, variant: pooled.SeedScores) -> dict[str, paired.Difference]:
+    return pooled.pooled_differences(reference, variant, pooled.fit_priors([reference, variant]))
+
+
 def test_interval_over_people_and_seeds_covers_what_one_over_people_does_not() -> None:
     """Two recipes that are equal, three seeds of each: what differs are the seeds."""
     covered = {"pooled": 0, "people alone": 0, "p below .05": 0}
     for seed in range(60):
         runs = [recipe(80, 0.7, 0.03, 3, seed, side) for side in (0, 1)]
         scores = [pooled.score_runs(r, 100, seed) for r in runs]
-        found = pooled.pooled_differences(scores[0], scores[1])["accuracy"]
+        found = difference(*scores)["accuracy"]
         covered["pooled"] += found.low <= 0 <= found.high
         covered["p below .05"] += found.p < 0.05
         one = paired.differences(runs[0][0], runs[1][0], draws=100, swaps=20, seed=seed)["accuracy"]
@@ -42,7 +47,7 @@ def test_seeds_that_differ_by_chance_alone_cost_no_power() -> None:
         pooled.score_runs(recipe(150, skill, 0.0, 3, 4, side), 300, 0)
         for side, skill in ((0, 0.7), (1, 0.76))
     ]
-    several = pooled.pooled_differences(*runs)["macro_f1"]
+    several = difference(*runs)["macro_f1"]
     one = paired.differences(*pair_of_models(150, (0.7, 0.76), 4), draws=300, swaps=20, seed=0)["macro_f1"]
     assert several.error < 0.8 * one.error
     assert several.seed_error < 0.5 * several.error
@@ -52,7 +57,7 @@ def test_seeds_that_differ_by_chance_alone_cost_no_power() -> None:
 def test_more_people_do_not_help_where_the_seeds_differ() -> None:
     def pooled_pair(spread: float) -> paired.Difference:
         sides = [recipe(300, 0.7 + 0.01 * side, spread, 2, 6, side) for side in (0, 1)]
-        return pooled.pooled_differences(*(pooled.score_runs(s, 200, 0) for s in sides))["macro_f1"]
+        return difference(*(pooled.score_runs(s, 200, 0) for s in sides))["macro_f1"]
 
     unsteady = pooled_pair(0.08)
     assert paired.people_needed(unsteady, 300) is None
@@ -60,8 +65,8 @@ def test_more_people_do_not_help_where_the_seeds_differ() -> None:
     result = compare(data, [("base", "other")], draws=200, swaps=200)
     (pair,) = result.pairs
     assert (pair.seeds, pair.verdict) == ((2, 2), "cannot tell")
-    assert "cannot tell at 30 people and 2 seeds" in format_verdict(pair, 30)
-    assert "so few seeds show no difference below" in format_verdict(pair, 30)
+    assert "cannot tell at 30 people and 2 seeds" in format_verdict(pair)
+    assert "so few seeds show no difference below" in format_verdict(pair)
 
 
 def test_mean_over_seeds_is_what_is_compared() -> None:
