@@ -47,7 +47,7 @@ class Scoring:
         deviation = prior.variance**0.5
         return [
             f"between seeds macro-F1 has a standard deviation of {deviation:.3f}, by all recipes with "
-            f"several seeds together; for each this counts as much as {prior.freedom:.0f} seeds more of its own"
+            f"several seeds together; for each this counts as much as {prior.freedom:.0f} more of its seeds"
         ]
 
     def intervals(self, recipe: str) -> dict[str, dict[str, float]]:
