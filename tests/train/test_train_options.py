@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.networks.backends import cpu_has_bf16
 from pipeline.params.learning import Train
+from pipeline.train.config import resolve_config
 from tests.fixtures.small_set import small_params, write_build
 from tests.fixtures.small_training import curve, same, trained, weights
 
@@ -87,3 +89,12 @@ def test_backbone_takes_a_step_and_answers(model: str, size: int) -> None:
     ).backward()
     optimizer.step()
     assert any(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "fast"),
+    [("mobilenetv2_100", "f32"), ("efficientnet_b0", "f32"), ("resnet18", "bf16"), ("convnext_tiny", "bf16")],
+)
+def test_auto_takes_bfloat16_only_for_networks_that_gain_by_it(model: str, fast: str) -> None:
+    found = resolve_config(Train(model=model, device="cpu")).precision
+    assert found == (fast if cpu_has_bf16() else "f32")
