@@ -1,11 +1,12 @@
 """Did it help? Compares experiments, tags, commits or the workspace with the first one named.
 
-Every score has a 95 % interval (bootstrap over people). Every difference is paired (same people), with an
-interval and the p-value of a permutation test, Holm-corrected for the number of variants. The verdict says
-better, worse, or cannot tell and how many people would be needed; with --same-within also same, where the
-difference is shown to be smaller than what matters to you. It holds for these trained models: another
-train.seed gives other models. With --seeds each name stands for its recipe: itself and the experiments that
-differ from it in train.seed alone are pooled, and intervals and p-values are over people and seeds.
+Every score has a 95 % interval (bootstrap over people). Every difference is paired (all people whom both have
+answered), with an interval and the p-value of a permutation test, Holm-corrected for the number of variants.
+The verdict says better, worse, or cannot tell and how many people would be needed; with --same-within also
+same, where the difference is shown to be smaller than what matters to you. It holds for these trained models:
+another train.seed gives other models. With --seeds each name stands for its recipe: itself and the
+experiments that differ from it in train.seed alone are pooled, and intervals and p-values are over people and
+seeds; five or more such names tell together what seeds do.
 
     cleanplate compare workspace black detect-off
     cleanplate compare main black --people

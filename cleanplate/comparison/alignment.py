@@ -21,7 +21,8 @@ class AlignedPredictions:
         image, person: str [N].
         truth: int64 [N], classes 0-17, the same for every model.
         predicted: int64 [N] per model.
-        notes: sentences about omitted or relabelled photos.
+        left_out: sentences about photos that not all models have answered.
+        relabelled: sentences about photos without a label, or with another one than a model had.
         runs: of each recipe, the models that are its runs with several seeds; empty: each model by itself.
     """
 
@@ -29,7 +30,8 @@ class AlignedPredictions:
     person: np.ndarray
     truth: np.ndarray
     predicted: dict[str, np.ndarray]
-    notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    relabelled: list[str] = field(default_factory=list)
     runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -69,19 +71,22 @@ def align(
     common = _common(indexed)
     labels, name = (indexed[first], first) if truth is None else (_by_image(truth_name, truth), truth_name)
     kept = common.intersection(labels.index).sort_values()
-    notes = _left_out(indexed, common)
+    relabelled = []
     if len(kept) < len(common):
-        notes.append(f"{len(common) - len(kept)} photos are not in the labels of {name} and are left out")
+        relabelled.append(
+            f"{len(common) - len(kept)} photos are not in the labels of {name} and are left out"
+        )
     if len(kept) == 0:
         raise UserError("predictions and labels have no photo in common", got=name, fix="name other --labels")
     true_class = labels["true_class"].loc[kept].to_numpy(np.int64)
-    notes += _relabelled(indexed, kept, true_class, name)
+    relabelled += _relabelled(indexed, kept, true_class, name)
     return AlignedPredictions(
         kept.to_numpy(str),
         indexed[first]["person"].loc[kept].to_numpy(str),
         true_class,
         {n: t["predicted"].loc[kept].to_numpy(np.int64) for n, t in indexed.items()},
-        notes,
+        _left_out(indexed, common),
+        relabelled,
         runs or {},
     )
 
@@ -102,12 +107,12 @@ def align_pairs(
         pairs: recipes, (reference, variant).
         data: what `align` returned.
     """
-    if truth is None and labels_differ(tables):
-        return {}  # all are scored by the labels of one table, which need not have these photos
     found: dict[tuple[str, str], AlignedPredictions] = {}
     for pair in pairs:
         runs = {name: tuple(data.runs.get(name, (name,))) for name in pair}
         own = {run: tables[run] for of_name in runs.values() for run in of_name}
+        if truth is None and labels_differ(own):
+            continue  # both are scored by the labels of one table of all, which need not have these photos
         if min(len(table) for table in own.values()) > len(data.image):
             aligned = align(own, truth, truth_name, runs)
             if len(aligned.image) > len(data.image):
@@ -145,14 +150,17 @@ def _common(indexed: Mapping[str, pd.DataFrame]) -> pd.Index:
 
 
 def _left_out(indexed: Mapping[str, pd.DataFrame], common: pd.Index) -> list[str]:
-    notes = []
+    wider: dict[str, list[str]] = {}
     for name, table in indexed.items():
         more = len(table) - len(common)
         if more:
             people = table["person"].nunique() - table["person"].loc[common].nunique()
-            also = f"{more} more photos ({people} more people)"
-            notes.append(f"{name} was validated on {also}, which its scores here leave out")
-    return notes
+            wider.setdefault(f"{more} more photos ({people} more people)", []).append(name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} "
+        f"answered about {more}, which the scores leave out: they are of the photos that all have in common"
+        for more, names in wider.items()
+    ]
 
 
 def _relabelled(

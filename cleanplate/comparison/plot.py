@@ -48,12 +48,17 @@ def draw(comparison: Comparison, path: Path) -> None:
     title = f"Difference to {against.pop()}" if len(against) == 1 else "Difference to the reference"
     seeds = " and their models' seeds" if any(n > 1 for n in comparison.seeds.values()) else ""
     figure.suptitle(
-        f"{title}: 95 % intervals, paired over {comparison.people} people{seeds} "
+        f"{title}: 95 % intervals, paired over {_people(pairs)} people{seeds} "
         f"(green better, red worse, gray cannot tell{_same(pairs)})",
         fontsize=10,
     )
     with atomic_file(path) as part:
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+def _people(pairs: list[Pair]) -> str:
+    least, most = min(p.people for p in pairs), max(p.people for p in pairs)
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def _same(pairs: list[Pair]) -> str:

@@ -50,8 +50,9 @@ class SeedScores:
         return len(self.point)
 
     def variance(self) -> np.ndarray:
-        """float64 [K]: s², between the scores of two or more runs."""
-        return self.point.var(axis=0, ddof=1)
+        """float64 [K]: s², between the scores of two or more runs; exactly 0 where all answers are equal."""
+        same = np.all(self.draws == self.draws[:1], axis=(0, 2)) & np.all(self.point == self.point[0], axis=0)
+        return np.where(same, 0.0, np.maximum(self.point.var(axis=0, ddof=1), np.finfo(float).tiny))
 
     def people_part(self) -> np.ndarray:
         """float64 [K]: i, what of s² comes from the people who are asked about."""
@@ -60,10 +61,30 @@ class SeedScores:
 
 
 @dataclass(frozen=True)
+class SeedPriors:
+    """How the scores of `NAMES` vary between seeds, by all recipes with several seeds.
+
+    Args:
+        priors: of s², one for each score.
+        people_part: float64 [K], the mean of i over these recipes.
+    """
+
+    priors: list[Prior]
+    people_part: np.ndarray
+
+
+@dataclass(frozen=True)
 class SeedPart:
-    """What seeds add to the variance of a mean over runs, float64 [K], and its degrees of freedom, [K]."""
+    """What seeds add to the variance of a mean over S runs.
+
+    Args:
+        variance: float64 [K], (s̃² − i) / S.
+        spread: float64 [K], s̃² / S, whose uncertainty is that of `variance`.
+        freedom: float64 [K], its degrees of freedom.
+    """
 
     variance: np.ndarray
+    spread: np.ndarray
     freedom: np.ndarray
 
 
@@ -82,24 +103,27 @@ def score_runs(by_person: Sequence[np.ndarray], draws: int, seed: int) -> SeedSc
     )
 
 
-def fit_priors(recipes: Sequence[SeedScores]) -> list[Prior]:
-    """Of each score of `NAMES`, from the recipes with several seeds."""
+def fit_priors(recipes: Sequence[SeedScores]) -> SeedPriors:
+    """From the recipes with several seeds; without five of them nothing is known."""
     several = [recipe for recipe in recipes if recipe.seeds > 1]
+    if not several:
+        return SeedPriors([Prior()] * len(NAMES), np.zeros(len(NAMES)))
     freedom = np.array([recipe.seeds - 1.0 for recipe in several])
-    variances = np.array([recipe.variance() for recipe in several]).reshape(len(several), len(NAMES))
-    return [fit_prior(variances[:, i], freedom) for i in range(len(NAMES))]
+    variances = np.stack([recipe.variance() for recipe in several])
+    parts = np.mean([recipe.people_part() for recipe in several], axis=0)
+    return SeedPriors([fit_prior(variances[:, i], freedom) for i in range(len(NAMES))], parts)
 
 
 def pooled_differences(
-    reference: SeedScores, variant: SeedScores, priors: Sequence[Prior]
+    reference: SeedScores, variant: SeedScores, priors: SeedPriors
 ) -> dict[str, Difference]:
     """Each score of `NAMES`, mean of the variant's runs minus mean of the reference's.
 
-    One of the two may have a single run: between its seeds it is taken to vary as the prior says, or without
-    one as the other side does.
+    One of the two may have a single run: between its seeds it is taken to vary as the other side does, or as
+    the prior says where that is more.
 
     Args:
-        priors: of `fit_priors`.
+        priors: of `fit_priors`, perhaps from other photos.
     """
     value = variant.point.mean(axis=0) - reference.point.mean(axis=0)
     draws = variant.draws.mean(axis=0) - reference.draws.mean(axis=0)
@@ -108,7 +132,7 @@ def pooled_differences(
     return _differences(value, draws, parts, reference.people)
 
 
-def pooled_intervals(runs: SeedScores, priors: Sequence[Prior]) -> dict[str, dict[str, float]]:
+def pooled_intervals(runs: SeedScores, priors: SeedPriors) -> dict[str, dict[str, float]]:
     """The mean over two or more runs of each score of `NAMES`: `{"value", "low", "high"}`, within [0, 1]."""
     parts = [_seed_part(runs, runs, priors)]
     found = _differences(runs.point.mean(axis=0), runs.draws.mean(axis=0), parts, runs.people)
@@ -118,15 +142,16 @@ def pooled_intervals(runs: SeedScores, priors: Sequence[Prior]) -> dict[str, dic
     }
 
 
-def _seed_part(side: SeedScores, known: SeedScores, priors: Sequence[Prior]) -> SeedPart:
-    """Of `side`; what one run cannot tell is taken from the priors, else from `known`."""
-    variance, freedom = known.variance(), float(known.seeds - 1)
-    moderated = [
-        prior.moderate(0.0, 0.0) if side.seeds == 1 and prior.freedom else prior.moderate(float(own), freedom)
-        for prior, own in zip(priors, variance, strict=True)
-    ]
-    between, degrees = np.array(moderated).T
-    return SeedPart(np.maximum(between - known.people_part(), 0) / side.seeds, degrees)
+def _seed_part(side: SeedScores, known: SeedScores, priors: SeedPriors) -> SeedPart:
+    """Of `side`, by its own runs, or if it has one only, by those of `known` and the prior."""
+    people_part = known.people_part()
+    shifts = people_part - priors.people_part
+    spread, freedom = np.empty(len(NAMES)), np.empty(len(NAMES))
+    for i, (prior, own) in enumerate(zip(priors.priors, known.variance(), strict=True)):
+        spread[i], freedom[i] = prior.moderate(float(own), known.seeds - 1.0, float(shifts[i]))
+        if side.seeds == 1 and prior.freedom and prior.variance + shifts[i] > spread[i]:
+            spread[i], freedom[i] = prior.variance + shifts[i], min(prior.freedom, prior.total)
+    return SeedPart(np.maximum(spread - people_part, 0) / side.seeds, spread / side.seeds, freedom)
 
 
 def _differences(
@@ -140,7 +165,7 @@ def _differences(
     by_people = np.nanvar(draws, axis=1) * _unbias(people)
     by_seeds = np.sum([part.variance for part in seed_parts], axis=0)
     error = np.sqrt(by_people + by_seeds)
-    by_part = [part.variance**2 / part.freedom for part in seed_parts]
+    by_part = [part.spread**2 / part.freedom for part in seed_parts]
     squares = by_people**2 / (people - 1) + np.sum(by_part, axis=0)
     certain = error == 0
     freedom = np.divide(error**4, squares, out=np.full(len(error), people - 1.0), where=~certain)

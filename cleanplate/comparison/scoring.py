@@ -10,13 +10,13 @@ from cleanplate.comparison import paired
 from cleanplate.comparison.alignment import AlignedPredictions
 from cleanplate.comparison.paired import NAMES, Difference
 from cleanplate.comparison.pooled import (
+    SeedPriors,
     SeedScores,
     fit_priors,
     pooled_differences,
     pooled_intervals,
     score_runs,
 )
-from cleanplate.comparison.seed_variance import Prior
 from pipeline.evaluate import bootstrap, metrics
 
 
@@ -34,20 +34,20 @@ class Scoring:
         self._scored: dict[tuple[int, str], SeedScores] = {}
 
     @cached_property
-    def priors(self) -> list[Prior]:
+    def priors(self) -> SeedPriors:
         """How scores vary between seeds, from all recipes that have several."""
         several = [name for name in self.data.recipes if len(self.data.answers(name)) > 1]
         return fit_priors([self._score(self.data, name) for name in several])
 
     def notes(self) -> list[str]:
         """A sentence about what all recipes together say of the seeds, if they say anything."""
-        prior = self.priors[NAMES.index("macro_f1")]
-        if not prior.freedom:
+        prior = self.priors.priors[NAMES.index("macro_f1")]
+        worth = min(prior.freedom, prior.total)
+        if worth < 1:
             return []
-        deviation = prior.variance**0.5
         return [
-            f"between seeds macro-F1 has a standard deviation of {deviation:.3f}, by all recipes with "
-            f"several seeds together; for each this counts as much as {prior.freedom:.0f} more of its seeds"
+            "what all recipes with several seeds say of how macro-F1 varies between them counts for each as "
+            f"much as {worth:.0f} more of its own seeds"
         ]
 
     def intervals(self, recipe: str) -> dict[str, dict[str, float]]:

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 MIN_RECIPES = 5  # with several seeds; fewer say too little about how variances vary
 DROP = 1.92  # half the .95 quantile of χ² with one degree of freedom
+_LEAST = 1e-4  # of the median variance: the scores of three runs may be equal by chance
 _GRID = np.exp2(np.arange(-2, 9.01, 0.5))  # of d₀
 
 
@@ -37,31 +38,37 @@ class Prior:
         total: degrees of freedom of all recipes together.
     """
 
-    variance: float
-    freedom: float
-    total: float
+    variance: float = 0.0
+    freedom: float = 0.0
+    total: float = 0.0
 
-    def moderate(self, variance: float, freedom: float) -> tuple[float, float]:
-        """s̃² and its degrees of freedom, from s² and d; d is 0 for a recipe with one run.
+    def moderate(self, variance: float, freedom: float, shift: float = 0.0) -> tuple[float, float]:
+        """s̃² and its degrees of freedom, from s² and d.
 
-        A recipe whose runs are alike to the last answer has no variance, and keeps none.
+        A recipe with runs of equal answers has no variance, and keeps none.
+
+        Args:
+            variance: s², exactly 0 for such a recipe.
+            freedom: d > 0.
+            shift: added to s₀², where it was fitted on photos that make all variances larger or smaller.
         """
-        if self.freedom == 0 or (freedom > 0 and variance == 0):
+        if self.freedom == 0 or variance == 0:
             return variance, freedom
-        both = self.freedom + freedom
-        return (self.freedom * self.variance + freedom * variance) / both, min(both, self.total)
+        both, centre = self.freedom + freedom, max(self.variance + shift, 0.0)
+        return (self.freedom * centre + freedom * variance) / both, min(both, self.total)
 
 
 def fit_prior(variances: np.ndarray, freedom: np.ndarray) -> Prior:
     """From s² and d, float64 [R] each, of the recipes with several seeds.
 
     Given s₀² and d₀, s² / s₀² has an F distribution with d and d₀ degrees of freedom; for each d₀ of a grid
-    s₀² is the likeliest.
+    s₀² is the likeliest. Variances of exactly 0 do not count.
     """
     used = variances > 0
     variances, freedom = variances[used], freedom[used]
     if len(variances) < MIN_RECIPES:
-        return Prior(0.0, 0.0, 0.0)
+        return Prior()
+    variances = np.maximum(variances, _LEAST * np.median(variances))
     fits = [_likeliest_scale(variances, freedom, d0) for d0 in _GRID]
     loglikelihoods = np.array([fit[1] for fit in fits])
     smallest = int(np.flatnonzero(loglikelihoods >= loglikelihoods.max() - DROP)[0])
@@ -75,6 +82,6 @@ def _likeliest_scale(variances: np.ndarray, freedom: np.ndarray, d0: float) -> t
         scaled = variances / np.exp(log_scale)
         return float(-(stats.f.logpdf(scaled, freedom, d0) - log_scale).sum())
 
-    middle = float(np.log(variances).mean() + np.log(2) - special.digamma(1))  # right for d = 2
-    found: Any = optimize.minimize_scalar(surprise, bounds=(middle - 5, middle + 5), method="bounded")
+    middle = float(np.log(variances).mean())
+    found: Any = optimize.minimize_scalar(surprise, bounds=(middle - 6, middle + 6), method="bounded")
     return float(np.exp(found.x)), -float(found.fun)

@@ -19,7 +19,7 @@ def print_tables(result: dict[str, Any], people: bool) -> None:
     """Prints the result of `as_json` as tables."""
     pooled = any(n > 1 for n in result["seeds"].values())
     over = "over people and seeds; scores are means over seeds" if pooled else "bootstrapped over people"
-    _print(f"{result['people']} people, {result['photos']} photos; intervals 95 %, {over}")
+    _print(f"Scores on {result['people']} people, {result['photos']} photos; intervals 95 %, {over}")
     rows = [
         [
             f"{name} ({result['seeds'][name]} seeds)" if result["seeds"][name] > 1 else name,
@@ -28,7 +28,9 @@ def print_tables(result: dict[str, Any], people: bool) -> None:
         for name, scores in result["scores"].items()
     ]
     _table(["", *TITLES.values()], rows)
-    _print("\nDifferences, paired on the same people; p corrected (Holm) for the number of comparisons")
+    _print(
+        "\nDifferences, paired on the people whom both sides answer; p corrected (Holm) for all comparisons"
+    )
     rows = [_difference_row(pair) for pair in result["pairs"]]
     costs = any(pair["cost"] for pair in result["pairs"])
     _table(

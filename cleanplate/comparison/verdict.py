@@ -111,7 +111,9 @@ def compare(
         )
     ]
     seeds = {name: len(data.answers(name)) for name in data.recipes}
-    return Comparison(data.people, len(data.image), scores, results, data.notes + scoring.notes(), seeds)
+    relabelled = dict.fromkeys(note for one in (data, *of_pair.values()) for note in one.relabelled)
+    notes = [*data.left_out, *relabelled, *scoring.notes()]
+    return Comparison(data.people, len(data.image), scores, results, notes, seeds)
 
 
 def _thresholds(p: np.ndarray) -> list[float]:

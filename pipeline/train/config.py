@@ -94,10 +94,11 @@ def _precision_of(train: Train, device: torch.device) -> Precision:
 
 
 def is_mobile(train: Train) -> bool:
-    """Whether the network is of the kind of MobileNet and EfficientNet: depthwise convolutions, batch norm.
+    """Whether the network is of the kind of MobileNet and EfficientNet: depthwise convolutions, batch norm,
+    and no linear layer before the heads (attention gains by bfloat16).
 
-    On a CPU these learn up to 1.75 times as fast in float32 as in bfloat16, where ResNets, DenseNets and
-    larger ConvNeXts take up to 2.1 times as long (`python -m benchmarks.train_precision`).
+    On a CPU these learn up to twice as fast in float32 as in bfloat16, where ResNets, DenseNets and larger
+    ConvNeXts take up to twice as long (`python -m benchmarks.train_precision`).
     """
     import timm
 
@@ -108,7 +109,8 @@ def is_mobile(train: Train) -> bool:
         return False  # `make_classifier` says what is wrong with it
     layers = list(network.modules())
     depthwise = any(isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1 for m in layers)
-    return depthwise and any(isinstance(m, nn.BatchNorm2d) for m in layers)
+    kinds = {kind for kind in (nn.BatchNorm2d, nn.Linear) if any(isinstance(m, kind) for m in layers)}
+    return depthwise and kinds == {nn.BatchNorm2d}
 
 
 def _channel_scale(train: Train) -> tuple[Channels, Channels]:

@@ -46,6 +46,20 @@ def test_experiments_tags_commits_and_the_workspace_are_compared(folder: Path) -
     assert (folder / "reports" / "compare.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_run_with_fewer_people_takes_none_from_the_others(folder: Path) -> None:
+    experiment(folder, "few", "+train.early_stopping=20")
+    done = cleanplate(folder, "compare", "workspace", "good", "few", "--people", "--json")
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    good, few = told["pairs"]
+    assert (told["people"], good["people"], few["people"]) == (20, 40, 20)
+    assert max(flip["person"] for flip in good["flipped_people"]) >= "p0020"
+    assert "good: better at 40 people" in good["sentence"]
+    assert "workspace and 1 more answered about 140 more photos (20 more people)" in told["notes"][0]
+    plain = cleanplate(folder, "compare", "workspace", "good", "few").stdout
+    assert "Scores on 20 people, 140 photos" in plain
+
+
 def test_what_differs_by_less_than_matters_is_the_same(folder: Path) -> None:
     done = cleanplate(folder, "compare", "workspace", "good", "like", "--same-within", "0.4", "--no-plot")
     assert done.exit_code == 0, done.stderr
