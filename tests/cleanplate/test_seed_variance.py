@@ -87,6 +87,16 @@ def test_equal_recipes_are_told_apart_as_rarely_as_promised(single: bool, most: 
     assert np.mean(p < 0.002) <= 0.01
 
 
+def test_single_run_varies_no_less_than_the_recipe_beside_it() -> None:
+    """Two unsteady recipes among eight steady ones, of which the prior knows little."""
+    steady_and_known = recipes(np.array([0.002] * 8 + [0.1]), np.random.default_rng(5))
+    known, priors = steady_and_known[-1], pooled.fit_priors(steady_and_known)
+    single = pooled.SeedScores(100, known.point[:1], known.draws[:1])
+    found = pooled.pooled_differences(known, single, priors)["macro_f1"]
+    assert priors.priors[0].freedom < 1
+    assert found.seed_error > 0.8 * known.point[:, 0].std(ddof=1)
+
+
 def test_a_sweep_shows_what_three_seeds_alone_do_not() -> None:
     """The same two recipes of three seeds, alone and among six others that vary as much."""
     skills = {
