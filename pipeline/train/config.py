@@ -105,8 +105,8 @@ def is_mobile(train: Train) -> bool:
     try:
         with torch.device("meta"):  # the layers without their weights
             network = timm.create_model(timm_name(train.model), num_classes=0, **cast(Any, train.model_args))
-    except (TypeError, AssertionError, ValueError, KeyError):
-        return False  # `make_classifier` says what is wrong with it
+    except (UserError, TypeError, AssertionError, ValueError, KeyError):
+        return False  # none of timm's (`train.model: features`), or `make_classifier` says what is wrong
     layers = list(network.modules())
     depthwise = any(isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1 for m in layers)
     kinds = {kind for kind in (nn.BatchNorm2d, nn.Linear) if any(isinstance(m, kind) for m in layers)}

@@ -39,6 +39,17 @@ def test_a_network_that_cannot_be_made_is_told_of(ready: Path) -> None:
     assert "audit.model" in text
 
 
+def test_the_linear_model_is_no_network_of_timms(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(train={"model": "features", "precision": "auto", "device": "cpu"}, faces={"network": "faceres"})
+    check.main(Path("params.yaml"))
+    assert "no problems" in capsys.readouterr().err
+
+
+def test_a_misspelt_network_is_told_of_once(ready: Path) -> None:
+    change(train={"model": "resnet81", "precision": "auto", "device": "cpu"})
+    assert problems().count("timm has no model `resnet81`") == 1
+
+
 def test_a_precision_that_this_machine_lacks_is_told_of(ready: Path) -> None:
     change(detect={"method": "yolov8", "backend": "torch", "yolov8": {"precision": "bf16"}})
     assert "bf16 is not supported on this machine; where: detect.yolov8.precision" in problems()
