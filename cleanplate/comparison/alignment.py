@@ -108,11 +108,12 @@ def align_pairs(
         data: what `align` returned.
     """
     found: dict[tuple[str, str], AlignedPredictions] = {}
+    first = next(iter(tables))
     for pair in pairs:
         runs = {name: tuple(data.runs.get(name, (name,))) for name in pair}
         own = {run: tables[run] for of_name in runs.values() for run in of_name}
-        if truth is None and labels_differ(own):
-            continue  # both are scored by the labels of one table of all, which need not have these photos
+        if truth is None and labels_differ({first: tables[first]} | own):
+            continue  # all are scored by the labels of the first table, which need not have these photos
         if min(len(table) for table in own.values()) > len(data.image):
             aligned = align(own, truth, truth_name, runs)
             if len(aligned.image) > len(data.image):

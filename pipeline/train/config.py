@@ -97,8 +97,8 @@ def is_mobile(train: Train) -> bool:
     """Whether the network is of the kind of MobileNet and EfficientNet: depthwise convolutions, batch norm,
     and no linear layer before the heads (attention gains by bfloat16).
 
-    On a CPU these learn up to twice as fast in float32 as in bfloat16, where ResNets, DenseNets and larger
-    ConvNeXts take up to twice as long (`python -m benchmarks.train_precision`).
+    On a CPU these learn up to 1.7 times as fast in float32 as in bfloat16, where ResNets, DenseNets and
+    larger ConvNeXts take up to 2.1 times as long (`python -m benchmarks.train_precision`).
     """
     import timm
 

@@ -11,14 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cleanplate.review.heatmaps import HeatMaps
-from pipeline.io.atomic import atomic_folder
 from pipeline.objective.objective import target_of
 from pipeline.params import Params
 from pipeline.params.learning import Train
-from pipeline.params.loading import parse_yaml
-from pipeline.params.overrides import yaml_text
-from pipeline.runtime.errors import UserError
 from pipeline.train.checkpoint import Progress
 from pipeline.train.config import resolve_config
 from pipeline.train.data import Pictures, keys_of
@@ -26,45 +21,15 @@ from pipeline.train.face_features import Features
 from pipeline.train.inference import predict_probabilities
 from pipeline.train.mix import Mixer
 from pipeline.train.network import make_classifier, to_images
-from stages import evaluate, export, predict
+from stages import evaluate, predict
 from stages.shared.command import Stage
 from stages.shared.pseudo_labels import PseudoLabels
 from stages.shared.training_set import training_set
-from tests.fixtures.small_set import save, small_params, write_build, write_faces
+from tests.fixtures.face_numbers import PREDICTED, face_set, with_faces
+from tests.fixtures.small_set import small_params, write_faces
 from tests.fixtures.small_training import before, followed, same, trained, weights
 
 pytestmark = pytest.mark.usefixtures("project")
-PREDICTED = (15, 0, 7)  # the classes of the three photos to predict
-
-
-def face_set(people: int = 24, synthetic: bool = False) -> pd.DataFrame:
-    """The small set with pictures that differ in noise alone, and eight numbers a photo that say all."""
-    table = write_build(people, synthetic=synthetic)
-    with atomic_folder(Path("build/images")) as out:
-        for seed, image in enumerate([*table["image"], *(f"eval/images/e{i}.jpg" for i in range(3))]):
-            save(out / image, ("female", 20, "none"), seed)
-        crops = pd.DataFrame({"image": list(table["image"]), "x1": 0, "y1": 0, "x2": 64, "y2": 64})
-        crops.assign(scale=0.5).to_parquet(out / "images.parquet")
-    images = [*table["image"], *(f"eval/images/e{i}.jpg" for i in range(3))]
-    write_faces(images, "faceres", said_of(np.array([*table["true_class"], *PREDICTED])))
-    return table
-
-
-def said_of(classes: np.ndarray) -> np.ndarray:
-    """float64 [N, 8]: one-hot mask, gender and age group with some noise, at scales that differ by 1,000."""
-    codes = zip((3, 2, 3), (classes // 6, classes // 3 % 2, classes % 3), strict=True)
-    said = np.concatenate([np.eye(n)[code] for n, code in codes], axis=1)
-    said = said + 0.1 * np.random.default_rng(0).standard_normal(said.shape)
-    return said * np.geomspace(0.1, 100, 8) + 50
-
-
-def with_faces(network: str = "faceres", **train: object) -> Params:
-    """Params of the small set with a face network, in params.yaml too."""
-    small_params()
-    raw = parse_yaml(Path("params.yaml").read_text(encoding="utf-8"))
-    raw["faces"]["network"] = network
-    Path("params.yaml").write_text(yaml_text(raw), encoding="utf-8")
-    return small_params(**{"face_features": "append", "epochs": 12, "batch_size": 8} | train)
 
 
 def scored(params: Params) -> float:
@@ -231,41 +196,3 @@ def test_confident_answers_join_with_their_own_numbers() -> None:
     assert said is not None
     by_image = pd.read_parquet("build/faces.parquet").set_index("image")["embedding"]
     np.testing.assert_array_equal(said.numpy(), np.stack([by_image[f"eval/images/e{i}.jpg"] for i in (2, 0)]))
-
-
-def test_a_model_of_other_numbers_is_refused() -> None:
-    face_set(12)
-    params = with_faces(epochs=1)
-    trained(params)
-    images = list(pd.read_parquet("build/faces.parquet")["image"])
-    write_faces(images, "dlib", np.zeros((len(images), 5)))
-    with pytest.raises(UserError, match=r"other face networks' numbers[\s\S]*5 numbers[\s\S]*8"):
-        evaluate.run(Stage("evaluate", params))
-    write_faces(images[:-1], "faceres", np.zeros((len(images) - 1, 8)))
-    with pytest.raises(UserError, match=r"not asked about a photo[\s\S]*dvc repro faces"):
-        predict.run(Stage("predict", params))
-
-
-def test_an_export_says_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    face_set(12)
-    params = with_faces(epochs=1)
-    trained(params)
-    export.run(Stage("export", params))
-    assert "no chain of open networks" in capsys.readouterr().err
-    assert Path("build/export/not_exported.json").is_file()
-    with pytest.raises(UserError, match=r"train\.face_features[\s\S]*none"):
-        export.export_model(params, Path("build/model"), Path("elsewhere"))
-
-
-def test_a_heat_map_is_drawn_with_the_numbers_of_the_photo() -> None:
-    table = face_set(12)
-    trained(with_faces(epochs=1))
-    drawn = HeatMaps().get(table["image"][0], table["person"][0], "age")
-    assert drawn.startswith(b"\xff\xd8")
-
-
-def test_params_that_it_does_not_go_with_are_refused() -> None:
-    with pytest.raises(UserError, match=r"train\.model features learns from face features alone"):
-        with_faces(model="features")
-    with pytest.raises(UserError, match=r"faces\.network is none; set faces\.network: faceres"):
-        with_faces("none")
